@@ -103,6 +103,16 @@ def test_it_is_run_on_the_data_and_replays(tmp_path: Path, data: Path) -> None:
     assert replayed(tmp_path).verified
 
 
+def test_several_files_follow_one_option(tmp_path: Path) -> None:
+    """As a shell makes them of `--data data/*.csv`."""
+    files = [candles(tmp_path / f"{coin}USDT.csv", [100] * 9) for coin in ("BTC", "ETH", "SOL")]
+    found = tradectl(tmp_path, "backtest", "--data", *files, "--json").document()
+    assert found["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert [file["path"] for file in found["data"]] == [str(file) for file in files]
+    said = tradectl(tmp_path, "backtest", *files).complaint()
+    assert "expected --data FILE..." in said
+
+
 @pytest.mark.parametrize(
     ("since", "until", "hours"),
     [(10, None, range(10, HOURS)), (None, 20, range(20)), (10, 20, range(10, 20))],

@@ -29,6 +29,7 @@ from tradectl.cli.options import (
     refuse_useless,
     say,
 )
+from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from tradectl.operations.asked_backtest import Asked
@@ -43,7 +44,7 @@ Examples:
 
     tradectl backtest --data trades.csv.gz
 
-    tradectl backtest -c tradectl.toml --data btc.csv --data eth.csv --from 2021-05-01 --to 2021-06-01
+    tradectl backtest -c tradectl.toml --data data/*.csv --from 2021-05-01 --to 2021-06-01
 
     tradectl backtest --data hours.csv --strategy donchian-breakout --set strategy.entry=50
 
@@ -60,12 +61,16 @@ class Journal(StrEnum):
 
 
 PlayedOption = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Option(
         "--data",
-        help="Recorded trades, quotes or candles, or a journal, merged by time; repeatable.",
+        help="Recorded trades, quotes or candles, or a journal; several are merged by time.",
+        metavar="<file>...",
     ),
 ]
+MoreArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", hidden=True)]
+"""What a shell makes of `--data data/*.csv`: the first belongs to the option, and the rest follow it."""
+
 FromOption = Annotated[
     str | None,
     typer.Option(
@@ -117,7 +122,8 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    data: PlayedOption,
+    more: MoreArgument = None,
+    data: PlayedOption = None,
     config: ConfigOption = None,
     columns: ColumnsOption = None,
     allow_truncated: TruncatedOption = False,
@@ -137,8 +143,11 @@ def backtest(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
+    files = [*(data or []), *(more or [])]
+    if not data:
+        raise UsageError("a backtest is of recorded data: expected --data FILE...")
     flags = RunFlags(
-        False, None, data, None, fill, flatten_at_end, symbol or [], strategy or [],
+        False, None, files, None, fill, flatten_at_end, symbol or [], strategy or [],
         settings_set or [], funding, seed, False, False, columns, allow_truncated,
     )  # fmt: skip
     flags.refuse_useless()
@@ -159,7 +168,7 @@ def backtest(
     options = RunOptions(
         settings=flags.settings(config),
         state_dir=StateDir(state_dir),
-        data=tuple(data),
+        data=tuple(files),
         columns=flags.columns_named(),
         allow_truncated=allow_truncated,
         span=parse_range(since, until),
