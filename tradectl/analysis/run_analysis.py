@@ -76,11 +76,11 @@ def no_watch(_record: Record, _books: Books) -> None:
 
 class RunFigures(Struct, kw_only=True):
     """What came of it. `pnl` is the account's worth at the end less that at the start and less what was
-    put in; `attribution.total.pnl` and `unexplained` add up to it, and `unexplained` is what the books'
-    28 digits rounded: zero but for absurd numbers. `open_trips` are those still under way at the end, at
-    their last mark. `refused` counts signals that led to no order and orders that were denied, by code
-    and words without what was measured. `first_data` is when market data came first (ns): what comes
-    before it only warms up."""
+    put in, and so is each way of looking at `attribution`; `unexplained` is the part of it that the
+    books' 28 digits rounded: zero but for absurd numbers. `open_trips` are those still under way at the
+    end, at their last mark. `refused` counts signals that led to no order and orders that were denied,
+    by code and words without what was measured. `first_data` is when market data came first (ns): what
+    comes before it only warms up."""
 
     header: Header
     settings: Settings
@@ -273,6 +273,8 @@ class RunAnalysis:
         account, total = self.books.account, self.books.equity()
         put_in = account.invested - self._begun.invested
         pnl = less_exactly(less_exactly(total, self._begun.equity), put_in)
+        unexplained = less_exactly(pnl, self.attribution.total.pnl)
+        self.attribution.add_outside("", "", unexplained)
         return RunFigures(
             header=self.header,
             settings=self.settings,
@@ -284,7 +286,7 @@ class RunAnalysis:
             open_trips=open_trips,
             attribution=self.attribution,
             pnl=pnl,
-            unexplained=less_exactly(pnl, self.attribution.total.pnl),
+            unexplained=unexplained,
             available=self._begun.availability.end(self._at, self._symbols()),
             hold=self._hold,
             refused=self._refused,

@@ -145,11 +145,13 @@ class PricePoint(Struct, kw_only=True, frozen=True):
 
 
 class StopLine(Struct, kw_only=True, frozen=True):
-    """A protective stop that rested at `price`."""
+    """A protective stop that rested at `price`, why there, and whether it was filled."""
 
     since: Time
     until: Time
     price: float
+    reason: str
+    filled: bool
 
 
 class SymbolPrices(Struct, kw_only=True, frozen=True):

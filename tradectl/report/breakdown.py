@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tradectl.documents.report import Line, Report, SymbolPrices, TripRow
+from tradectl.documents.report import Line, Report, StopLine, SymbolPrices, TripRow
 from tradectl.report import charts, figures
 from tradectl.report.charts import Said, Scale, Xy
 from tradectl.report.markup import NOTHING, Markup, join, tag
@@ -155,8 +155,8 @@ def prices(report: Report) -> Markup:
     ]
     return section(
         "Entries, exits and stops",
-        "Each line is a round trip, from its entry (hollow) to its exit (full). Point at one, or walk "
-        "through them with the arrow keys, for its reason.",
+        "Each line is a round trip, from its entry (hollow) to its exit (full). Point at one, or at the "
+        "beginning of a stop, or walk through them with the arrow keys, for its reason.",
         *parts,
     )
 
@@ -181,17 +181,18 @@ def _price_chart(of: SymbolPrices, report: Report) -> Markup:
     ends = [_ends(trip, across, up) for trip in of.shown]
     won = [pair for pair, trip in zip(ends, of.shown, strict=True) if float(trip.pnl) > 0]
     lost = [pair for pair, trip in zip(ends, of.shown, strict=True) if float(trip.pnl) <= 0]
+    rested = [stop for stop in of.stops if up.low <= stop.price <= up.high]
     stops = [
         ((across(charts.seconds(stop.since)), up(stop.price)),
          (across(charts.seconds(stop.until)), up(stop.price)))
-        for stop in of.stops
-        if up.low <= stop.price <= up.high
+        for stop in rested
     ]  # fmt: skip
     said = [
         Said(x, y, _said(trip, report, is_exit=is_exit))
         for pair, trip in zip(ends, of.shown, strict=True)
         for is_exit, (x, y) in enumerate(pair)
     ]
+    said += [Said(*pair[0], _said_of_stop(stop)) for pair, stop in zip(stops, rested, strict=True)]
     shapes = [charts.band(upper, lower, "band"), charts.line(line, "price")]
     shapes += [charts.segments(stops, "stop")]
     for pairs, class_ in ((lost, "lost"), (won, "won")):
@@ -206,8 +207,16 @@ def _price_chart(of: SymbolPrices, report: Report) -> Markup:
         x_labels=charts.time_labels(across),
         points=sorted(said),
     )
-    names = [("c-hold", "Price"), ("c-win", "Won"), ("c-loss", "Lost")]
+    names = [("c-hold", "Price"), ("c-win", "Won"), ("c-loss", "Lost"), ("c-stop", "Stops")]
     return tag("figure", legend(*names), plot)
+
+
+def _said_of_stop(stop: StopLine) -> str:
+    end = "filled" if stop.filled else "taken back"
+    return (
+        f"{figures.moment(stop.since)}: stop at {figures.price(stop.price)} "
+        f"({stop.reason or 'no reason given'}), {end} {figures.moment(stop.until)}"
+    )
 
 
 def _ends(trip: TripRow, across: Scale, up: Scale) -> tuple[Xy, Xy]:

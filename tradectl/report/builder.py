@@ -361,7 +361,13 @@ def _symbol(name: str, path: SymbolPath) -> SymbolPrices:
         points=[PricePoint(time=iso(p.at), price=p.price, low=p.low, high=p.high) for p in prices],
         shown=[trip_row(trip) for trip in path.largest()],
         stops=[
-            StopLine(since=iso(stop.since), until=iso(stop.until or end), price=stop.price)
+            StopLine(
+                since=iso(stop.since),
+                until=iso(stop.until or end),
+                price=stop.price,
+                reason=harmless(stop.reason),
+                filled=stop.filled,
+            )
             for stop in path.stops
         ],
     )

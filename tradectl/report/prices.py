@@ -46,11 +46,13 @@ class Price(Struct):
 
 
 class Stop(Struct):
-    """It rested from `since` until `until` (ns; 0: it does still)."""
+    """It rested from `since` until `until` (ns; 0: it does still), and was filled or not."""
 
     since: int
     price: float
+    reason: str
     until: int = 0
+    filled: bool = False
 
 
 class SymbolPath:
@@ -115,7 +117,9 @@ class PricePaths:
         spec = event.order
         path = self._of(spec.symbol)
         if path is not None and spec.is_protective and spec.stop_price is not None:
-            stop = self._stops[spec.order_id] = Stop(record.at, float(spec.stop_price))
+            stop = self._stops[spec.order_id] = Stop(
+                record.at, float(spec.stop_price), event.reason
+            )
             path.stops.append(stop)
 
     def _on_end(self, event: Event, record: Record) -> None:
@@ -123,7 +127,7 @@ class PricePaths:
             return
         stop = self._stops.pop(event.order_id, None)
         if stop is not None:
-            stop.until = record.at
+            stop.until, stop.filled = record.at, isinstance(event, OrderFilled)
 
     def add_trip(self, trip: RoundTrip) -> None:
         path = self._of(trip.symbol)
