@@ -175,7 +175,8 @@ def _event(row: tuple[Any, ...] | None) -> str:
     if row is None:
         return "no more"
     moment, symbol, kind, price, volume, *_ = row
-    return f"{wire_name(kind)} of {symbol} at {iso(moment)}: {price} x {volume}"
+    name = wire_name(kind).replace("market_data", "trade").replace("_", " ")
+    return f"{name} of {symbol} at {iso(moment)}: {price} x {volume}"
 
 
 def _config(a: Header, b: Header) -> Iterator[str]:
