@@ -56,10 +56,12 @@ def right_now() -> int:
 
 
 async def prices(trader: Trader, seconds: float) -> None:
-    """One each second, for so long."""
+    """A trade each second, for so long, and quotes in between that this exchange does not date."""
     for turn in range(round(seconds)):
         await trader.price(str(60_000 + turn % 2))
-        await asyncio.sleep(1)
+        for step in range(8):
+            trader.exchange.quote(SPOT, 59_990 + step, 60_010 + step)
+            await asyncio.sleep(0.125)
 
 
 def records_are_dated_right(folder: Path, began: int) -> None:

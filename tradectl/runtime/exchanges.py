@@ -16,7 +16,7 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.adapters.live_gateway import LiveGateway
-from tradectl.bus.clock import Clock, ComputerClock
+from tradectl.bus.clock import Clock, ComputerClock, WallClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, ExchangeError, VenueRefusal
@@ -51,6 +51,7 @@ class Venues:
         self.environ = os.environ if environ is None else environ
         self.symbols = symbols
         self.private = private
+        self.clock = WallClock(by_exchange=True)
         self.places = by_exchange(symbols, settings.exchanges)
         self.by_name: dict[str, Venue] = {
             exchange.prefix: make_venue(
@@ -58,6 +59,7 @@ class Venues:
                 self.places[exchange.prefix],
                 private=private and bool(self.traded(exchange.prefix)),
                 environ=self.environ,
+                now=self.clock.now,
             )
             for exchange in settings.exchanges
             if self.places[exchange.prefix]
@@ -209,8 +211,10 @@ def make_venue(
     *,
     private: bool,
     environ: Mapping[str, str] | None = None,
+    now: Callable[[], int] = ComputerClock.wall,
 ) -> Venue:
-    """Raises ConfigError where credentials are needed and missing."""
+    """`now` is the clock of whoever reads its data. Raises ConfigError where credentials are needed and
+    missing."""
     from tradectl.exchange.ccxt_venue import CcxtVenue, read_credentials, read_proxy
 
     environ = os.environ if environ is None else environ
@@ -221,7 +225,7 @@ def make_venue(
             f"{settings.prefix}: no keys: set TRADECTL_{name}_API_KEY and TRADECTL_{name}_API_SECRET "
             "in the environment"
         )
-    return CcxtVenue(settings, symbols, credentials, proxy=read_proxy(settings, environ))
+    return CcxtVenue(settings, symbols, credentials, proxy=read_proxy(settings, environ), now=now)
 
 
 @contextlib.asynccontextmanager

@@ -168,7 +168,7 @@ class TradingRun(Session):
     ) -> None:
         self._rebuilt_word = rebuilt_word
         self.venues = venues
-        clock: Clock = DataClock() if options.data else WallClock(by_exchange=bool(venues))
+        clock: Clock = venues.clock if venues else DataClock() if options.data else WallClock()
         now = clock.wall()
         self.options = options = with_finer_data(options, now)
         settings = options.settings

@@ -32,18 +32,19 @@ async def short_run(
     header = recovered.header
     settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
-        gateway = None
+        gateway, clock = None, WallClock()
         if header.account == LIVE_ACCOUNT:
             from tradectl.runtime.exchanges import connected
 
             refuse_other_hosts(settings.exchanges, state_dir.hosts)
             exchanges = connected(settings, settings.symbols, private=True)
-            gateway = (await stack.enter_async_context(exchanges)).gateway
+            venues = await stack.enter_async_context(exchanges)
+            gateway, clock = venues.gateway, venues.clock
         session = Session(
             settings,
             state_dir,
             recovered.account,
-            WallClock(),
+            clock,
             source=source,
             account_kind=header.account,
             recovered=recovered,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, UsageError
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ def chosen(exchange: str, config: Path | None) -> tuple[Settings, ExchangeSettin
 
 @contextlib.asynccontextmanager
 async def open_public_venue(
-    settings: ExchangeSettings, symbols: Mapping[str, str]
+    settings: ExchangeSettings,
+    symbols: Mapping[str, str],
+    now: Callable[[], int] = ComputerClock.wall,
 ) -> AsyncIterator[Venue]:
-    """Without keys: none is needed to look."""
+    """Without keys: none is needed to look. `now` is the clock of whoever reads its data."""
     from tradectl.runtime.exchanges import make_venue
 
-    venue = make_venue(settings, symbols, private=False)
+    venue = make_venue(settings, symbols, private=False, now=now)
     try:
         await _reach(venue)
         yield venue

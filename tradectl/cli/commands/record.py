@@ -78,7 +78,7 @@ async def _record(
     output: Path | None,
     config: Path | None,
 ) -> RecordingSummary:
-    from tradectl.bus.clock import ComputerClock
+    from tradectl.bus.clock import WallClock
     from tradectl.exchange.symbols import by_exchange
     from tradectl.exchange.venue import Channel
     from tradectl.operations.recorder import default_path
@@ -94,10 +94,11 @@ async def _record(
     if symbols and elsewhere:
         raise UsageError(f"{elsewhere[0]} is of another exchange: record each by itself")
     names = list(places[name])
-    path = output or default_path(name, names, Path(), ComputerClock.wall())
+    clock = WallClock(by_exchange=True)
+    path = output or default_path(name, names, Path(), clock.wall())
     if path.exists():
         raise UsageError(f"{path} is there already: name another file with --output")
-    async with open_public_venue(place, places[name]) as venue:
+    async with open_public_venue(place, places[name], clock.now) as venue:
         return await record_to(
             {name: venue},
             dict.fromkeys(names, name),
@@ -107,6 +108,7 @@ async def _record(
             stale_after=settings.feed.stale_after_seconds,
             polls={name: place.poll_seconds},
             on_progress=_ProgressLine(path).show,
+            clock=clock,
         )
 
 

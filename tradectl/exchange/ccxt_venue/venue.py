@@ -176,7 +176,8 @@ class VenueSession:
 
 class CcxtVenue:
     """`symbols` maps the run's symbols, which go in and come out, to what the exchange or ccxt may call
-    them. `clock` is the wall clock in ns."""
+    them. `clock` is the wall clock in ns; what the exchange does not date itself is dated by `now`, the
+    run's."""
 
     def __init__(
         self,
@@ -186,6 +187,7 @@ class CcxtVenue:
         *,
         proxy: str = "",
         clock: Callable[[], int] = ComputerClock.wall,
+        now: Callable[[], int] = ComputerClock.wall,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
     ) -> None:
         self.name = settings.prefix
@@ -196,7 +198,7 @@ class CcxtVenue:
         self._clock = clock
         self._monotonic = monotonic
         self._session: VenueSession | None = None
-        self._data = MarketData(self.name, clock)
+        self._data = MarketData(self.name, now)
 
     async def open(self) -> None:
         """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for credentials

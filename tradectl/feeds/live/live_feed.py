@@ -62,7 +62,7 @@ class LiveFeed:
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
     is handed on. `patience` is the longest that trades wait for those before them. `known` are the prices
-    that were accepted before, by symbol. `heard` gets the time (ns) of what has just been made.
+    that were accepted before, by symbol. `heard` gets the exchange's time (ns).
     """
 
     simulated = False
@@ -153,13 +153,17 @@ class LiveFeed:
         if stream in self._lost:
             self._lost.discard(stream)
             self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
-        if events:
-            self._heard(events[-1].ts)
+        self._listen(events)
         for event in self._valid(stream.symbols, events):
             if isinstance(event, QuoteEvent):
                 self._filter(event)
             else:
                 self._take_trade(event)
+
+    def _listen(self, events: Sequence[MarketDataEvent]) -> None:
+        """What time the exchange has: by its trades, for many quotes are dated by nobody but us."""
+        if events and not isinstance(events[-1], QuoteEvent):
+            self._heard(events[-1].ts)
 
     def _valid(
         self, symbols: Collection[str], events: Sequence[MarketDataEvent]
