@@ -75,7 +75,7 @@ async def played(path: Path, *channels: Channel) -> LiveFeed:
     async with LoopbackExchange(seed=1) as exchange:
         exchange.expect_wire(path)
         settings = ExchangeSettings(id="binance", url=exchange.url)
-        venue = CcxtVenue(settings, {symbol: symbol}, clock=clock)
+        venue = CcxtVenue(settings, {symbol: symbol}, now=clock)
         await venue.open()
         feed = LiveFeed(
             {"binance": venue},
