@@ -67,7 +67,7 @@ OPENS = {"open", "os.open", "io.open", "gzip.open", "tempfile.mkstemp"}
 MODE = re.compile("[rwaxbt+]+")
 ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
-    ("config/file.py", "tempfile.mkstemp"): "a new name, in a folder that the user named",
+    ("report/page.py", "files(__package__).joinpath(name).read_text"): "a part of the program",
 }
 
 

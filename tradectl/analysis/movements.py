@@ -7,11 +7,11 @@ in the same way, and nothing is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 
 from tradectl.analysis.causes import Causes
-from tradectl.analysis.round_trips import RoundTrip, TripBook, Why
+from tradectl.analysis.round_trips import OnTrip, RoundTrip, TripBook, Why
 from tradectl.domain.events import (
     AccountReported,
     CashMoved,
@@ -30,13 +30,11 @@ from tradectl.state.books import Books
 BY_OPERATOR = "the operator's word"
 FEE_IN_COINS = "a fee paid in coins"
 
-Finished = Callable[[RoundTrip], None]
-
 
 class Movements:
     """Asked `before` and `after` each record that may move money."""
 
-    def __init__(self, books: Books, causes: Causes, finished: Finished) -> None:
+    def __init__(self, books: Books, causes: Causes, finished: OnTrip) -> None:
         self._books, self._causes = books, causes
         self._trips = TripBook(finished, self._is_flat)
         self._held: dict[str, dict[str, Position]] = {}

@@ -133,6 +133,10 @@ class _Trip:
             self.exit_value = plus_exactly(self.exit_value, size * price)
 
 
+OnTrip = Callable[[RoundTrip], None]
+"""Told of each that is over."""
+
+
 class TripBook:
     """Hears of every change of the virtual positions, and tells `finished` of each trip that is over.
 
@@ -141,7 +145,7 @@ class TripBook:
 
     def __init__(
         self,
-        finished: Callable[[RoundTrip], None],
+        finished: OnTrip,
         is_flat: Callable[[str, Decimal, Decimal], bool],
     ) -> None:
         self._finished = finished
@@ -336,4 +340,4 @@ def by_strategy(holdings: Mapping[str, Mapping[str, Position]]) -> dict[tuple[st
     }
 
 
-__all__ = ["LONG", "NOBODY", "SHORT", "RoundTrip", "TripBook", "Why", "by_strategy"]
+__all__ = ["LONG", "NOBODY", "SHORT", "OnTrip", "RoundTrip", "TripBook", "Why", "by_strategy"]

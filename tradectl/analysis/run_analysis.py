@@ -23,7 +23,7 @@ from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.causes import Causes
 from tradectl.analysis.equity import EquityCurve
 from tradectl.analysis.movements import Movements
-from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.trip_figures import TripFigures
 from tradectl.bus.core import Core
 from tradectl.config.settings import Settings
@@ -62,7 +62,6 @@ from tradectl.storage.manager import attach_books
 
 Reason = tuple[str, str]
 """A code, and words."""
-OnTrip = Callable[[RoundTrip], None]
 Watch = Callable[[Record, Books], None]
 
 NO_REFUSAL = (None, ReasonCode.ON_TARGET, ReasonCode.NOT_FILLED)

@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,9 +20,9 @@ from tradectl.config.places import Place, is_secret, spelled
 from tradectl.domain.errors import ConfigError
 from tradectl.files.own import open_named
 from tradectl.files.trust import OTHERS_WRITE, distrust_of
+from tradectl.files.written import MODE, written_whole
 
 LARGEST = 1024 * 1024
-PRIVATE = 0o600
 DEEPEST = 16
 _PART = r"(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')"
 _DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*(?:{_PART}[ \t]*\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)
@@ -117,23 +116,10 @@ def write_text(path: Path, text: str) -> None:
         there = target.exists()
         if there and not os.access(target, os.W_OK):
             raise ConfigError(f"{path}: cannot be written: it is read-only")
-        _replace(target, text, stat.S_IMODE(target.stat().st_mode) if there else PRIVATE)
+        with written_whole(target, stat.S_IMODE(target.stat().st_mode) if there else MODE) as file:
+            file.write(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _replace(target: Path, text: str, mode: int) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        os.replace(name, target)  # noqa: PTH105  # both are said in one word
-    except BaseException:  # whatever happened, nothing half-written stays behind
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _where(error: tomllib.TOMLDecodeError, text: str) -> str:

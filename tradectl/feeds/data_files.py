@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from tradectl.documents.backtest import DataFile
 from tradectl.domain.errors import DataError
 from tradectl.feeds.csv.blocks import check_file
+from tradectl.files.own import open_named
 
 
 def hashed(paths: Iterable[Path]) -> list[DataFile]:
@@ -19,7 +21,7 @@ def hashed(paths: Iterable[Path]) -> list[DataFile]:
 def _hashed(path: Path) -> DataFile:
     size = check_file(path)
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_named(path), "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error

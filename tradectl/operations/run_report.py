@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tradectl.documents.report import Report, ReportAlert
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.text import harmless
 from tradectl.explain.runs import find_journal
+from tradectl.files.written import written_whole
 from tradectl.report.builder import Beside, report_of
-from tradectl.report.csv_files import TripFile, write_rest
+from tradectl.report.csv_files import trip_file, write_rest
 from tradectl.report.page import page
 from tradectl.storage.directory import StateDir
 from tradectl.storage.kept_backtests import KeptBacktests
@@ -28,8 +28,8 @@ def run_report(
         refuse_unwritable(html)
     beside = _beside(state_dir, journal.name.split(".")[0])
     with ExitStack() as files:
-        trips = files.enter_context(TripFile(csv)) if csv is not None else None
-        report = report_of(journal, trips.add if trips is not None else None, beside)
+        add = files.enter_context(trip_file(csv)) if csv is not None else None
+        report = report_of(journal, add, beside)
     if csv is not None:
         write_rest(report, csv)
     if html is not None:
@@ -49,20 +49,18 @@ def refuse_unwritable(html: Path) -> None:
 
 def write_page(report: Report, html: Path) -> None:
     """The page, whole or not at all. Raises UsageError."""
-    beside = html.with_name(f".{html.name}.part")
+    text = page(report)
     try:
-        beside.write_text(page(report), encoding="utf-8")
-        beside.replace(html)
+        with written_whole(html) as file:
+            file.write(text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise UsageError(f"cannot write {harmless(html)}: {error.strerror}") from error
 
 
 def _beside(state_dir: StateDir, run_id: str) -> Beside:
     """What the state directory knows of the run beside its journal."""
     alerts, kept = list[ReportAlert](), None
-    with contextlib.suppress(StateError):
+    with suppress(StateError):
         alerts = [
             ReportAlert(
                 time=row.created_at,
@@ -72,7 +70,7 @@ def _beside(state_dir: StateDir, run_id: str) -> Beside:
             )
             for row in StateReader(state_dir.db).alerts_of_run(run_id)
         ]
-    with contextlib.suppress(StateError):
+    with suppress(StateError):
         kept = KeptBacktests(state_dir.backtests).of_run(run_id)
     return Beside(alerts, None if kept is None else kept.tradable_from)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tradectl.analysis import attribution, statistics
 from tradectl.analysis.equity import Day, Drawdown, EquityCurve, Point
-from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.documents import report as documents
 from tradectl.documents.report import (
@@ -52,8 +52,6 @@ MOST_CHARTS = 12
 BINS = 24
 WINDOWS = (30, 14, 7)
 """Days of a rolling Sharpe ratio: the first that the run has twice."""
-
-OnTrip = Callable[[RoundTrip], None]
 
 
 class Beside(NamedTuple):

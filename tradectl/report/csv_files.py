@@ -6,16 +6,15 @@ A text that a spreadsheet would take for a formula gets an apostrophe before it.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import astuple, fields
 
-from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.documents.report import (
     CurvePoint,
     DayRow,
@@ -28,35 +27,23 @@ from tradectl.documents.report import (
 )
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import SPELLED
+from tradectl.domain.text import harmless
+from tradectl.files.written import written_whole
 from tradectl.report.builder import trip_row
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class TripFile(AbstractContextManager["TripFile"]):
-    """`trips.csv` in a folder, written while the run is read: however many there are. Raises UsageError
-    where the folder cannot be made or written to."""
+@contextmanager
+def trip_file(folder: Path) -> Iterator[OnTrip]:
+    """`trips.csv` in a folder, given them one by one while the run is read: however many there are.
+    Raises UsageError where the folder cannot be made or written to."""
+    with _table(folder, "trips.csv", names(TripRow)) as row:
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "trips.csv"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("w", newline="", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {self._path}: {error.strerror}") from error
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(names(TripRow))
+        def add(trip: RoundTrip) -> None:
+            row(_cells(trip_row(trip)))
 
-    def add(self, trip: RoundTrip) -> None:
-        self._writer.writerow(_cells(trip_row(trip)))
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _at: TracebackType | None,
-    ) -> None:
-        self._file.close()
+        yield add
 
 
 def write_rest(report: Report, folder: Path) -> None:
@@ -69,26 +56,34 @@ def write_rest(report: Report, folder: Path) -> None:
         "drawdowns.csv": (DrawdownRow, report.drawdowns),
         "not_traded.csv": (Refused, report.refused),
     }
+    for name, (kind, rows) in tables.items():
+        with _table(folder, name, names(kind)) as row:
+            for each in rows:
+                row(_cells(each))
+    with _table(folder, "breakdown.csv", ["by", *names(Line)]) as row:
+        for way, lines in report.attribution.items():
+            for line in lines:
+                row([way, *_cells(line)])
+    with _table(folder, "statistics.csv", ["name", "value"]) as row:
+        statistics = report.statistics
+        for number in zip(names(type(statistics)), _cells(statistics), strict=True):
+            row(number)
+
+
+@contextmanager
+def _table(
+    folder: Path, name: str, head: Sequence[str]
+) -> Iterator[Callable[[Sequence[Any]], object]]:
+    """What writes a row. Raises UsageError."""
+    path = folder / name
     try:
-        for name, (kind, rows) in tables.items():
-            with (folder / name).open("w", newline="", encoding="utf-8") as file:
-                _write(file, names(kind), map(_cells, rows))
-        with (folder / "breakdown.csv").open("w", newline="", encoding="utf-8") as file:
-            lines = (
-                [way, *_cells(line)] for way, lines in report.attribution.items() for line in lines
-            )
-            _write(file, ["by", *names(Line)], lines)
-        with (folder / "statistics.csv").open("w", newline="", encoding="utf-8") as file:
-            numbers = zip(names(type(report.statistics)), _cells(report.statistics), strict=True)
-            _write(file, ["name", "value"], numbers)
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as file:
+            writer = csv.writer(file)
+            writer.writerow(head)
+            yield writer.writerow
     except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
-
-
-def _write(file: IO[str], head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    writer = csv.writer(file)
-    writer.writerow(head)
-    writer.writerows(rows)
+        raise UsageError(f"cannot write {harmless(path)}: {error.strerror}") from error
 
 
 def names(kind: type[Struct]) -> list[str]:
@@ -109,4 +104,4 @@ def cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-__all__ = ["TripFile", "cell", "write_rest"]
+__all__ = ["cell", "trip_file", "write_rest"]
