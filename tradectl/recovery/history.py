@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent, WarmUpReceived
+from tradectl.feeds.time_range import began
 from tradectl.recovery.warm_up import IN_ONE_RECORD, SymbolNeed
 from tradectl.strategy.instances import WarmUpNeed
 
@@ -69,6 +70,7 @@ class _Kept:
         self._bars = [each for each in needs if each.callback == "on_bar"]
         self._most, self._span = need.trades, need.span
         self._interval = 0
+        self._is_cut = False
         self._prices: deque[MarketDataEvent] = deque(maxlen=MOST_OF_A_SYMBOL)
         self._quotes: deque[MarketDataEvent] = deque(maxlen=min(need.quotes, MOST_OF_A_SYMBOL))
 
@@ -83,6 +85,7 @@ class _Kept:
         oldest = event.ts - self._span
         while len(prices) > self._most and (not self._span or prices[0].ts < oldest):
             prices.popleft()
+            self._is_cut = True
 
     def _come_as_candles(self, interval: int) -> None:
         """Bars are made of these, and where they are longer than what is asked for, they are the bars."""
@@ -93,7 +96,18 @@ class _Kept:
             self._span = max(self._span, bars * length)
 
     def events(self) -> Iterable[MarketDataEvent]:
-        return chain(self._prices, self._quotes)
+        return chain(self._whole_bars(), self._quotes)
+
+    def _whole_bars(self) -> Iterable[MarketDataEvent]:
+        """Prices; what is left of a bar of which the beginning was dropped would be another bar."""
+        longest = max((need.timeframe for need in self._bars), default=0)
+        if not self._is_cut or longest <= self._interval:
+            return self._prices
+        first = self._prices[0]
+        before = began(first) - began(first) % longest
+        if before == began(first):
+            return self._prices
+        return (event for event in self._prices if began(event) >= before + longest)
 
 
 __all__ = ["History"]

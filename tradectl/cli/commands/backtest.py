@@ -68,7 +68,7 @@ PlayedOption = Annotated[
         metavar="<file>...",
     ),
 ]
-MoreArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", hidden=True)]
+MoreArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE", hidden=True)]
 """What a shell makes of `--data data/*.csv`: the first belongs to the option, and the rest follow it."""
 
 FromOption = Annotated[
