@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.fake_account import PERP
-from tests.fixtures.journalled import journalled
+from tests.fixtures.journalled import RUN, journalled
 from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settings
 from tradectl.config.settings import Settings
 from tradectl.documents.why import GateRow, ShutGate, SymbolWhy
@@ -288,6 +290,31 @@ def test_code_that_a_journal_names_is_not_run_unasked(tmp_path: Path) -> None:
     trusted = why_symbol(path, BTC, judge=lambda settings: settings)
     assert (trusted.note, trusted.held_by) == ("", ShutGate.LIMIT)
     assert trusted.wanted == unasked.wanted
+
+
+def test_code_that_has_changed_since_does_not_speak_for_what_was(tmp_path: Path) -> None:
+    """What was recorded counts."""
+    file = tmp_path / "mine.py"
+    text = (
+        "from tradectl.strategy import Strategy\n\n"
+        "class Mine(Strategy):\n"
+        "    def on_trade(self, trade):\n"
+        "        return self.long(reason='always')\n"
+    )
+    file.write_text(text)
+    file.chmod(0o600)
+    run = (
+        "import sys; sys.path.insert(0, sys.argv[3]);"
+        "from pathlib import Path; from tests.unit.test_why_gates import *;"
+        "made = settings(f'{sys.argv[1]}:Mine');"
+        "journalled(Path(sys.argv[2]), made, [trade('100', 0), trade('100', 1)], ends=False)"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", run, file, tmp_path, root], check=True, cwd=root)
+    file.write_text(text.replace("self.long(", "self.flat("))
+    why = why_symbol(tmp_path / f"{RUN}.jsonl", BTC, judge=lambda settings: settings)
+    assert "comes out otherwise from record 2 on" in why.note
+    assert why.wanted[0].share == "1"
 
 
 def test_all_that_was_not_traded_is_counted(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A run brought to a point: the whole system as it was there, strategies and all, to be asked anything.
 
 Each input is decided again, as a replay does it. Where the journal names code of somebody's own that is
-not to be run, its records are folded instead: then all is known but what goes on inside of strategies.
+not to be run, or code that has changed since, its records are folded instead: then all is known but what
+goes on inside of strategies.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ Judge = Callable[[Settings], Settings]
 """Gives the settings whose strategies may be run. Raises UsageError."""
 Watch = Callable[[TradingSystem, Record], None]
 
+OTHERWISE = "decided again, by strategies or a tradectl that have changed, it comes out otherwise"
 FOLDED = "strategies of one's own are run with --trust alone: what they wait for is not known"
 
 
@@ -62,23 +64,44 @@ def only_ours(settings: Settings) -> Settings:
 def decide_to(
     path: Path, point: Point | None, judge: Judge = only_ours, watch: Watch = nobody_watches
 ) -> SystemAt:
-    """The journal's run at `point`, or at its end. Raises JournalError, UsageError."""
+    """The journal's run at `point`, or at its end. Raises JournalError, UsageError. `watch` hears of
+    record 1 again where all of it is read once more."""
     with read_log(path) as log:
-        return _decide(log, point, judge, watch)
+        header, recorded = log.header, Settings.load(log.header.config)
+        try:
+            system, why = _system(judge(recorded), header), ""
+        except UsageError as error:
+            why = str(error)
+        else:
+            parted = Parted()
+            found = _follow(log, system, Deciding(system, parted), point, watch)
+            if not parted.seq:
+                return found
+            why = f"{OTHERWISE} from record {parted.seq} on: what strategies wait for is not known"
+    with read_log(path) as log:
+        system = _without_strategies(recorded, header)
+        found = _follow(log, system, Folding(system), point, watch)
+        return found._replace(note=why)
 
 
-def _decide(log: LogReader, point: Point | None, judge: Judge, watch: Watch) -> SystemAt:
+class Parted:
+    """Hears where what is decided now is not what was recorded."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+
+    def __call__(self, recorded: Record | None, decided: Record | None) -> None:
+        self.seq = self.seq or next(each.seq for each in (recorded, decided) if each is not None)
+
+
+def _follow(
+    log: LogReader,
+    system: TradingSystem,
+    follower: Deciding | Folding,
+    point: Point | None,
+    watch: Watch,
+) -> SystemAt:
     header = log.header
-    recorded = Settings.load(header.config)
-    try:
-        settings, note = judge(recorded), ""
-        system = _system(settings, header)
-    except UsageError as error:
-        system = _system(replace(recorded, strategies=()), header)
-        system.books.account.configured = tuple(each.name for each in recorded.strategies)
-        system.portfolio.engine = _portfolio(recorded, system)
-        note = str(error)
-    follower: Deciding | Folding = Folding(system) if note else Deciding(system)
     last, seq, at = LastKnown(), 0, 0
     is_last = True
     for record in _records(log):
@@ -92,9 +115,9 @@ def _decide(log: LogReader, point: Point | None, judge: Judge, watch: Watch) -> 
         last.take(record)
         watch(system, record)
         seq, at = record.seq, record.at
-    if isinstance(follower, Deciding):
+    if isinstance(follower, Deciding) and is_last and log.footer is not None:
         follower.end()
-    return SystemAt(system, header, last, seq, at, is_last, note)
+    return SystemAt(system, header, last, seq, at, is_last, "")
 
 
 def _system(settings: Settings, header: Header) -> TradingSystem:
@@ -105,6 +128,13 @@ def _system(settings: Settings, header: Header) -> TradingSystem:
         DataClock(),
         has_strategies=header.source not in SHORT,
     )
+
+
+def _without_strategies(recorded: Settings, header: Header) -> TradingSystem:
+    system = _system(replace(recorded, strategies=()), header)
+    system.books.account.configured = tuple(each.name for each in recorded.strategies)
+    system.portfolio.engine = _portfolio(recorded, system)
+    return system
 
 
 def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:

@@ -25,7 +25,7 @@ class _HeldBack:
         self._availability: Availability | None = None
 
     def look(self, system: TradingSystem, record: Record) -> None:
-        if self._availability is None:
+        if self._availability is None or record.seq == 1:
             self._availability = Availability(system.books.account, record.at)
         elif record.event.__class__ in CHANGES_STATE:
             self._availability.look(record.at, max(len(system.books.last), 1))
