@@ -163,6 +163,27 @@ class Core:
             if not market or market[0].ts >= scheduler.next_due:
                 return done
 
+    def meet(
+        self,
+        inputs: InputQueue,
+        scheduler: Scheduler,
+        stamp: Callable[[int], int],
+        records: list[Record],
+        now: int,
+    ) -> int:
+        """Recorded time comes to `now` (ns), or begins there: a step for each input of the `scheduler`
+        that is due by then, while nothing else is to be done. How many there were, one at least."""
+        if scheduler.begins:
+            scheduler.begin(stamp(now))
+            return 1
+        done = 0
+        while True:
+            due, event = scheduler.take(now)
+            done += 1
+            self.step(event, stamp(due), records)
+            if self.outbox or inputs.urgent_waiting or scheduler.next_due > now:
+                return done
+
     def repeat(self, record: Record, records: list[Record]) -> None:
         """A step with an input out of a journal, with its number and its time. Commands go nowhere: what
         became of them is in the journal, too."""

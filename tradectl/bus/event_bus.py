@@ -209,9 +209,9 @@ class EventBus:
                 elif not market:
                     if not self._data_ended or scheduler.next_due == NEVER:
                         break
-                    steps = self._take_due(self.clock.now(), records)
+                    steps = core.meet(inputs, scheduler, stamp, records, self.clock.now())
                 elif on_recorded_time and market[0].ts >= scheduler.next_due:
-                    steps = self._take_due(market[0].ts, records)
+                    steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
                 else:
                     steps = core.march(inputs, due, stamp, records, most)
                 if core.outbox:
@@ -239,21 +239,6 @@ class EventBus:
             self._scheduler.set_timer(event.name, self.clock.now())
             self._alarm.set()
         return event
-
-    def _take_due(self, now: int, records: list[Record]) -> int:
-        """Recorded time has come to scheduled inputs, or has only just begun: how many were taken, as
-        long as nothing else is to be done."""
-        core, inputs, scheduler = self.core, self._inputs, self._scheduler
-        if scheduler.begins:
-            scheduler.begin(self.clock.stamp(now))
-            return 1
-        steps = 0
-        while True:
-            due, event = scheduler.take(now)
-            steps += 1
-            core.step(event, self.clock.stamp(due), records)
-            if core.outbox or inputs.urgent_waiting or scheduler.next_due > now:
-                return steps
 
     def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""

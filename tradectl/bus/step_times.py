@@ -1,9 +1,9 @@
 """How long the core's steps take: a sample of the newest, those that were slow, and how many of the next
 may go by between two looks at the time.
 
-A look at the time is a part of what a quick step costs. So steps with market data that follow on each
-other are looked at together, as long as all of them are quick; a march that was not counts as one slow
-step, since it was one of them.
+A look at the time is a part of what a quick step costs. So steps with market data, or with timers, that
+follow on each other are looked at together, as long as all of them are quick; a march that was not counts
+as one slow step, since it was one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class StepTimes:
             self.slow.append((seq, took))
         if took < QUICK_NS:
             self._taken.append(took // steps)
-            self._march = min(2 * self._march, LONGEST_MARCH)
+            if self._march < LONGEST_MARCH:
+                self._march *= 2
         else:
             self._taken.append(took)
             self._march = 1

@@ -158,8 +158,8 @@ class BooksView:
         return self._unread
 
     def prices_were_read(self) -> None:
-        """Those of what is held."""
-        self._unread.difference_update(self.sums().held)
+        """Those of what is held, as it was counted last."""
+        self._unread.difference_update(self._sums.held)
 
     def instrument(self, symbol: str) -> Instrument:
         return self.instruments[symbol]
