@@ -2,8 +2,12 @@
 
 builder     records -> `documents.report.Report`: begin here
 prices      each symbol's price, its largest round trips and its stops, bounded
+limits      how near the run came to its limits
 page        the document -> one self-contained HTML page
-sections    the page's parts           charts    lines, bars and dots as inline SVG
+result      its first parts: the result, equity, months
+breakdown   where the money was made, what it cost, every round trip
+risk        exposure, drawdowns, limits; what was not traded
+charts      lines, bars and dots as inline SVG
 markup      text becomes markup here and nowhere else
 csv_files   round trips, days, equity and the rest as CSV
 """
