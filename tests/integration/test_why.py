@@ -103,6 +103,11 @@ def test_an_order_is_called_by_three_names(typed: Typed, recorded: Path, tmp_pat
     assert found is not None
     assert found.order_id == rows[1]["order_id"]
     assert find_order(StateDir(tmp_path / "state"), rows[1]["venue_order_id"]) == found
+    elsewhere = tmp_path / "elsewhere.jsonl"
+    elsewhere.write_bytes(recorded.read_bytes())
+    assert (
+        find_order(StateDir(tmp_path / "other"), rows[1]["venue_order_id"], elsewhere) is not None
+    )
     assert "knows no order and no symbol" in typed("why nothing").complaint()
     assert "made no order" in typed(f"why {recorded.stem}-1-1").complaint()
     assert "expected an order's id" in typed("why").complaint()

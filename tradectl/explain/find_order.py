@@ -1,7 +1,7 @@
 """An order is asked for by our id, by the id that its exchange knows it under, or by the exchange's own.
 
 Ours names its run. The others are looked up in the database, which may be behind, or missing: then the
-newest journals are looked through.
+newest journals are looked through for what may be an id.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.control import Done
 from tradectl.domain.errors import JournalError, NotRunning, StateError
 from tradectl.domain.events import ExecutionEvent, OrderInitialized
-from tradectl.domain.orders import client_order_id, run_of
+from tradectl.domain.orders import client_order_id, run_of, tag_of
 from tradectl.feeds.whole_log import read_log
 from tradectl.storage.directory import RUN_ID, StateDir
 from tradectl.storage.reader import StateReader
 
 OURS = re.compile(rf"{RUN_ID.pattern}-\d+-\d+")
+VENUES = re.compile(r"\d{6}")
+"""What most exchanges' ids have, and hardly a symbol."""
 LOOKED_THROUGH = 5
 """Journals, at most, where the database knows nothing."""
 FLUSH_S = 2.0
@@ -38,20 +40,32 @@ def find_order(state_dir: StateDir, name: str, journal: Path | None = None) -> F
     where there is none of the name."""
     if OURS.fullmatch(name):
         return FoundOrder(name, journal or state_dir.journals / f"{run_of(name)}.jsonl")
-    if journal is not None:
-        return _in_journal(journal, name)
     with contextlib.suppress(NotRunning, TimeoutError, ControlError):
         ask(state_dir.socket, "flush", Done, timeout=FLUSH_S)
-    with contextlib.suppress(StateError):
-        known = StateReader(state_dir.db).orders_called(name)
-        if known:
-            return FoundOrder(known[-1], state_dir.journals / f"{run_of(known[-1])}.jsonl")
-    for path in reversed(state_dir.journal_files()[-LOOKED_THROUGH:]):
+    is_told, known = _by_database(state_dir, name)
+    if journal is not None:
+        known = [order_id for order_id in known if run_of(order_id) == journal.stem]
+    if known:
+        return FoundOrder(known[-1], journal or state_dir.journals / f"{run_of(known[-1])}.jsonl")
+    from_elsewhere = journal is not None and journal.parent != state_dir.journals
+    may_be_id = bool(tag_of(name) or VENUES.search(name)) or from_elsewhere
+    if is_told and not may_be_id:
+        return None  # a symbol, most likely: no journal is read for it
+    paths = [journal] if journal is not None else state_dir.journal_files()[-LOOKED_THROUGH:]
+    for path in reversed(paths):
         with contextlib.suppress(JournalError):
             found = _in_journal(path, name)
             if found is not None:
                 return found
     return None
+
+
+def _by_database(state_dir: StateDir, name: str) -> tuple[bool, list[str]]:
+    """Whether it can be asked, and our ids of what it knows by the name, oldest first."""
+    with contextlib.suppress(StateError):
+        reader = StateReader(state_dir.db)
+        return reader.has_tables(), reader.orders_called(name)
+    return False, []
 
 
 def _in_journal(path: Path, name: str) -> FoundOrder | None:
