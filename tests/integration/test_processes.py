@@ -23,7 +23,7 @@ def test_a_forked_command_answers_as_the_executable_does(words: str) -> None:
 
 def test_it_has_an_id_and_a_session_of_its_own_and_dies_of_a_signal(tmp_path: Path) -> None:
     with Running(tmp_path / "state") as run:
-        run.line(" journal ")
+        run.line(".jsonl")
         pid = run.process.pid
         assert os.getsid(pid) == os.getpgid(pid) == pid
         assert run.process.poll() is None

@@ -10,6 +10,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from tradectl.bus.clock import ComputerClock
@@ -173,6 +174,22 @@ class VenueSession:
                 await self.ask_for_the_time()
             await self.account.holdings()
 
+    @cached_property
+    def abilities(self) -> Abilities:
+        """Of one that has learned."""
+        has_keys, kind = self._credentials is not None, self._settings.market
+        orders = self.client.has.get("watchOrders") is True
+        fills = self.client.has.get("watchMyTrades") is True
+        return Abilities(
+            channels=pushed_channels(self.client),
+            user_stream=has_keys and (orders or fills),
+            order_stream=has_keys and orders,
+            dead_man=kind in self.quirks.dead_man,
+            stop_orders=bool(feature(self.client, kind, "createOrder", "triggerPrice")),
+            income=has_keys and self.income.is_told,
+            rate=self.rate,
+        )
+
 
 class CcxtVenue:
     """`symbols` maps the run's symbols, which go in and come out, to what the exchange or ccxt may call
@@ -236,18 +253,7 @@ class CcxtVenue:
 
     @property
     def abilities(self) -> Abilities:
-        at, kind = self._at, self._settings.market
-        orders = at.client.has.get("watchOrders") is True
-        fills = at.client.has.get("watchMyTrades") is True
-        return Abilities(
-            channels=pushed_channels(at.client),
-            user_stream=self._credentials is not None and (orders or fills),
-            order_stream=self._credentials is not None and orders,
-            dead_man=kind in at.quirks.dead_man,
-            stop_orders=bool(feature(at.client, kind, "createOrder", "triggerPrice")),
-            income=self._credentials is not None and at.income.is_told,
-            rate=at.rate,
-        )
+        return self._at.abilities
 
     @property
     def dropped(self) -> Counter[str]:
