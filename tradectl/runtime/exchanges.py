@@ -124,7 +124,7 @@ class Venues:
             try:
                 times[name] = await venue.time()
             except VenueRefusal:  # it does not tell
-                times[name] = ComputerClock.wall()
+                times[name] = self.clock.wall()
         return times
 
     async def take_note_of_what_is_there(self, account: Account, instruments: Instruments) -> None:

@@ -99,7 +99,8 @@ class Session:
         self._entered = False
         self._checking: asyncio.Task[None] | None = None
         is_recorded = account_kind == RECORDED_ACCOUNT
-        self.latch: HaltSwitch = HaltInMemory() if is_recorded else state_dir.latch
+        state_dir.latch.date_by(clock.wall)
+        self.latch: HaltSwitch = HaltInMemory(clock.wall) if is_recorded else state_dir.latch
         self.system = TradingSystem(
             settings,
             account,

@@ -107,6 +107,10 @@ class HaltLatch:
         self._unwritten: Halt | None = None
         self._read_at = self._look_up_at = 0.0
 
+    def date_by(self, wall: Callable[[], int]) -> None:
+        """A halt that this process sets is dated by `wall` (ns) from now on."""
+        self._wall = wall
+
     def prepare(self) -> None:
         """Make the file, blank and at full size, if it is not there. Raises StateError."""
         try:
