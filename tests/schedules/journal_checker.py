@@ -1,4 +1,5 @@
-"""What a run leaves behind: each recovery of it is the same, and every journal replays."""
+"""What a run leaves behind: each recovery of it is the same, every journal replays, and its result adds
+up."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from tradectl.analysis.run_analysis import analyse
 from tradectl.domain.events import LimitBreached
+from tradectl.domain.money import ZERO
 from tradectl.journal.reader import JournalReader, NotBegun
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered, last_journal, recover_from
 from tradectl.replay.replay import Replay
@@ -53,7 +56,17 @@ class JournalChecker:
         result = replay.run()
         if not result.verified:
             self._say(f"{path.name} replays differently: {result.first_divergence} {result.notes}")
+        self._adds_up(path)
         await asyncio.sleep(0)
+
+    def _adds_up(self, path: Path) -> None:
+        """What the account gained is told to the last digit: by round trips, and by days."""
+        told = analyse(path)
+        if told.unexplained:
+            self._say(f"{path.name}: no round trip tells of {told.unexplained} of {told.pnl}")
+        by_day = sum((day.pnl for day in told.curve.days), ZERO)
+        if by_day != told.pnl:
+            self._say(f"{path.name}: the days made {by_day}, and the run {told.pnl}")
 
 
 __all__ = ["JournalChecker"]
