@@ -36,7 +36,7 @@ class LogReader(Protocol):
     def position(self) -> int: ...
 
     def groups(self, after: int = 0) -> Iterator[list[Record]]:
-        """What is complete by now, group by group; groups up to record `after` are passed over. Raises
+        """What is complete by now, part by part; groups up to record `after` are passed over. Raises
         JournalDamaged."""
         ...
 

@@ -47,6 +47,8 @@ LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 BACKWARDS = 256 * 1024
 AT_FIRST, AT_ONCE = 16 * 1024, 1024 * 1024
 """Bytes read at a time."""
+PART = 64 * 1024
+"""Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
 GZIP = b"\x1f\x8b"
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
@@ -128,15 +130,15 @@ class JournalReader:
         return self.groups()
 
     def groups(self, after: int = 0) -> Iterator[list[Record]]:
-        """The records group by group, as they were written; whole groups up to `after` are checked
-        but passed over."""
+        """The records of each group, a part of it at a time; whole groups up to `after` are checked but
+        passed over."""
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
                 self.footer = FOOTERS.decode(lines).footer
             elif last <= after:
                 self.last_seq = last
             else:
-                yield self._decode(lines)
+                yield from map(self._decode, _parts(lines))
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
@@ -373,6 +375,15 @@ def holds_seal(path: Path, sealed: Sealed) -> bool:
     with contextlib.suppress(OSError):
         return _seal_at(path, sealed)[0] is not None
     return False
+
+
+def _parts(lines: bytes) -> Iterator[bytes]:
+    """Whole lines, so many at a time as PART has."""
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + PART) + 1 or len(lines)
+        yield lines[start:end]
+        start = end
 
 
 def has_footer(path: Path) -> bool:

@@ -31,9 +31,10 @@ class Folding:
         self.records = 0
 
     def take(self, *records: Record) -> None:
-        new = [record for record in records if record.seq > self._after]
-        self._system.fold(*new)
-        self.records += len(new)
+        if records and records[0].seq <= self._after:
+            records = tuple(record for record in records if record.seq > self._after)
+        self._system.fold(*records)
+        self.records += len(records)
 
 
 class Deciding:
