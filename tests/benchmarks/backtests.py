@@ -63,7 +63,7 @@ def run(bench: Bench, race: Race, peers: list[str], backtesting: list[str]) -> I
         for python in backtesting
     ]
     theirs = [partial(bench.spawn, [*command, "--json"]) for command in commands]
-    in_turns(1, *ours)
+    in_turns(1, ours[0])
     mine, *rest = in_turns(bench.rounds(3), *(ours + theirs))
     fills = mine[0].document["fills"]
     row = Row(
