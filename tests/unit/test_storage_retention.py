@@ -140,9 +140,17 @@ async def test_alerts_that_go_are_in_a_file(store: Store, path: Path) -> None:
         for n in range(6)
     ]
     await store.write_alerts(alerts)
-    await store.end_run(RUN, END, "stopped")
+    await store.write(with_snapshot(traded(1), DAY))
     assert [alert.id for alert in StateReader(path).alerts()] == ["a1", "a4", "a5"]
     lines = (path.parent / ALERTS_FILE).read_bytes().splitlines()
     assert [msgspec.json.decode(line, type=AlertRow) for line in lines] == [
         alert for alert in alerts if alert.id in {"a0", "a2", "a3"}
     ]
+
+
+async def test_what_cannot_be_pruned_is_written_all_the_same(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "OF_ACCOUNT", "WHERE nothing = ?")
+    await store.write(with_snapshot(traded(9), DAY))
+    assert len(rows(path, "SELECT * FROM fills")) == 9

@@ -39,8 +39,18 @@ EDGE = "SELECT rowid FROM {table} {of} ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 OF_ACCOUNT = "WHERE account_id = ?"
 
 
-def prune_account(db: sqlite3.Connection, account_id: str) -> None:
-    """Of its orders and fills what is older than the newest; in the transaction that is open."""
+def prune_account(db: sqlite3.Connection, account_id: str, folder: Path) -> None:
+    """Of its orders and fills what is older than the newest, and old alerts into a file in `folder`; in
+    the transaction that is open. Raises OSError."""
+    _prune_orders(db, account_id)
+    stays = _edge(db, "fills", OF_ACCOUNT, KEPT_ROWS - 1, account_id)
+    if stays:
+        _prune_fills(db, account_id, stays)
+    _prune_alerts(db, folder)
+
+
+def _prune_orders(db: sqlite3.Connection, account_id: str) -> None:
+    """Those that are over."""
     edge = _edge(db, "orders", OF_ACCOUNT, KEPT_ROWS, account_id)
     if edge:
         marks = ", ".join("?" * len(OVER))
@@ -51,9 +61,6 @@ def prune_account(db: sqlite3.Connection, account_id: str) -> None:
         ).fetchall()
         _delete(db, "orders", (row for row, _ in found))
         _note_runs(db, {run: "" for _, run in found})
-    stays = _edge(db, "fills", OF_ACCOUNT, KEPT_ROWS - 1, account_id)
-    if stays:
-        _prune_fills(db, account_id, stays)
 
 
 def _prune_fills(db: sqlite3.Connection, account_id: str, oldest: int) -> None:
@@ -92,7 +99,7 @@ def forget_again(db: sqlite3.Connection, run_id: str) -> None:
     )
 
 
-def prune_recorded(db: sqlite3.Connection) -> None:
+def _prune_recorded(db: sqlite3.Connection) -> None:
     """Of the runs on recorded data but the newest the rows of those with which there would be too many:
     nobody goes on from them."""
     rows = db.execute(
@@ -118,17 +125,21 @@ def prune_recorded(db: sqlite3.Connection) -> None:
             return
 
 
-def prune_runs(db: sqlite3.Connection) -> None:
-    """The status of a run that is long over is made of its journal when it is asked for."""
+def prune_runs(db: sqlite3.Connection, ended: str) -> None:
+    """One has `ended`. The status of one that is long over is made of its journal when it is asked for;
+    rows of runs on recorded data go at the end of one of these, which nobody waits for."""
     db.execute(
         "UPDATE runs SET status = NULL, untraded = NULL, pruned = 1 WHERE status IS NOT NULL "
         "AND ended_at IS NOT NULL "
         "AND run_id < (SELECT run_id FROM runs ORDER BY run_id DESC LIMIT 1 OFFSET ?)",
         (KEPT_RUNS,),
     )
+    kind = db.execute("SELECT account_kind FROM runs WHERE run_id = ?", (ended,)).fetchone()
+    if kind == ("recorded",):
+        _prune_recorded(db)
 
 
-def prune_alerts(db: sqlite3.Connection, folder: Path) -> None:
+def _prune_alerts(db: sqlite3.Connection, folder: Path) -> None:
     """The oldest that are over, into the file in `folder`. Raises OSError: then they stay."""
     edge = _edge(db, "alerts", "", KEPT_ALERTS)
     if not edge:
@@ -178,7 +189,5 @@ __all__ = [
     "ALERTS_FILE",
     "forget_again",
     "prune_account",
-    "prune_alerts",
-    "prune_recorded",
     "prune_runs",
 ]

@@ -33,13 +33,7 @@ from tradectl.journal.signature import SigningKey
 from tradectl.journal.signing_keys import SigningKeys
 from tradectl.state.account import Account, Fill
 from tradectl.state.status import fill_row, order_row
-from tradectl.storage.retention import (
-    forget_again,
-    prune_account,
-    prune_alerts,
-    prune_recorded,
-    prune_runs,
-)
+from tradectl.storage.retention import forget_again, prune_account, prune_runs
 from tradectl.storage.schema import LOCK_TIMEOUT_S, connect, database_error, is_there, prepare
 from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 
@@ -131,17 +125,17 @@ class Store:
 
     async def end_run(self, run_id: str, ended_at: str, reason: str) -> None:
         sql = "UPDATE runs SET ended_at = ?, end_reason = ? WHERE run_id = ?"
-        await self._transact([(sql, (ended_at, reason, run_id))], self._prune_runs)
+        await self._transact([(sql, (ended_at, reason, run_id))])
+        await self._tidy_up(lambda db: prune_runs(db, run_id))
 
     async def write(self, changes: Changes) -> None:
         """All of it, or none of it."""
         key = self.keys.own() if self.keys is not None and changes.signs else None
-        account_id, statements = changes.account_id, _statements(changes, key)
-        if changes.snapshot is None or not self._prunes:
-            await self._transact(statements)
-            return
-        await self._transact(statements, lambda db: prune_account(db, account_id))
-        await self._give_pages_back()
+        await self._transact(_statements(changes, key))
+        if changes.snapshot is not None:
+            account_id, folder = changes.account_id, self._path.parent
+            await self._tidy_up(lambda db: prune_account(db, account_id, folder))
+            await self._give_pages_back()
 
     async def write_rows(
         self, account_id: str, run_id: str, orders: list[Order], fills: list[Fill]
@@ -157,13 +151,11 @@ class Store:
         """New ones, and changed ones by their id."""
         await self._transact(ALERTS.of(astuple(alert) for alert in alerts))
 
-    def _prune_runs(self, db: sqlite3.Connection) -> None:
-        if not self._prunes:
-            return
-        prune_runs(db)
-        prune_recorded(db)
-        with suppress(OSError):  # they stay where they are
-            prune_alerts(db, self._path.parent)
+    async def _tidy_up(self, step: Step) -> None:
+        """What was written stays whatever becomes of this: it can be done another time."""
+        if self._prunes:
+            with suppress(StateError, OSError):
+                await self._transact([], step)
 
     async def _give_pages_back(self) -> None:
         """What pruned snapshots took; where that cannot be now, another time will do."""
