@@ -174,7 +174,8 @@ def _edge(db: sqlite3.Connection, table: str, of: str, kept: int, *values: Any) 
 
 
 def _delete(db: sqlite3.Connection, table: str, rows: Iterable[int]) -> None:
-    db.executemany(f"DELETE FROM {table} WHERE rowid = ?", ((row,) for row in rows))
+    chosen = msgspec.json.encode([*rows]).decode()
+    db.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT value FROM json_each(?))", (chosen,))
 
 
 def _note_runs(db: sqlite3.Connection, runs: dict[str, str]) -> None:
