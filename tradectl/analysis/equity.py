@@ -52,7 +52,8 @@ class Drawdown(Struct, frozen=True, order=True):
 
 class Point(Struct):
     """A part of the curve, of one mark or many: the time and the values of its last one, and the extremes
-    of all. `drawdown` is the deepest (0 to 1), `exposure` the largest, `hold` as a day's."""
+    of all. `drawdown` is the deepest (0 to 1), `exposure` the mean of the `marks` in it, `hold` as a
+    day's."""
 
     at: int
     equity: float
@@ -61,6 +62,7 @@ class Point(Struct):
     drawdown: float
     exposure: float
     hold: float
+    marks: int = 1
 
 
 class EquityCurve:
@@ -222,14 +224,17 @@ class EquityCurve:
 
 
 def _joined(first: Point, second: Point) -> Point:
+    marks = first.marks + second.marks
+    exposed = first.exposure * first.marks + second.exposure * second.marks
     return Point(
         second.at,
         second.equity,
         min(first.low, second.low),
         max(first.high, second.high),
         max(first.drawdown, second.drawdown),
-        max(first.exposure, second.exposure),
+        exposed / marks,
         second.hold,
+        marks,
     )
 
 

@@ -258,6 +258,7 @@ def _point(point: Point, run: RunFigures) -> CurvePoint:
         high=point.high,
         drawdown_pct=100 * point.drawdown,
         exposure=point.exposure,
+        marks=point.marks,
         hold=run.hold.worth(run.curve.first, point.hold),
     )
 

@@ -123,12 +123,15 @@ def drawn(curve: list[CurvePoint], most: int = MOST_DRAWN) -> list[CurvePoint]:
 
 
 def _joined(first: CurvePoint, second: CurvePoint) -> CurvePoint:
+    marks = first.marks + second.marks
+    exposed = first.exposure * first.marks + second.exposure * second.marks
     return replace(
         second,
         low=min(first.low, second.low),
         high=max(first.high, second.high),
         drawdown_pct=max(first.drawdown_pct, second.drawdown_pct),
-        exposure=max(first.exposure, second.exposure),
+        exposure=exposed / marks,
+        marks=marks,
     )
 
 

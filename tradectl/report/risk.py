@@ -34,7 +34,11 @@ def exposure(report: Report) -> Markup:
         f"{figures.ratio(numbers.mean_leverage)}{figures.TIMES} equity on average and "
         f"{figures.ratio(numbers.max_leverage)}{figures.TIMES} at most."
     )
-    figure = tag("figure", legend(("c-line", f"All positions added up, {report.currency}")), plot)
+    figure = tag(
+        "figure",
+        legend(("c-line", f"All positions added up, {report.currency}; the mean of each stretch")),
+        plot,
+    )
     return section("Exposure and leverage", lead, figure)
 
 
