@@ -79,8 +79,8 @@ class DrawdownRow(Struct, kw_only=True, frozen=True):
 
 
 class CurvePoint(Struct, kw_only=True, frozen=True):
-    """A part of the curve: its last values, and the extremes in it; `exposure` is the mean of its `marks`,
-    `hold` buy-and-hold."""
+    """A part of the curve: its last values, and the extremes in it; `exposure` is the mean of its
+    `marks`, `hold` buy-and-hold."""
 
     time: Time
     equity: float

@@ -11,11 +11,13 @@ from tradectl.report.result import compact, data_table, drawn, legend, section, 
 
 MUCH = 0.8
 MOST_ROWS = 20
+STRETCHES = 200
+"""Of time, that the exposure is the mean of: more could not be told apart."""
 
 
 def exposure(report: Report) -> Markup:
     numbers = report.statistics
-    curve, across = drawn(report.curve), time_scale(report)
+    curve, across = drawn(report.curve, STRETCHES), time_scale(report)
     most = max((point.exposure for point in curve), default=0.0)
     if not most:
         return NOTHING
