@@ -8,6 +8,7 @@ one before it held. The account is counted here by cash and marks alone.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -17,7 +18,8 @@ from tests.fixtures.journal import HEADER
 from tests.profiles import examples
 from tests.unit.test_strategies_add_up import START, commands, settings_of, strategy, ticks
 from tradectl.analysis.attribution import KEYS, total_of
-from tradectl.analysis.round_trips import RoundTrip
+from tradectl.analysis.causes import FLAT_WITH_ALL
+from tradectl.analysis.round_trips import LONG, SHORT, RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
@@ -53,6 +55,12 @@ def paying_funding(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("seed", range(examples(6)))
 def test_all_that_the_account_gained_is_told(seed: int, strategy: str) -> None:
+    for figures, trips in runs(seed, strategy):
+        is_whole(figures, trips)
+
+
+def runs(seed: int, strategy: str) -> Iterator[tuple[RunFigures, list[RoundTrip]]]:
+    """Three, each of which goes on with the account of the one before; the last is flattened."""
     dice = random.Random(seed)
     settings = paying_funding(settings_of(dice, strategy))
     account, at = Account.open("", "USDT", D(100_000)), START - START % (3600 * SECOND)
@@ -70,7 +78,7 @@ def test_all_that_the_account_gained_is_told(seed: int, strategy: str) -> None:
             records += made.apply(EmergencyStopReceived(reason="dice", flatten=True))
         figures, trips = analysed(settings, started, records)
         assert figures.pnl == made.books.equity() - before
-        is_whole(figures, trips)
+        yield figures, trips
         account = Account.load(made.books.snapshot().dump())
 
 
@@ -88,3 +96,18 @@ def is_whole(run: RunFigures, trips: list[RoundTrip]) -> None:
         assert not trip.is_open
         assert trip.opened_at <= trip.closed_at
         assert trip.gross - trip.fees - trip.slippage + trip.funding == trip.pnl
+
+
+def test_the_dice_fall_on_everything(strategy: str) -> None:
+    """What the property is tried on."""
+    trips: list[RoundTrip] = []
+    for seed in range(3):
+        for figures, ended in runs(seed, strategy):
+            trips += [*ended, *figures.open_trips]
+    assert {trip.side for trip in trips} == {LONG, SHORT}
+    assert any(trip.carried for trip in trips)
+    assert any(trip.is_open for trip in trips)
+    assert any(trip.funding for trip in trips)
+    assert any(trip.slippage for trip in trips)
+    assert FLAT_WITH_ALL in {trip.exit_reason for trip in trips}
+    assert any("from the entry price" in trip.exit_reason for trip in trips)
