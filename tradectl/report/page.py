@@ -20,8 +20,8 @@ A round trip goes from flat to flat, per strategy and symbol, on the strategy's 
 prices are averages, and a fill that turns a position around is split. Results are net of fees and of
 funding.
 
-Returns are simple, of days that end at UTC midnight; a year has 365 days; the risk-free rate is 0;
-deviations are of a sample (ddof 1).
+Returns are simple, of days that end at UTC midnight (the first and the last may be parts of days, and
+count as days); a year has 365 days; the risk-free rate is 0; deviations are of a sample (ddof 1).
 
 Sharpe is mean / deviation \N{MULTIPLICATION SIGN} \N{SQUARE ROOT}365; Sortino the same by the root of the
 mean square of all days' losses; CAGR (end / start)^(365 / days) \N{MINUS SIGN} 1; Calmar CAGR / largest

@@ -82,8 +82,8 @@ def headline(report: Report) -> Markup:
         ),
         tag(
             "p",
-            f"Buy and hold {figures.percent(numbers.hold_pct, signed=True)}; this is "
-            f"{figures.percent(abs(against))} points {'better' if against >= 0 else 'worse'}",
+            f"Buy and hold {figures.percent(numbers.hold_pct, signed=True)}: this is "
+            f"{figures.ratio(abs(against))} percentage points {'better' if against >= 0 else 'worse'}",
             class_="soft",
         ),
     )
