@@ -7,12 +7,17 @@ import random
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from tests.fixtures.journal import HEADER
 from tradectl.analysis.availability import Availability
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.downsampling import Downsampled
 from tradectl.analysis.equity import EquityCurve
+from tradectl.analysis.run_analysis import RunAnalysis
+from tradectl.config.settings import Settings
 from tradectl.domain.event import RestrictionKind
+from tradectl.domain.events import MarketDataEvent, Record, SystemEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, HOUR
@@ -156,3 +161,16 @@ def test_how_much_of_the_time_entries_could_leave() -> None:
     # 20 of 100 by the operator, 40 of 100 for one of four symbols, 30 of 100 reducing
     assert available.share == pytest.approx(1 - 0.2 - 0.1 - 0.3)
     assert dict(available.causes) == pytest.approx({"operator": 0.2, "stale": 0.1, "REDUCING": 0.3})
+
+
+def test_what_is_said_before_there_is_data_begins_nothing() -> None:
+    account = Account.open("a", "USDT", D(100))
+    header = replace(HEADER, config=Settings().dump(), state=account.dump())
+    analysis = RunAnalysis(header)
+    analysis.take(Record(1, 0, SystemEvent(kind="note")))
+    tick = MarketDataEvent(symbol="BTCUSDT", price=D(1), volume=D(1), ts=NOON)
+    analysis.take(Record(2, NOON, tick))
+    figures = analysis.end()
+    assert figures.started == NOON
+    assert len(figures.curve.days) == 0
+    assert RunAnalysis(header).end().pnl == 0

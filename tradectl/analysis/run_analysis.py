@@ -161,12 +161,16 @@ class RunAnalysis:
 
     def _go_to(self, at: int) -> None:
         """Another moment: what is known now is the mark of the one before."""
-        if self._begun is None:
-            self._begun = _Begun(self.books, at)
-            self._movements.begin(at)
-        else:
+        if self._begun is not None:
             self._measure()
+        elif at > 0:  # before there is data its clock stands still
+            self._begin(at)
         self._at = at
+
+    def _begin(self, at: int) -> _Begun:
+        self._begun = _Begun(self.books, at)
+        self._movements.begin(at)
+        return self._begun
 
     def _on_market(self, event: MarketDataEvent, record: Record) -> None:
         if event.__class__ is BarOpened:
@@ -225,10 +229,7 @@ class RunAnalysis:
 
     @property
     def _curve(self) -> EquityCurve:
-        if self._begun is None:
-            self._go_to(self._at)
-        assert self._begun is not None
-        return self._begun.curve
+        return (self._begun or self._begin(self._at)).curve
 
     def _symbols(self) -> int:
         return max(len(self._hold.symbols), 1)
