@@ -10,6 +10,7 @@ journal, and the result is kept and found again.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -131,6 +132,13 @@ class _NoScreen:
 
 def _answer(question: BacktestQuestion) -> Backtest:
     """In a thread of its own where a loop runs already, as in a notebook."""
+    try:
+        return _answer_of(question)
+    finally:
+        gc.unfreeze()  # this process goes on
+
+
+def _answer_of(question: BacktestQuestion) -> Backtest:
     screen = _NoScreen()
     try:
         asyncio.get_running_loop()

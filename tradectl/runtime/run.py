@@ -9,10 +9,8 @@ journal could not be written; in each case what is known is written down and rep
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -46,6 +44,7 @@ from tradectl.runtime.conclusion import await_conclusion, await_protection, awai
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.funding_coverage import refuse_useless_file
+from tradectl.runtime.garbage import collected_rarely
 from tradectl.runtime.halted_start import (
     halt_to_see_through,
     halted_or,
@@ -112,7 +111,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             options = msgspec.structs.replace(options, halt=halt)
         if options.on_exchange:
             return await _trade_on_exchange(options, recovered, screen, rebuilt_word)
-        with _collect_garbage_rarely():
+        with collected_rarely():
             return await TradingRun(options, recovered, rebuilt_word=rebuilt_word).execute(screen)
 
 
@@ -126,7 +125,7 @@ async def trade_on_recorded_data(options: RunOptions, screen: Screen) -> tuple[T
     for or touched, not its lock, its halt, its pause or its alerts. The run, and its summary."""
     options.state_dir.create_folders()
     rebuilt_word = await rebuilt_for_guest(options.state_dir) if options.journalled else ""
-    with _collect_garbage_rarely():
+    with collected_rarely():
         run = TradingRun(options, None, rebuilt_word=rebuilt_word)
         return run, await run.execute(screen)
 
@@ -147,7 +146,7 @@ async def _trade_on_exchange(
             options.state_dir.hosts.note(hosts_of(settings.exchanges))
         options = msgspec.structs.replace(options, settings=effective(settings, venues))
         account = await account_on_exchange(options, venues, recovered)
-        with _collect_garbage_rarely():
+        with collected_rarely():
             run = TradingRun(options, recovered, venues, account, rebuilt_word=rebuilt_word)
             return await run.execute(screen)
 
@@ -399,18 +398,3 @@ class TradingRun(Session):
             self.status.sample()
             self._tell_of_exchanges()
             await self.bus.clock.sleep(1.0)
-
-
-@contextmanager
-def _collect_garbage_rarely() -> Iterator[None]:
-    """Events cannot form circles, so the collector has little to find and is asked seldom.
-
-    What was loaded stays, and stays frozen: most processes end with their run, and would go through all
-    of it once more, which takes a live one 0.3 s. One that goes on calls `gc.unfreeze`."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
