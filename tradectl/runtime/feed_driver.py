@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import Event, MarketDataEvent, TimerFired
@@ -11,6 +17,8 @@ from tradectl.domain.timers import END_OF_DATA_TIMER
 from tradectl.feeds.base import FiniteFeed, PacedFeed
 
 LONGEST_NAP_S = 0.25
+
+Item = TypeVar("Item")
 
 
 class RecordedFeedDriver:
@@ -42,7 +50,8 @@ class RecordedFeedDriver:
         for _ in self._feed.skip_ahead():
             await self._bus.clock.sleep(0)
         begun = False
-        for batch in self._feed.batches():
+        reader = ReadAside(self._feed.batches())
+        while batch := await reader.next():
             if not begun:
                 begun = True
                 await self._show_history(batch[0].ts)
@@ -87,6 +96,52 @@ class RecordedFeedDriver:
             else:
                 ahead = (batch[sent].ts - reached) / SECOND / speed
                 await self._bus.clock.sleep(min(ahead, LONGEST_NAP_S))
+
+
+class ReadAside(Generic[Item]):
+    """Items of `source`, each fetched in a thread of its own: a file may have next to nothing in a
+    hundred gigabytes, or lie on a disk that does not answer, and meanwhile a run is to be asked and
+    ended. It is left behind then."""
+
+    def __init__(self, source: Iterator[Item]) -> None:
+        self._source = source
+        self._asked: queue.SimpleQueue[asyncio.Future[Item | None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def next(self) -> Item | None:
+        """None at the end. Raises what the source does."""
+        loop = asyncio.get_running_loop()
+        if self._thread is None:
+            within = contextvars.copy_context()  # decimals are read as they are here
+            self._thread = threading.Thread(
+                target=within.run, args=(self._fetch, loop), name="reader", daemon=True
+            )
+            self._thread.start()
+        future: asyncio.Future[Item | None] = loop.create_future()
+        self._asked.put(future)
+        return await future
+
+    def _fetch(self, loop: asyncio.AbstractEventLoop) -> None:
+        item: Item | None
+        while True:
+            future = self._asked.get()
+            try:
+                item, error = next(self._source, None), None
+            except Exception as raised:  # whatever it is, whoever asked is told
+                item, error = None, raised
+            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                loop.call_soon_threadsafe(_answer, future, item, error)
+            if item is None:
+                return
+
+
+def _answer(future: asyncio.Future[Any], item: object, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(item)
+    else:
+        future.set_exception(error)
 
 
 class LiveFeedDriver:
