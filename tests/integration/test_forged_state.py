@@ -20,6 +20,8 @@ import pytest
 from tests.fixtures.command import journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character, Typed
+from tradectl.files.places import private_home
+from tradectl.journal import signing_keys
 from tradectl.journal.signing_keys import VARIABLE
 from tradectl.storage.directory import StateDir
 from tradectl.storage.signed_snapshot import SignedSeal
@@ -184,6 +186,7 @@ def test_paper_goes_on_where_there_is_no_key_at_all(
     typed: Typed, state: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As in a container whose home is gone: there is nothing to compare with, and no money."""
+    monkeypatch.setattr(signing_keys, "homes_of_state", lambda: [private_home()])
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another home"))
     assert typed(RUN).code == 0
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a third home"))

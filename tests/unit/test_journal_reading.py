@@ -378,3 +378,14 @@ def test_of_a_file_that_begins_otherwise_no_more_is_read(tmp_path: Path) -> None
         file.truncate(64 * 1024**3)
     with pytest.raises(NotBegun, match="has no sealed header"):
         JournalReader(path)
+
+
+@pytest.mark.parametrize("at_first", [*range(1, 40), 200, 1000])
+def test_wherever_a_block_ends_the_groups_are_the_same(
+    folder: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch, at_first: int
+) -> None:
+    """In the middle of a seal, too."""
+    monkeypatch.setattr(journal_reader, "AT_FIRST", 10 + at_first)
+    monkeypatch.setattr(journal_reader, "AT_ONCE", at_first)
+    monkeypatch.setattr(journal_reader, "AT_MOST", at_first)
+    assert reported(folder, whole) == ReaderAnswer(HEADER, RECORDS, FOOTER, False)

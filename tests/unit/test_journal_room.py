@@ -10,8 +10,8 @@ import pytest
 
 from tests.fixtures.journal import FOOTER, HEADER, write_journal
 from tradectl.domain.errors import JournalFailed
+from tradectl.journal.backwards import has_footer
 from tradectl.journal.event_log import FileEventLog
-from tradectl.journal.reader import has_footer
 from tradectl.journal.reserve import SHARE, SIZE, Reserve
 from tradectl.journal.run_lock import RunLock, goes_on
 

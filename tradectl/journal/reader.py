@@ -10,11 +10,10 @@ import contextlib
 import gzip
 import os
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from io import BufferedReader
-from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -23,17 +22,18 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_named
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
-from tradectl.journal.signature import KnownKeys, Signature, SigningKey
+from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
     BLOCK,
     FORMAT,
+    Beginning,
+    BeginningLine,
     Footer,
     FooterLine,
     Header,
     HeaderLine,
     Seal,
     SealLine,
-    VersionsLine,
     make_seal,
 )
 
@@ -44,8 +44,8 @@ RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, HEADER, ROWS)
 LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
-BACKWARDS = 256 * 1024
-AT_FIRST, AT_ONCE = 16 * 1024, 1024 * 1024
+LARGEST_UNSIGNED_HEADER = 8 * 1024 * 1024
+AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
 """Bytes read at a time."""
 PART = 64 * 1024
 """Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
@@ -53,10 +53,11 @@ GZIP = b"\x1f\x8b"
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
 FOOTERS = msgspec.json.Decoder(FooterLine)
-HEADERS, VERSIONS = msgspec.json.Decoder(HeaderLine), msgspec.json.Decoder(VersionsLine)
+HEADERS, BEGINNINGS = msgspec.json.Decoder(HeaderLine), msgspec.json.Decoder(BeginningLine)
 """Made here and not when first asked for: two threads that make one at once crash the interpreter, and an
 emergency stop reads journals in two."""
 
+Decoded = TypeVar("Decoded")
 Opened = BufferedReader | gzip.GzipFile
 
 
@@ -70,6 +71,14 @@ class NoKeys:
 NO_KEYS = NoKeys()
 
 
+def decoded(decoder: msgspec.json.Decoder[Decoded], line: bytes) -> Decoded:
+    """Raises DecodeError, of what is nested too deeply, too."""
+    try:
+        return decoder.decode(line)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
+
+
 class NotBegun(JournalError):
     """There is no sealed header: no journal, or one of a run that was killed before it did anything."""
 
@@ -81,13 +90,19 @@ class JournalReader:
     that an unfinished tail was dropped; `sealed` is the end of the last group read. `market` opens the
     files of market data that is only referred to; `feeds.whole_log` has it. Raises JournalError for what
     is no journal and JournalDamaged for one that was changed. By `keys` its `signature` is looked at,
-    too, which tells and does not raise.
+    too, which tells and does not raise. At a `glance` it has a `beginning` and no header.
     """
 
     def __init__(
-        self, path: Path, market: OpenMarket | None = None, keys: KnownKeys = NO_KEYS
+        self,
+        path: Path,
+        market: OpenMarket | None = None,
+        keys: KnownKeys = NO_KEYS,
+        *,
+        glance: bool = False,
     ) -> None:
         self.path = path
+        self._keys = keys
         self._market = market
         self._referred: ReferenceReader | None = None
         self.footer: Footer | None = None
@@ -95,12 +110,12 @@ class JournalReader:
         self.last_seq = -1
         self.sealed: Sealed | None = None
         self._chain = 0
-        self._offset = 0
+        self._offset = self._held = 0
         self._first: tuple[bytes, Seal] | None = None
         self._groups = self._read_groups()
-        self.header = self._read_header()
-        self.signature = Signature(self.header.signature, keys)
-        self._take_signature_of_header()
+        header = self._read_header(glance=glance)
+        if header is not None:
+            self.header = header
         self.last_seq = 0
 
     def __enter__(self) -> JournalReader:
@@ -134,7 +149,7 @@ class JournalReader:
         passed over."""
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
-                self.footer = FOOTERS.decode(lines).footer
+                self.footer = decoded(FOOTERS, lines).footer
             elif last <= after:
                 self.last_seq = last
             else:
@@ -169,7 +184,7 @@ class JournalReader:
         try:
             refers = self.header.market is not None and has_rows(lines)
             group = self._expanded(lines) if refers else RECORDS.decode_lines(lines)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._name_what_is_no_record(lines)
         for seq, record in enumerate(group, self.last_seq + 1):
             if record.seq != seq:
@@ -211,24 +226,36 @@ class JournalReader:
                 if line.startswith(ROWS):
                     seq += records_in(line) - 1
                 else:
-                    RECORDS.decode(line)
+                    decoded(RECORDS, line)
             except msgspec.DecodeError as error:
                 raise self._damaged(seq, f"it is not a record ({error})") from error
         raise AssertionError("decoded one by one, all of them are records")
 
-    def _read_header(self) -> Header:
+    def _read_header(self, *, glance: bool) -> Header | None:
         first = next(self._groups, None)
         if first is None:
             raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
         line = first[1]
         try:
-            self._refuse_other(line)
-            return HEADERS.decode(line).header
+            self.beginning = decoded(BEGINNINGS, line).header
+            self._refuse_other(self.beginning)
+            self.signature = Signature(self.beginning.signature, self._keys)
+            self._take_signature_of_header()
+            self._refuse_large(line)
+            return None if glance else decoded(HEADERS, line).header
         except msgspec.DecodeError as error:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
 
-    def _refuse_other(self, header_line: bytes) -> None:
-        found = VERSIONS.decode(header_line).header
+    def _refuse_large(self, header_line: bytes) -> None:
+        """What it would become in memory is many times as much."""
+        is_asked = self._keys is not NO_KEYS and self.signature.signed is not Signed.YES
+        if is_asked and len(header_line) > LARGEST_UNSIGNED_HEADER:
+            raise JournalError(
+                f"{self.path} begins with more than {LARGEST_UNSIGNED_HEADER >> 20} MiB that your key "
+                "did not sign: it is not read"
+            )
+
+    def _refuse_other(self, found: Beginning) -> None:
         if (found.format, found.wire) != (FORMAT, WIRE_VERSION):
             raise JournalError(
                 f"{self.path} has format {found.format}.{found.wire}, and this tradectl reads "
@@ -245,19 +272,22 @@ class JournalReader:
                     f"cannot read the journal {self.path}: {error.strerror}"
                 ) from error
             file.seek(self._offset)
-            unsealed = b""
-            for block in _blocks(file, self.path):
+            unsealed, looked_at = b"", 0
+            for block in _blocks(file, self.path, lambda: self._held):
                 if not self._offset and not unsealed and not block.startswith(HEADER):
                     break  # whatever its size, no more of it is read
                 unsealed += block
                 done = 0
-                for lines, seal, end in _sealed(unsealed):
-                    last = self._check(lines, seal)
+                for lines, seal_line, end in _sealed(unsealed, looked_at):
+                    seal = self._check(lines, seal_line)
                     self._offset += end - done
-                    self.sealed = Sealed(self._offset - len(seal), last, f"{self._chain:08x}")
+                    at = self._offset - len(seal_line)
+                    self.sealed = Sealed(at, seal.last, seal.chain, seal.mac)
                     done = end
-                    yield last, lines
+                    yield seal.last, lines
                 unsealed = unsealed[done:]
+                self._held = len(unsealed)
+                looked_at = _without_seal(unsealed, 0 if done else looked_at)
                 if len(unsealed) > LONGEST_GROUP:
                     raise self._damaged(max(self.last_seq + 1, 0), "what follows has no seal")
         self._refuse_foreign_line(unsealed)
@@ -271,10 +301,10 @@ class JournalReader:
             seq = self.last_seq + len(before)
             raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
 
-    def _check(self, group: bytes, seal_line: bytes) -> int:
-        """The last sequence number that the seal vouches for."""
+    def _check(self, group: bytes, seal_line: bytes) -> Seal:
+        """The seal of the group, which is so."""
         try:
-            seal = SEALS.decode(seal_line).seal
+            seal = decoded(SEALS, seal_line).seal
         except ValueError as error:
             last = self.last_seq + records_in(group)
             raise self._damaged(last, f"its seal is broken ({error})") from error
@@ -288,7 +318,7 @@ class JournalReader:
             self._first = group, seal  # whose it is, the header in it says
         else:
             self._take_signature(group, seal)
-        return seal.last
+        return seal
 
     def _take_signature_of_header(self) -> None:
         if self._first is not None:
@@ -331,11 +361,12 @@ def _opened(path: Path) -> Iterator[Opened]:
             yield unpacked
 
 
-def _blocks(file: Opened, path: Path) -> Iterator[bytes]:
-    """What is in it, from where it is: a little at first, for those who want the header alone."""
+def _blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:
+    """What is in it, from where it is: a little at first, for those who want the header alone, and more
+    where much is `held` already, so that it is put together in few steps."""
     size = AT_FIRST
     try:
-        while block := file.read(size):
+        while block := file.read(max(size, min(held(), AT_MOST))):
             yield block
             size = min(2 * size, AT_ONCE)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -344,17 +375,24 @@ def _blocks(file: Opened, path: Path) -> Iterator[bytes]:
         raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
-def _sealed(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+def _sealed(data: bytes, looked_at: int) -> Iterator[tuple[bytes, bytes, int]]:
     """The groups that are there to the end of their seal: lines, seal, and where that ends. No
-    line of a group begins like a seal, and none has a line end in it."""
+    line of a group begins like a seal, and none has a line end in it. Up to `looked_at` there is none."""
     start = 0
     while True:
-        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, start) + 1
+        found = max(start, looked_at)
+        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, found) + 1
         end = data.find(b"\n", seal) + 1
         if not end or not data.startswith(SEAL, seal):
             return
         yield data[start:seal], data[seal:end], end
         start = end
+
+
+def _without_seal(data: bytes, looked_at: int) -> int:
+    """Up to where no seal begins in it, not even one that is there in part."""
+    begun = data.find(NEXT_SEAL, looked_at)
+    return begun if begun >= 0 else max(len(data) - len(NEXT_SEAL), 0)
 
 
 def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
@@ -363,7 +401,7 @@ def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
         file.seek(sealed.at)
         line = file.readline(LONGEST_SEAL)
     try:
-        found = SEALS.decode(line).seal
+        found = decoded(SEALS, line).seal
     except ValueError:
         return None, line
     same = (found.last, found.chain, found.mac) == (sealed.last, sealed.chain, sealed.mac)
@@ -386,50 +424,17 @@ def _parts(lines: bytes) -> Iterator[bytes]:
         start = end
 
 
-def has_footer(path: Path) -> bool:
-    """The run ended by itself, and its journal says so to the end; by its last lines alone."""
-    try:
-        lines = [line for line in islice(_lines_backwards(path, BACKWARDS), 3) if line]
-    except OSError:
-        return False
-    return len(lines) == 2 and lines[0].startswith(SEAL) and lines[1].startswith(FOOTER)
-
-
-def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Record]:
-    """The records up to `last_seq`, newest first, of at most the last so many bytes.
-
-    No seal is checked: for a journal that was read before, and where a line that is missing does no
-    harm. Raises JournalError.
-    """
-    decode = msgspec.json.Decoder(Record).decode
-    try:
-        for line in _lines_backwards(path, most_bytes):
-            if line.startswith(RECORD):
-                with contextlib.suppress(msgspec.DecodeError):
-                    record = decode(line)
-                    if record.seq <= last_seq:
-                        yield record
-    except OSError as error:
-        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
-
-
-def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
-    with os.fdopen(open_named(path), "rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        floor, rest = max(0, end - most_bytes), b""
-        while end > floor:
-            start = max(floor, end - BACKWARDS)
-            file.seek(start)
-            rest, *lines = (file.read(end - start) + rest).split(b"\n")
-            yield from reversed(lines)
-            end = start
-
-
 def refuse_damaged(path: Path) -> None:
     """Look at every seal. Raises JournalError."""
     with JournalReader(path) as journal:
         for _ in journal.check():
             pass
+
+
+def read_beginning(path: Path) -> Beginning:
+    """Whose it is, however large the account is that it began with. Raises JournalError."""
+    with JournalReader(path, glance=True) as journal:
+        return journal.beginning
 
 
 def read_header(path: Path) -> Header:

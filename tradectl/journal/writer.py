@@ -66,15 +66,20 @@ class Header(Struct):
     wire: int = WIRE_VERSION
 
 
-class Versions(Struct):
-    """What the header of any version can be asked for. One that names no versions is of the first."""
+class Beginning(Struct):
+    """What the header of any version can be asked for, without the account in it. One that names no
+    versions is of the first."""
 
+    run_id: str = ""
+    account: str = ""
+    source: str = ""
+    signature: Signing | None = None
     format: int = 1
     wire: int = 1
 
 
-class VersionsLine(Struct):
-    header: Versions
+class BeginningLine(Struct):
+    header: Beginning
 
 
 class Footer(Struct, omit_defaults=True):

@@ -10,7 +10,7 @@ from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import ask
 from tradectl.documents.control import Stopped, Stopping
 from tradectl.domain.errors import TradectlError
-from tradectl.journal.reader import has_footer
+from tradectl.journal.backwards import has_footer
 from tradectl.storage.directory import StateDir
 
 LOOK_EVERY_S = 0.05

@@ -36,9 +36,9 @@ from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
-from tradectl.journal.reader import NO_KEYS, NotBegun, read_header
+from tradectl.journal.reader import NO_KEYS, NotBegun, read_beginning
 from tradectl.journal.signature import KnownKeys, Signed, SigningKey
-from tradectl.journal.writer import Footer, Header
+from tradectl.journal.writer import Beginning, Footer, Header
 from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
 from tradectl.state.account import Account, Fill
 from tradectl.storage.directory import StateDir
@@ -101,7 +101,7 @@ def last_journal(state_dir: StateDir, kind: str = PAPER_ACCOUNT) -> Path | None:
     """
     for path in reversed(account_journals(state_dir)):
         with contextlib.suppress(NotBegun):
-            header = read_header(path)
+            header = read_beginning(path)
             _refuse_another_run(header, path)
             if header.account == kind:
                 return path
@@ -201,7 +201,7 @@ class Recovery:
         self._log, self._path, self._reader = log, path, reader
         _refuse_another_run(header, path)
         key = keys.named(header.signature.key) if header.signature is not None else None
-        self._start, account, sealed = _starting_account(header, reader, key)
+        self._start, account, sealed = _starting_account(header, path, reader, key)
         self._read_from = 0
         if checked_elsewhere and sealed is not None and sealed.last <= self._start:
             self._read_from = sealed.at if log.go_on_from(sealed) else 0
@@ -267,7 +267,7 @@ def _what_was_cut(path: Path, reader: StateReader, last_seq: int) -> str:
     )
 
 
-def _refuse_another_run(header: Header, path: Path) -> None:
+def _refuse_another_run(header: Header | Beginning, path: Path) -> None:
     if header.run_id != path.stem:
         raise JournalError(
             harmless(f"{path} holds the journal of run {header.run_id}: put its own back")
@@ -275,7 +275,7 @@ def _refuse_another_run(header: Header, path: Path) -> None:
 
 
 def _starting_account(
-    header: Header, reader: StateReader, key: SigningKey | None
+    header: Header, path: Path, reader: StateReader, key: SigningKey | None
 ) -> tuple[int, Account, Sealed | None]:
     """The newest valid snapshot's sequence number and account, or those that the journal began with; and
     what the journal can be read on from. Where we have the journal's key, it has to have signed it."""
@@ -290,7 +290,7 @@ def _starting_account(
                 account = Account.load(msgspec.json.decode(stored.body))
                 if account.hash(header.run_id) == stored.hash:
                     return stored.seq, account, sealed
-    return 0, Account.load(header.state), None
+    return 0, Account.begun_with(header.state, path), None
 
 
 def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:

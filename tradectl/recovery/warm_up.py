@@ -15,7 +15,7 @@ import msgspec
 
 from tradectl.domain.events import MarketDataEvent, QuoteEvent, Record, WarmUpReceived
 from tradectl.domain.time import SECOND
-from tradectl.journal.reader import newest_records
+from tradectl.journal.backwards import newest_records
 from tradectl.strategy.instances import WarmUpNeed
 
 MOST_BYTES = 16 * 1024 * 1024

@@ -51,7 +51,7 @@ class Replay:
         settings = judge(Settings.load(header.config))
         self.system = TradingSystem(
             settings,
-            Account.load(header.state),
+            Account.begun_with(header.state, path),
             header.run_id,
             clock or DataClock(),
             has_strategies=header.source not in SHORT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.domain.canonical import canonical_hash
+from tradectl.domain.errors import JournalError
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
@@ -18,6 +20,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.text import harmless
 from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState
 
@@ -179,6 +182,16 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def load(cls, dumped: dict[str, Any]) -> Account:
         """The account that `dump` described. Raises msgspec.ValidationError for anything else."""
         return msgspec.convert(dumped, cls)
+
+    @classmethod
+    def begun_with(cls, dumped: dict[str, Any], path: Path) -> Account:
+        """The same of a journal's. Raises JournalError."""
+        try:
+            return cls.load(dumped)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise JournalError(
+                harmless(f"{path} does not begin with an account of tradectl's: {error}")
+            ) from error
 
     def hash(self, run_id: str) -> str:
         """SHA-256 over everything in the account, equal for equal accounts on every machine.

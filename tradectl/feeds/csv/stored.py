@@ -78,8 +78,8 @@ class _Gzip:
 
 
 UNJUDGED, LARGEST_EXPANSION = 1 << 25, 1000
-"""Bytes, and how many to one that is stored. Trades pack to a tenth or so, candles of a market that stands
-still to a 170th by xz, and line ends to a 1,030th by gzip: that is no data."""
+"""Bytes, and how many to one that is stored. Trades pack to a tenth or so, candles of a market that
+stands still to a 170th by xz, and line ends to a 1,030th by gzip: that is no data."""
 
 _STREAMS: dict[bytes, Callable[[], _Decompressor]] = {
     b"\x1f\x8b": _Gzip,

@@ -1,0 +1,61 @@
+"""A journal read from its end, for those who want what came last, however long it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from tradectl.domain.errors import JournalError
+from tradectl.domain.events import Record
+from tradectl.files.own import open_named
+from tradectl.journal.reader import FOOTER, RECORD, SEAL, decoded
+
+BACKWARDS = 256 * 1024
+"""Bytes read at a time."""
+
+
+def has_footer(path: Path) -> bool:
+    """The run ended by itself, and its journal says so to the end; by its last lines alone."""
+    try:
+        lines = [line for line in islice(_lines_backwards(path, BACKWARDS), 3) if line]
+    except OSError:
+        return False
+    return len(lines) == 2 and lines[0].startswith(SEAL) and lines[1].startswith(FOOTER)
+
+
+def newest_records(path: Path, last_seq: int, most_bytes: int) -> Iterator[Record]:
+    """The records up to `last_seq`, newest first, of at most the last so many bytes.
+
+    No seal is checked: for a journal that was read before, and where a line that is missing does no
+    harm. Raises JournalError.
+    """
+    decoder = msgspec.json.Decoder(Record)
+    try:
+        for line in _lines_backwards(path, most_bytes):
+            if line.startswith(RECORD):
+                with contextlib.suppress(msgspec.DecodeError):
+                    record = decoded(decoder, line)
+                    if record.seq <= last_seq:
+                        yield record
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
+    with os.fdopen(open_named(path), "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        floor, rest = max(0, end - most_bytes), b""
+        while end > floor:
+            start = max(floor, end - BACKWARDS)
+            file.seek(start)
+            rest, *lines = (file.read(end - start) + rest).split(b"\n")
+            yield from reversed(lines)
+            end = start
+
+
+__all__ = ["has_footer", "newest_records"]
