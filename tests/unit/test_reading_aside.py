@@ -1,4 +1,4 @@
-"""Recorded data is read beside the loop: a file that takes its time holds up neither questions nor the end."""
+"""Recorded data is read beside the loop: a file that takes its time holds up nothing else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ async def test_decimals_are_read_as_they_are_here() -> None:
         yield decimal.getcontext().prec
 
     with decimal.localcontext(prec=11):
-        assert await ReadAside(source()).next() == 11
+        reader = ReadAside(source())
+        assert await reader.next() == 11
+        reader.close()
 
 
 async def test_one_that_does_not_come_is_not_waited_for() -> None:
@@ -48,7 +50,7 @@ async def test_one_that_does_not_come_is_not_waited_for() -> None:
     reading = asyncio.ensure_future(ReadAside(source()).next())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    (thread,) = (thread for thread in threading.enumerate() if thread.name == "reader")
+    thread = next(thread for thread in threading.enumerate() if thread.name == "reader")
     assert thread.daemon
     assert not reading.done()
     reading.cancel()

@@ -49,8 +49,14 @@ class RecordedFeedDriver:
     async def run(self) -> None:
         for _ in self._feed.skip_ahead():
             await self._bus.clock.sleep(0)
-        begun = False
         reader = ReadAside(self._feed.batches())
+        try:
+            await self._play(reader)
+        finally:
+            reader.close()
+
+    async def _play(self, reader: ReadAside[list[MarketDataEvent]]) -> None:
+        begun = False
         while batch := await reader.next():
             if not begun:
                 begun = True
@@ -105,7 +111,7 @@ class ReadAside(Generic[Item]):
 
     def __init__(self, source: Iterator[Item]) -> None:
         self._source = source
-        self._asked: queue.SimpleQueue[asyncio.Future[Item | None]] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[asyncio.Future[Item | None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def next(self) -> Item | None:
@@ -121,10 +127,13 @@ class ReadAside(Generic[Item]):
         self._asked.put(future)
         return await future
 
+    def close(self) -> None:
+        """Nothing is asked for any more."""
+        self._asked.put(None)
+
     def _fetch(self, loop: asyncio.AbstractEventLoop) -> None:
         item: Item | None
-        while True:
-            future = self._asked.get()
+        while (future := self._asked.get()) is not None:
             try:
                 item, error = next(self._source, None), None
             except Exception as raised:  # whatever it is, whoever asked is told
