@@ -109,3 +109,34 @@ def test_a_run_whose_lock_is_shut_is_asked_all_the_same(users: Users) -> None:
         assert (answer.code, receipt["confirmed"], receipt["method"]) == (0, True, "control")
         run.communicate(timeout=60)
     assert run.returncode == 6
+
+
+def test_a_graceful_stop_waits_for_the_run_where_the_lock_is_shut(users: Users) -> None:
+    with users.started("run", "--headless") as run:
+        assert run.stderr is not None
+        assert " journal " in run.stderr.readline()
+        mode = shut(users.state / "lock")
+        answer = users.tradectl("stop")
+        users.state.joinpath("lock").chmod(mode)
+        run.communicate()
+    assert (answer.code, answer.err) == (0, "")
+    assert run.returncode == 0
+
+
+def test_a_latch_that_is_shut_is_cleared_once_it_is_opened(users: Users) -> None:
+    """Said how; what a stop put aside is cleared with it, and until then named."""
+    assert users.tradectl(*TRADED).code == 0
+    latch = users.state / "halt"
+    shut(latch)
+    told = users.tradectl("clear-halt", "--confirm").complaint()
+    assert f"Permission denied: chmod 600 {latch}" in told
+    assert json.loads(stopped(users).out)["latched"]
+    (aside,) = users.state.glob("halt.*")
+    (finding,) = (
+        f
+        for f in json.loads(users.tradectl("doctor", "--json").out)["findings"]
+        if f["check"] == "halt latch"
+    )
+    assert (finding["verdict"], str(aside) in finding["message"]) == ("warned", True)
+    assert users.tradectl("clear-halt", "--confirm").code == 0
+    assert not aside.exists()

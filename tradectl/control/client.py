@@ -110,6 +110,6 @@ def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **argu
         answer = msgspec.json.decode(line, type=Answer)
         if answer.ok:
             return msgspec.json.decode(answer.result, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ControlError(f"the running process speaks another protocol: {error}") from error
     raise ControlError(answer.error)

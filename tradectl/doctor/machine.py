@@ -155,6 +155,10 @@ def latch_file(state_dir: StateDir) -> Finding:
         return warned(
             name, f"another's in the place of its spare is ignored: {foreign}", "remove it"
         )
+    if aside := state_dir.latch.put_aside():
+        found = ", ".join(map(str, aside))
+        message = f"an emergency stop found in its place, and put aside: {found}"
+        return warned(name, message, "look at it, then remove it")
     if size < SIZE:
         return warned(
             name, f"{path} is not at its full size", "the next run makes it so: keep disk free"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tradectl.doctor.finding import failed, passed
 from tradectl.documents.operations import Finding
-from tradectl.files.trust import distrust_of_installed, opening_on_the_way
+from tradectl.files.trust import distrust_of_installed, installer_of, opening_on_the_way
 
 RUN_FIRST = ("sitecustomize.py", "usercustomize.py")
 PROGRAM = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _open_to_others(folder: Path) -> Iterator[str]:
-    owner = PROGRAM.stat().st_uid
+    owner = installer_of(PROGRAM)
     try:
         if why := opening_on_the_way(folder / "any", owner):
             yield why
@@ -49,6 +49,8 @@ def _open_to_others(folder: Path) -> Iterator[str]:
             )
             if is_run and (why := distrust_of_installed(entry.stat(), owner)):
                 yield f"{entry.path}: {why}"
+    except PermissionError:
+        return  # nor can it be read, by Python
     except OSError as error:
         yield f"{folder}: {error.strerror}"
 

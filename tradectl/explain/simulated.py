@@ -33,7 +33,7 @@ def simulated(path: Path, settings: Settings) -> Iterator[Record]:
         header = log.header
         system = TradingSystem(
             settings,
-            Account.load(header.state),
+            Account.begun_with(header.state, path),
             header.run_id,
             DataClock(),
             gateway=on_paper(settings),

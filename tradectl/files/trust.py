@@ -24,6 +24,13 @@ def is_trusted(uid: int, also: int = ROOT) -> bool:
     return uid in (os.geteuid(), ROOT, also)
 
 
+def installer_of(program: Path) -> int:
+    """Who can change all that a program does; root where that cannot be seen."""
+    with contextlib.suppress(OSError):
+        return program.stat().st_uid
+    return ROOT
+
+
 def others_write(found: os.stat_result) -> bool:
     return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
@@ -108,6 +115,7 @@ __all__ = [
     "ROOT",
     "distrust_of",
     "distrust_of_installed",
+    "installer_of",
     "is_private",
     "is_trusted",
     "opening_on_the_way",

@@ -11,6 +11,7 @@ from tradectl.control.client import ask
 from tradectl.documents.control import Stopped, Stopping
 from tradectl.domain.errors import TradectlError
 from tradectl.journal.backwards import has_footer
+from tradectl.journal.run_lock import goes_on
 from tradectl.storage.directory import StateDir
 
 LOOK_EVERY_S = 0.05
@@ -23,10 +24,10 @@ def stop_and_wait(
 ) -> Stopped:
     """Returns once the process has let go of its state directory, and all that it did is written down.
     Raises NotRunning, TradectlError."""
-    process = state_dir.owner()
+    process = state_dir.owner() or "that answers"
     journal = Path(ask(state_dir.socket, "stop", Stopping).journal)
     deadline = monotonic() + timeout
-    while state_dir.owner() is not None:
+    while state_dir.owner() is not None or goes_on(journal):  # the lock may be shut, or another's
         if monotonic() > deadline:
             raise TradectlError(
                 f"process {process} has not ended within {timeout:g} s: "

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
@@ -38,6 +39,7 @@ BLANK = b" \n\0"
 LOOK_UP_EVERY_S = 0.05
 READ_EVERY_S = 0.001
 NOTHING_TO_READ = b"unreadable"
+ASIDE = re.compile(r"halt\.[0-9a-f]{8}")
 
 
 class Halt(Struct, frozen=True, omit_defaults=True):
@@ -124,7 +126,7 @@ class HaltLatch:
                 os.close(fd)
         except OSError as error:
             raise StateError(
-                f"cannot prepare the halt latch {self._path}: {error.strerror}"
+                f"cannot prepare the halt latch {self._path}: {_told(error, self._path)}"
             ) from error
 
     def read(self) -> Halt | None:
@@ -196,8 +198,18 @@ class HaltLatch:
             self._unwritten = None
         except OSError as error:
             raise StateError(
-                f"cannot clear the halt latch {self._path}: {error.strerror}"
+                f"cannot clear the halt latch {self._path}: {_told(error, self._path)}"
             ) from error
+        for aside in self.put_aside():
+            with contextlib.suppress(OSError):  # a folder: `doctor` names it
+                aside.unlink()
+
+    def put_aside(self) -> list[Path]:
+        """What an emergency stop found in the latch's place, and could neither read nor write."""
+        with contextlib.suppress(OSError):
+            found = sorted(self._path.parent.iterdir())
+            return [path for path in found if ASIDE.fullmatch(path.name)]
+        return []
 
     @contextlib.contextmanager
     def _put_aside(self) -> Iterator[None]:
@@ -323,6 +335,12 @@ def _next(
     if orders_again and both != held.reason:
         return replace(held, reason=both, written=written)
     return held
+
+
+def _told(error: OSError, path: Path) -> str:
+    """With what opens it, where it was shut."""
+    is_shut = isinstance(error, PermissionError) and not isinstance(error, ForeignFile)
+    return f"{error.strerror}" + (f": chmod 600 {path}" if is_shut else "")
 
 
 def _later(one: Halt | None, other: Halt | None) -> Halt | None:

@@ -26,7 +26,7 @@ from typing import Any
 
 from tradectl.domain.errors import UsageError
 from tradectl.files.own import ForeignFile, open_trusted, refuse_installed
-from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE, opening_on_the_way
+from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE, installer_of, opening_on_the_way
 
 LARGEST = 16 * 1024 * 1024
 LARGEST_LIBRARY = 1024 * 1024 * 1024
@@ -232,7 +232,7 @@ def _names_in(package: str, text: bytes) -> Iterator[str]:
 def refuse_open(path: Path, what: str = "") -> None:
     """Where somebody else can put another thing in its place. Raises UsageError."""
     try:
-        opening = opening_on_the_way(path, _installer())
+        opening = opening_on_the_way(path, installer_of(PROGRAM))
     except OSError as error:
         raise UsageError(f"cannot use {what}{path}: {error.strerror}") from error
     if opening:
@@ -247,14 +247,14 @@ def read_trusted(path: Path, what: str = "", largest: int = LARGEST) -> bytes:
 
 def refuse_installed_open(path: Path, what: str) -> None:
     try:
-        refuse_installed(path, _installer())
+        refuse_installed(path, installer_of(PROGRAM))
     except OSError as error:
         raise UsageError(what + _not_trusted(path, error.strerror)) from error
 
 
 def _opened(path: Path, what: str, largest: int) -> int:
     try:
-        return open_trusted(path, largest=largest, also=_installer())
+        return open_trusted(path, largest=largest, also=installer_of(PROGRAM))
     except ForeignFile as error:
         raise UsageError(what + _not_trusted(path, error.strerror)) from error
     except OSError as error:
@@ -267,11 +267,6 @@ def _not_trusted(path: Path, why: str | None) -> str:
     if why == OF_ANOTHER:
         return f"{path} belongs to somebody else: copy it, read it, use the copy"
     return f"cannot use the strategy {path}: {why}"
-
-
-def _installer() -> int:
-    """Who installed tradectl can change all that it does."""
-    return PROGRAM.stat().st_uid
 
 
 __all__ = ["HASH", "LARGEST", "CheckedImports", "read_trusted", "refuse_open"]
