@@ -21,6 +21,7 @@ from tradectl.domain.events import (
     BarOpened,
     MarketDataEvent,
     OrderFilled,
+    TimerFired,
     WarmUpReceived,
 )
 from tradectl.feeds.whole_log import read_log
@@ -318,6 +319,9 @@ def test_it_is_read_as_if_it_had_the_data(tmp_path: Path, referring: tuple[Path,
         ours = [record for group in referred.groups() for record in group]
         theirs = [record for group in full.groups() for record in group]
     assert [(r.seq, r.at, r.cause) for r in ours] == [(r.seq, r.at, r.cause) for r in theirs]
+    assert [r for r in ours if isinstance(r.event, TimerFired)] == [
+        r for r in theirs if isinstance(r.event, TimerFired)
+    ]
     markets = [r.event for r in theirs if isinstance(r.event, MarketDataEvent)]
     assert [r.event for r in ours if isinstance(r.event, MarketDataEvent)] == markets
     assert len(markets) == 2 * (HOURS - 7)

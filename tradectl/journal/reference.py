@@ -3,10 +3,12 @@
     {"header": {..., "market": {"files": [{"path": ..., "sha256": ...}], ...}}}
     {"rows":{"seq":1,"first":0,"count":500}}      records 1 to 500 are the first 500 events of the files
     {"seq":501,"at":...,"event":{...}}            and this is what followed from the last of them
+    {"rows":{"seq":502,"first":500,"count":9,"timers":[[4,...,"risk"]]}}    506 is a timer among them
 
 The files, read in the way that the header tells, give the same events in the same order, each at its own
-time. So a journal is a fiftieth of the size and still holds all that was decided; it is read with the
-files beside it, as long as they are what they were: that is what their hashes are for.
+time; the bus's timers stand among them. So a journal is a fraction of the size and still holds all that
+was decided. It is read with the files beside it, as long as they are what they were: that is what their
+hashes are for.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ from tradectl.domain.events import (
     MarketDataEvent,
     QuoteEvent,
     Record,
+    TimerFired,
 )
 
 MARKET = frozenset({MarketDataEvent, QuoteEvent, BookEvent, BarEvent, BarOpened})
+TIMER = "timer"
+"""Where the bus's own timers come from."""
 ROWS = b'{"rows":'
 NEXT_ROWS = b"\n" + ROWS
 
@@ -48,12 +53,14 @@ class MarketSource(Struct, frozen=True, omit_defaults=True):
     decides_on: int = 0
 
 
-class Rows(Struct, frozen=True):
-    """Records from `seq` on, as many as `count`, are the events of the source from number `first` on."""
+class Rows(Struct, frozen=True, omit_defaults=True):
+    """Records from `seq` on, as many as `count`, are the events of the source from number `first` on, and
+    `timers` among them: each so many records after `seq`, at which time (ns UTC), and its name."""
 
     seq: int
     first: int
     count: int
+    timers: list[tuple[int, int, str]] = []
 
 
 class RowsLine(Struct, frozen=True):
@@ -74,21 +81,33 @@ class ReferenceWriter:
         self._events = 0
 
     def lines(self, records: list[Record]) -> bytes:
-        kept = [n for n, record in enumerate(records) if record.event.__class__ not in MARKET]
+        others = [n for n, record in enumerate(records) if record.event.__class__ not in MARKET]
         parts: list[bytes] = []
-        begun = done = 0
-        for n in [*kept, len(records)]:
-            if n > done:
-                parts.append(_ENCODER.encode_lines(records[begun:done]))
-                parts.append(self._rows(records[done].seq, n - done))
-                begun = n
-            done = n + 1
-        parts.append(_ENCODER.encode_lines(records[begun:]))
+        whole: list[Record] = []
+        timers: list[tuple[int, int, str]] = []
+        begun = 0
+        for n in others:
+            record = records[n]
+            event = record.event
+            if isinstance(event, TimerFired) and event.source_component == TIMER:
+                timers.append((n - begun, record.at, event.name))
+                continue
+            if n > begun:
+                parts += (
+                    _ENCODER.encode_lines(whole),
+                    self._rows(records[begun].seq, n - begun, timers),
+                )
+                whole, timers = [], []
+            whole.append(record)
+            begun = n + 1
+        parts.append(_ENCODER.encode_lines(whole))
+        if begun < len(records):
+            parts.append(self._rows(records[begun].seq, len(records) - begun, timers))
         return b"".join(parts)
 
-    def _rows(self, seq: int, count: int) -> bytes:
-        line = RowsLine(Rows(seq, self._events, count))
-        self._events += count
+    def _rows(self, seq: int, count: int, timers: list[tuple[int, int, str]]) -> bytes:
+        line = RowsLine(Rows(seq, self._events, count, timers))
+        self._events += count - len(timers)
         return _ENCODER.encode(line) + b"\n"
 
 
@@ -105,9 +124,15 @@ class ReferenceReader:
         rows = _ROWS.decode(line).rows
         while self._taken < rows.first:
             self._take()
-        for seq in range(rows.seq, rows.seq + rows.count):
-            event = self._take()
-            yield Record(seq, self._at, event)
+        timers = {offset: (at, name) for offset, at, name in rows.timers}
+        for offset in range(rows.count):
+            at, name = timers.get(offset, (0, ""))
+            if name:
+                fired = TimerFired(source_component=TIMER, name=name)
+                yield Record(rows.seq + offset, at, fired)
+            else:
+                event = self._take()
+                yield Record(rows.seq + offset, self._at, event)
 
     def _take(self) -> MarketDataEvent:
         event = next(self._events, None)
