@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import processes
-from tests.fixtures.command import Running, command, tradectl
+from tests.fixtures.command import Running, command, running, tradectl
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_what_is_left_behind_is_found_and_ended() -> None:
     assert len(left) == 2
     assert all("sleep 100" in line for line in left)
     assert processes.kill_left_behind() == []
+
+
+def test_no_crash_writes_down_what_a_process_holds(tmp_path: Path) -> None:
+    with running(tmp_path / "state") as run:
+        limits = Path(f"/proc/{run.process.pid}/limits").read_text()
+    (line,) = (line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert line.split()[4:6] == ["0", "0"]

@@ -263,3 +263,10 @@ def test_room_on_the_disk(
 def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
     machine(Settings(), StateDir(tmp_path / "state"), None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_ours_that_has_another_name_is_refused(state_dir: StateDir) -> None:
+    """What is written to it would be written there, too."""
+    os.link(state_dir.path / "halt", state_dir.path / "other")
+    verdict, words = reported(directory_of_state(state_dir))
+    assert (verdict, "halt cannot be used: it has another name, too" in words) == (FAILED, True)

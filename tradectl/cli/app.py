@@ -6,7 +6,9 @@ only `run` uses. Whatever goes wrong reaches the user as one line and an exit co
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import sys
 import threading
 from typing import Annotated
@@ -60,6 +62,7 @@ def _main(
 def main() -> None:
     """Run the command line; never shows a traceback unless TRADECTL_DEBUG is set."""
     _open_missing_streams()
+    _keep_memory_to_ourselves()
     sys.exit(_refuse_what_is_not_utf8() or _run())
 
 
@@ -81,6 +84,12 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
+def _keep_memory_to_ourselves() -> None:
+    """What a crash would write into a file has keys in it."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _refuse_what_is_not_utf8() -> int:

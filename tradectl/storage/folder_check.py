@@ -111,6 +111,8 @@ def _odd(name: str, folder: int) -> str:
         return f"it is {what} in the place of ours; take it away"
     if found.st_uid != os.geteuid():
         return f"{OF_ANOTHER}; take it away"
+    if name in FILES and found.st_nlink > 1:
+        return "it has another name, too, and what is written to it is written there: copy it"
     if others_write(found) and name != SOCKET:
         return (
             f"others can write it: look at it, then chmod {'700' if name in FOLDERS else '600'} it"

@@ -128,6 +128,8 @@ def hook(
 ) -> None:
     """Hold back every request for the rate limiter, and note what became of it."""
     send, ask = client.fetch, client.fetch2
+    from tradectl.exchange.ccxt_venue.bounded_answers import bound  # aiohttp is slow to load
+
     read, parse = client.on_rest_response, client.parse_json
 
     async def limited(
@@ -149,6 +151,8 @@ def hook(
             if call.pre_send_check is not None:
                 call.pre_send_check()
             call.sent, call.status, call.sent_at = True, None, monotonic()
+        client.open(lazy=True)
+        bound(client.session)
         return await send(url, method, headers, body)
 
     def answered(status: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
@@ -158,7 +162,10 @@ def hook(
         return read(status, reason, url, method, headers, *rest)
 
     def parsed(text: str) -> Any:
-        document = parse(text)
+        try:
+            document = parse(text)
+        except RecursionError:  # nested too deeply for anything that an exchange says
+            document = None
         call = CALL.get()
         if call is not None and (not isinstance(document, dict | list) or document == {}):
             call.garbled = True
