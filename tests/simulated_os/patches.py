@@ -83,7 +83,7 @@ def swaps(system: SimulatedOS) -> Iterator[Swap]:
     yield Notifier, "_in_thread", _notified
     yield Watchdog, "start", lambda _: None  # it is a thread, and looks at real time
     yield ssl, "create_default_context", _tls
-    yield runs, "_collect_garbage_rarely", contextlib.nullcontext
+    yield runs, "collected_rarely", contextlib.nullcontext
 
 
 def _entered(method: Callable[..., Any], among: str, which: int) -> Callable[..., Any]:
