@@ -34,7 +34,7 @@ async def endless(request: web.Request) -> web.StreamResponse:
 async def address() -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/endless", endless)
-    application.router.add_get("/short", lambda request: _said("whole"))
+    application.router.add_get("/short", short)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -43,8 +43,8 @@ async def address() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def _said(text: str) -> web.Response:
-    return web.Response(text=text)
+async def short(request: web.Request) -> web.Response:
+    return web.Response(text="whole")
 
 
 @pytest.mark.parametrize("packed", ["", "?packed=1"])
