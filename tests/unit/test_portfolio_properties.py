@@ -150,19 +150,21 @@ def test_when_orders_fill_the_position_is_on_target_and_a_repeat_changes_nothing
 
 OFF = st.sampled_from(["0", "0.1", "-0.1", "0.25", "-0.25", "0.26", "-0.3", "-1", "-2"]).map(D)
 SIZINGS = st.sampled_from(["fixed_fraction", "fixed_quantity"])
+DRIFTS = st.sampled_from(["0", "0.25", "1", "3"]).map(D)
 
 
-@given(accounts(most=1), ACTIONS, st.floats(0.1, 1), OFF, SIZINGS)
+@given(accounts(most=1), ACTIONS, st.floats(0.1, 1), OFF, SIZINGS, DRIFTS)
 def test_what_a_rebalancing_sees_to_be_near_enough_takes_no_order_the_long_way_either(
     account: tuple[FakeAccount, Instrument],
     action: str,
     strength: float,
     off: D,
     sizing: str,
+    drift: D,
 ) -> None:
     view, instrument = account
     symbol, ids = instrument.symbol, count(1)
-    settings = PortfolioSettings(sizing=sizing, quantity=D(3))  # type: ignore[arg-type]
+    settings = PortfolioSettings(sizing=sizing, quantity=D(3), drift=drift)  # type: ignore[arg-type]
     engine = PortfolioEngine(settings, {}, lambda: f"id-{next(ids)}")
     said = StrategySignalEvent(symbol=symbol, action=action, strategy="s", strength=strength)  # type: ignore[arg-type]
     state, view.trading_state = view.trading_state, TradingState.RUNNING
@@ -174,6 +176,44 @@ def test_what_a_rebalancing_sees_to_be_near_enough_takes_no_order_the_long_way_e
     with mock.patch.object(Steering, "_is_near", return_value=False):
         whole = engine.rebalance(view, "schedule", 0)
     assert [kind_of(event) for event in short] == [kind_of(event) for event in whole]
+
+
+@given(accounts(most=0), st.lists(st.tuples(ACTIONS, OFF), min_size=2, max_size=2), SIZINGS, DRIFTS)
+def test_nor_do_several_strategies_that_are_near_enough_trade_or_cross_the_long_way(
+    account: tuple[FakeAccount, Instrument], said: list[tuple[str, D]], sizing: str, drift: D
+) -> None:
+    view, instrument = account
+    symbol, ids = instrument.symbol, count(1)
+    settings = PortfolioSettings(sizing=sizing, quantity=D(3), drift=drift)  # type: ignore[arg-type]
+    engine = PortfolioEngine(settings, {}, lambda: f"id-{next(ids)}")
+    state, view.trading_state = view.trading_state, TradingState.RUNNING
+    for name, (action, _) in zip("st", said, strict=True):
+        signal = StrategySignalEvent(symbol=symbol, action=action, strategy=name)  # type: ignore[arg-type]
+        view.take(engine.on_signal(signal, view, 0))
+    view.trading_state = state
+    held = {
+        name: (target.quantity or D(0)) * (1 + off)
+        for (name, target), (_, off) in zip(view.targets(symbol).items(), said, strict=True)
+    }
+    view.own(symbol, sum(held.values(), D(0)))
+    view.hold(symbol, **{name: str(quantity) for name, quantity in held.items()})
+    short = engine.rebalance(view, "schedule", 0)
+    with mock.patch.object(Steering, "_is_near", return_value=False):
+        whole = engine.rebalance(view, "schedule", 0)
+    assert [kind_of(event) for event in short] == [kind_of(event) for event in whole]
+
+
+def test_what_is_held_on_the_other_side_is_never_near_enough() -> None:
+    """However far it may be off: while trading only reduces, it is closed."""
+    view, ids = FakeAccount("100000").price(PERP.symbol, "100"), count(1)
+    settings = PortfolioSettings(sizing="fixed_quantity", quantity=D(3), drift=D(3))
+    engine = PortfolioEngine(settings, {}, lambda: f"id-{next(ids)}")
+    signal = StrategySignalEvent(symbol=PERP.symbol, action="buy", strategy="s")  # type: ignore[arg-type]
+    view.take(engine.on_signal(signal, view, 0))
+    view.own(PERP.symbol, "-3")
+    view.trading_state = TradingState.PAUSED
+    (order,) = orders(engine.rebalance(view, "schedule", 0))
+    assert (order.side, order.quantity, order.reduce_only) == (Side.BUY, D(3), True)
 
 
 def kind_of(event: Event) -> tuple[object, ...]:

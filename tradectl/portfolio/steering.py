@@ -14,10 +14,11 @@ and risk would say the same, nothing is sent to be denied.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event
-from tradectl.domain.money import plain
+from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -68,6 +69,7 @@ class Steering:
         sized_at_open: bool,
     ) -> None:
         self._settings = settings
+        self._near = min(settings.drift, ONE)  # what is held on the other side is never near
         self._targets = targets
         self._orders = making
         self._protection = protection
@@ -136,13 +138,26 @@ class Steering:
         return answer if len(answer) > 1 else []
 
     def _is_near(self, symbol: str, view: AccountView) -> bool:
-        """The usual case, told without all that it takes to decide: a single strategy, no order but stops
-        on its way, and the position is as near to the target by the mark as it has to be."""
-        wanted = self._targets.of_one(symbol, view)
-        if wanted is None or not is_at_hand(symbol, view):
+        """The usual case, told without all that it takes to decide: no order but stops is on its way, and
+        what strategies hold is as near to what they want by the mark as it has to be."""
+        if not is_at_hand(symbol, view):
             return False
-        off = abs(wanted - view.position(symbol).quantity)
-        return off <= self._settings.drift * abs(wanted)
+        wanted = self._targets.of_one(symbol, view)
+        if wanted is not None:
+            return self._is_within(wanted, view.position(symbol).quantity)
+        everyone, mark = view.targets(symbol), view.mark(symbol)
+        if len(everyone) < 2 or not mark:
+            return False
+        instrument = view.instrument(symbol)
+        targets = self._targets.resized(instrument, mark, view, _NOBODY, everyone).targets
+        held = view.holdings(symbol)
+        return len(targets) > 1 and all(
+            self._is_within(target.quantity or ZERO, held[name].quantity if name in held else ZERO)
+            for name, target in targets.items()
+        )
+
+    def _is_within(self, wanted: Decimal, held: Decimal) -> bool:
+        return abs(wanted - held) <= self._near * abs(wanted)
 
     def steer(
         self,

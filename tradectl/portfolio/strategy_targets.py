@@ -174,7 +174,7 @@ class StrategyTargets:
     ) -> Iterable[str]:
         """Whose target has to be worked out: who spoke, who gets another part by it, and who could not be
         sized before."""
-        before = parts_of_net(known.values(), self._allocations)
+        before = parts if after is known else parts_of_net(known.values(), self._allocations)
         return [
             name
             for name, target in after.items()
