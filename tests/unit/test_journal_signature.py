@@ -17,6 +17,7 @@ from tests.fixtures.journal import FOOTER, GROUPS, HEADER
 from tradectl.domain.errors import StateError
 from tradectl.domain.sealed import Sealed
 from tradectl.journal import signing_keys
+from tradectl.journal.backwards import newest_records
 from tradectl.journal.reader import JournalReader, holds_seal
 from tradectl.journal.signature import Signed, SigningKey
 from tradectl.journal.signing_keys import VARIABLE, SigningKeys
@@ -120,6 +121,21 @@ def test_what_is_noted_is_what_survives_and_is_found_there(tmp_path: Path) -> No
     (tmp_path / "cut").write_bytes((tmp_path / "r").read_bytes()[: noted[1].at])
     assert not holds_seal(tmp_path / "cut", noted[1])
     assert not holds_seal(tmp_path / "none", noted[1])
+
+
+def test_read_from_its_end_it_ends_where_it_was_changed(tmp_path: Path, keys: SigningKeys) -> None:
+    """What a start shows its strategies before it has looked at the whole."""
+    key = keys.made()
+    path = write(tmp_path / "r", key)
+    assert [r.seq for r in newest_records(path, 10, 1 << 20, key)] == [4, 3, 2, 1]
+    lines = [line.replace(b'"at":11', b'"at":12') for line in lines_of(path)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    assert [r.seq for r in newest_records(path, 10, 1 << 20)] == [4, 3, 2, 1]
+    assert [r.seq for r in newest_records(path, 10, 1 << 20, key)] == [4]
+    path.write_bytes(reseal(lines))
+    assert [*newest_records(path, 10, 1 << 20, key)] == []
+    other = SigningKeys({VARIABLE: SECRET[::-1]}, [tmp_path]).made()
+    assert [*newest_records(path, 10, 1 << 20, other)] == []
 
 
 # --- the key -------------------------------------------------------------------------------------------

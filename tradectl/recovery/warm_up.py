@@ -16,6 +16,7 @@ import msgspec
 from tradectl.domain.events import MarketDataEvent, QuoteEvent, Record, WarmUpReceived
 from tradectl.domain.time import SECOND
 from tradectl.journal.backwards import newest_records
+from tradectl.journal.signature import SigningKey
 from tradectl.strategy.instances import WarmUpNeed
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -56,13 +57,18 @@ class SymbolNeed:
 
 
 def recorded_market(
-    path: Path, last_seq: int, symbols: Iterable[str], needs: Iterable[WarmUpNeed]
+    path: Path,
+    last_seq: int,
+    symbols: Iterable[str],
+    needs: Iterable[WarmUpNeed],
+    key: SigningKey | None = None,
 ) -> list[MarketDataEvent]:
-    """The newest market data of the journal `path` up to record `last_seq`, oldest first."""
+    """The newest market data of the journal `path` up to record `last_seq`, oldest first; with a `key`,
+    as far as it was signed with that."""
     open_needs = _by_symbol(symbols, list(needs))
     wanted = dict(open_needs)
     found: list[MarketDataEvent] = []
-    for event in _backwards(newest_records(path, last_seq, MOST_BYTES)):
+    for event in _backwards(newest_records(path, last_seq, MOST_BYTES, key)):
         if not open_needs or len(found) >= MOST_EVENTS:
             break
         need = wanted.get(event.symbol)

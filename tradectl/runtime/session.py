@@ -21,6 +21,7 @@ from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.run_lock import RunLock
+from tradectl.journal.signature import Signed
 from tradectl.journal.writer import SHORT, Footer, Header, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import changes
@@ -213,14 +214,18 @@ class Session:
         if before is None:
             return
         needs = self.system.strategy.engine.warm_up_needs()
-        run_id, path, last_seq = before
+        header, path, last_seq = before
+        signing = header.signature
+        key = self.state_dir.keys.named(signing.key) if signing and signing.every else None
+        if key is None and self.recovered is not None and self.recovered.signed is Signed.YES:
+            return  # an older one, that nobody knows who wrote
         with contextlib.suppress(JournalError):  # without it they are cold, as `status` shows
-            events = recorded_market(path, last_seq, self.settings.symbols, needs)
-            for event in warm_up(run_id, events, self.bus.clock.now()):
+            events = recorded_market(path, last_seq, self.settings.symbols, needs, key)
+            for event in warm_up(header.run_id, events, self.bus.clock.now()):
                 self.bus.post(event)
 
-    def _run_before(self) -> tuple[str, Path, int] | None:
-        """The run before on the same market, with its journal and last record."""
+    def _run_before(self) -> tuple[Header, Path, int] | None:
+        """Of the run before on the same market, with its journal and last record."""
         recovered = self.recovered
         if recovered is None:
             return None
@@ -231,7 +236,7 @@ class Session:
                 header = read_header(path)
         there = Settings.load(header.config).exchanges
         is_same = header.source == self.source and there == self.settings.exchanges
-        return (header.run_id, path, last_seq) if is_same else None
+        return (header, path, last_seq) if is_same else None
 
     async def close(self, reason: str) -> None:
         """End what was begun: the journal with a footer, unless it failed, and the run's row."""
