@@ -7,6 +7,7 @@ up by itself. The key, and how far the account came, are kept elsewhere.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -194,6 +195,22 @@ def test_paper_goes_on_where_there_is_no_key_at_all(
         "which is not here"
         in typed(RUN, **{VARIABLE: "a text that nobody else can guess"}).complaint()
     )
+
+
+def test_a_key_that_cannot_be_used_is_not_none_at_all(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever is in its place, nobody waits for it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(signing_keys, "homes_of_state", lambda: [private_home()])
+    (tmp_path / "home").mkdir(mode=0o700)
+    assert typed(RUN).code == 0
+    file = private_home() / signing_keys.FILE
+    file.unlink()
+    os.mkfifo(file)
+    assert "it is a pipe, not a file" in typed(RUN).complaint()
+    stopped = json.loads(typed("emergency-stop --json").out)
+    assert (stopped["latched"], stopped["confirmed"]) == (True, False)
 
 
 # --- with money ----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ TRUST = "look into it; `--trust-journal` goes on from it as it is"
 
 def is_optional(state_dir: StateDir, kind: str) -> bool:
     """Nobody has signed here, and there is no money in it."""
-    return kind != LIVE and state_dir.keys.own() is None
+    return kind != LIVE and state_dir.keys.own() is None and not state_dir.keys.problem
 
 
 def doubts(
