@@ -147,6 +147,7 @@ def test_a_package_that_brings_strategies_is_looked_at_as_they_are(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it is installed, and with what it was installed beside."""
+    monkeypatch.delitem(sys.modules, "acme_alpha", raising=False)
     install(folder.path, "acme-always = acme_alpha:Always")
     beside = folder.write("acme_beside.py", "x = 1\n")
     with (folder.path / "acme_alpha.py").open("a") as file:
