@@ -60,10 +60,10 @@ def _bucket(seconds: float) -> int:
     return min(BUCKETS - 1, int(math.log2(seconds / SMALLEST_S) * PER_DOUBLING))
 
 
-def window(n: int) -> int:
-    """So many observations. Raises UsageError for less than one."""
-    if n < 1:
-        raise UsageError(f"an indicator needs a window of at least 1, got {n}")
+def window(n: int, least: int = 1) -> int:
+    """So many observations. Raises UsageError for less than `least`."""
+    if n < least:
+        raise UsageError(f"an indicator needs a window of at least {least}, got {n}")
     return n
 
 
@@ -89,6 +89,11 @@ class EwmVolatility:
     @property
     def ready(self) -> bool:
         return self.value is not None
+
+    @property
+    def needs(self) -> int:
+        """Observations until there is a value."""
+        return self._n + 1
 
     @property
     def warm_up(self) -> int:

@@ -1,8 +1,64 @@
-"""Strategies: what a user needs to write one. The engine and the catalog are modules beside these."""
+"""Strategies: what a user needs to write one. The engine and the catalog are modules beside these.
+
+The indicators are loaded when they are first asked for.
+"""
 
 from __future__ import annotations
 
-from tradectl.strategy.base import Signal, Strategy
-from tradectl.strategy.indicators import Donchian, Ema, EwmVolatility, Rsi
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Donchian", "Ema", "EwmVolatility", "Rsi", "Signal", "Strategy"]
+from tradectl.strategy.base import Signal, Strategy
+
+if TYPE_CHECKING:
+    from tradectl.strategy.indicators import (
+        Adx,
+        Atr,
+        Bollinger,
+        Donchian,
+        Ema,
+        EwmVolatility,
+        Keltner,
+        LinearRegression,
+        Macd,
+        Obv,
+        Rsi,
+        Sma,
+        Stochastic,
+        Supertrend,
+        Volatility,
+        Vwap,
+        Wilder,
+        Wma,
+        ZScore,
+    )
+
+__all__ = [
+    "Adx",
+    "Atr",
+    "Bollinger",
+    "Donchian",
+    "Ema",
+    "EwmVolatility",
+    "Keltner",
+    "LinearRegression",
+    "Macd",
+    "Obv",
+    "Rsi",
+    "Signal",
+    "Sma",
+    "Stochastic",
+    "Strategy",
+    "Supertrend",
+    "Volatility",
+    "Vwap",
+    "Wilder",
+    "Wma",
+    "ZScore",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.indicators"), name)
