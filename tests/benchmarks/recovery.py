@@ -15,7 +15,8 @@ import msgspec
 from tests.benchmarks.bench import Bench, medians
 from tests.benchmarks.table import Row, at_most
 from tradectl.domain.sealed import Sealed
-from tradectl.journal.reader import SEAL, SEALS
+from tradectl.journal.groups import SEAL
+from tradectl.journal.reader import SEALS
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.storage.reader import StateReader, StoredSnapshot
 

@@ -124,7 +124,7 @@ class RunAnalysis:
     ) -> None:
         self.header = header
         self.settings = settings = Settings.load(header.config)
-        account = Account.load(header.state)
+        account = Account.begun_with(header.state, header.run_id)
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         self.books = Books(account, Instruments(settings.instruments), projected=False)
         self._core = Core(header.run_id)

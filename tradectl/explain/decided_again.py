@@ -123,7 +123,7 @@ def _follow(
 def _system(settings: Settings, header: Header) -> TradingSystem:
     return TradingSystem(
         settings,
-        Account.load(header.state),
+        Account.begun_with(header.state, header.run_id),
         header.run_id,
         DataClock(),
         has_strategies=header.source not in SHORT,

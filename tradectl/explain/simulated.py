@@ -33,7 +33,7 @@ def simulated(path: Path, settings: Settings) -> Iterator[Record]:
         header = log.header
         system = TradingSystem(
             settings,
-            Account.begun_with(header.state, path),
+            Account.begun_with(header.state, header.run_id),
             header.run_id,
             DataClock(),
             gateway=on_paper(settings),

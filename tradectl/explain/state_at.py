@@ -105,7 +105,10 @@ class _Fold:
         self.header = header = log.header
         self._log = log
         self._system = BookkeepingSystem(
-            Settings.load(header.config), Account.load(header.state), header.run_id, DataClock()
+            Settings.load(header.config),
+            Account.begun_with(header.state, header.run_id),
+            header.run_id,
+            DataClock(),
         )
 
     def to(self, point: Point | None, path: Path) -> Folded:

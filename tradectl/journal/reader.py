@@ -7,11 +7,7 @@ and the reader says so (`torn`). A line that does not match its seal is damage, 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import os
-import zlib
-from collections.abc import Callable, Generator, Iterator
-from io import BufferedReader
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -20,7 +16,7 @@ import msgspec
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
-from tradectl.files.own import open_named
+from tradectl.journal.groups import blocks, opened, parts, sealed_groups, without_seal
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
@@ -38,18 +34,11 @@ from tradectl.journal.writer import (
 )
 
 HEADER = b'{"header":'
-SEAL = b'{"seal":'
-NEXT_SEAL = b"\n" + SEAL
 RECORD = b'{"seq":'
 FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, HEADER, ROWS)
 LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 LARGEST_UNSIGNED_HEADER = 8 * 1024 * 1024
-AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
-"""Bytes read at a time."""
-PART = 64 * 1024
-"""Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
-GZIP = b"\x1f\x8b"
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
 FOOTERS = msgspec.json.Decoder(FooterLine)
@@ -58,7 +47,6 @@ HEADERS, BEGINNINGS = msgspec.json.Decoder(HeaderLine), msgspec.json.Decoder(Beg
 emergency stop reads journals in two."""
 
 Decoded = TypeVar("Decoded")
-Opened = BufferedReader | gzip.GzipFile
 
 
 class NoKeys:
@@ -153,7 +141,7 @@ class JournalReader:
             elif last <= after:
                 self.last_seq = last
             else:
-                yield from map(self._decode, _parts(lines))
+                yield from map(self._decode, parts(lines))
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
@@ -266,19 +254,19 @@ class JournalReader:
         """Lines between seals, each group checked against its seal before it is handed out."""
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(_opened(self.path))
+                file = stack.enter_context(opened(self.path))
             except OSError as error:
                 raise JournalError(
                     f"cannot read the journal {self.path}: {error.strerror}"
                 ) from error
             file.seek(self._offset)
             unsealed, looked_at = b"", 0
-            for block in _blocks(file, self.path, lambda: self._held):
+            for block in blocks(file, self.path, lambda: self._held):
                 if not self._offset and not unsealed and not block.startswith(HEADER):
                     break  # whatever its size, no more of it is read
                 unsealed += block
                 done = 0
-                for lines, seal_line, end in _sealed(unsealed, looked_at):
+                for lines, seal_line, end in sealed_groups(unsealed, looked_at):
                     seal = self._check(lines, seal_line)
                     self._offset += end - done
                     at = self._offset - len(seal_line)
@@ -287,7 +275,7 @@ class JournalReader:
                     yield seal.last, lines
                 unsealed = unsealed[done:]
                 self._held = len(unsealed)
-                looked_at = _without_seal(unsealed, 0 if done else looked_at)
+                looked_at = without_seal(unsealed, 0 if done else looked_at)
                 if len(unsealed) > LONGEST_GROUP:
                     raise self._damaged(max(self.last_seq + 1, 0), "what follows has no seal")
         self._refuse_foreign_line(unsealed)
@@ -350,54 +338,9 @@ class JournalReader:
         )
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Opened]:
-    """A journal that was put away is read as it is."""
-    with os.fdopen(open_named(path), "rb") as file:
-        if not file.peek(len(GZIP)).startswith(GZIP):
-            yield file
-            return
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked
-
-
-def _blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:
-    """What is in it, from where it is: a little at first, for those who want the header alone, and more
-    where much is `held` already, so that it is put together in few steps."""
-    size = AT_FIRST
-    try:
-        while block := file.read(max(size, min(held(), AT_MOST))):
-            yield block
-            size = min(2 * size, AT_ONCE)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise JournalError(f"{path} is a broken gzip file: {error}") from error
-    except OSError as error:
-        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
-
-
-def _sealed(data: bytes, looked_at: int) -> Iterator[tuple[bytes, bytes, int]]:
-    """The groups that are there to the end of their seal: lines, seal, and where that ends. No
-    line of a group begins like a seal, and none has a line end in it. Up to `looked_at` there is none."""
-    start = 0
-    while True:
-        found = max(start, looked_at)
-        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, found) + 1
-        end = data.find(b"\n", seal) + 1
-        if not end or not data.startswith(SEAL, seal):
-            return
-        yield data[start:seal], data[seal:end], end
-        start = end
-
-
-def _without_seal(data: bytes, looked_at: int) -> int:
-    """Up to where no seal begins in it, not even one that is there in part."""
-    begun = data.find(NEXT_SEAL, looked_at)
-    return begun if begun >= 0 else max(len(data) - len(NEXT_SEAL), 0)
-
-
 def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
     """The seal that is to be there, and its line. Raises OSError."""
-    with _opened(path) as file:
+    with opened(path) as file:
         file.seek(sealed.at)
         line = file.readline(LONGEST_SEAL)
     try:
@@ -413,15 +356,6 @@ def holds_seal(path: Path, sealed: Sealed) -> bool:
     with contextlib.suppress(OSError):
         return _seal_at(path, sealed)[0] is not None
     return False
-
-
-def _parts(lines: bytes) -> Iterator[bytes]:
-    """Whole lines, so many at a time as PART has."""
-    start = 0
-    while start < len(lines):
-        end = lines.find(b"\n", start + PART) + 1 or len(lines)
-        yield lines[start:end]
-        start = end
 
 
 def refuse_damaged(path: Path) -> None:

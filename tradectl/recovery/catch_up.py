@@ -117,7 +117,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         await store.begin_run(row)
     instruments = Instruments(Settings.load(header.config).instruments)
     books = Books(account, instruments)
-    began = RunStart.of(Books(Account.load(header.state), instruments))
+    began = RunStart.of(Books(Account.begun_with(header.state, header.run_id), instruments))
     shown = known.status if known is not None else None
     is_news = run.last_seq > run.from_snapshot
     changes = Changes(

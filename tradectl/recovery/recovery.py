@@ -290,7 +290,7 @@ def _starting_account(
                 account = Account.load(msgspec.json.decode(stored.body))
                 if account.hash(header.run_id) == stored.hash:
                     return stored.seq, account, sealed
-    return 0, Account.begun_with(header.state, path), None
+    return 0, Account.begun_with(header.state, header.run_id), None
 
 
 def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:

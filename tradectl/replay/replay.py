@@ -51,7 +51,7 @@ class Replay:
         settings = judge(Settings.load(header.config))
         self.system = TradingSystem(
             settings,
-            Account.begun_with(header.state, path),
+            Account.begun_with(header.state, header.run_id),
             header.run_id,
             clock or DataClock(),
             has_strategies=header.source not in SHORT,

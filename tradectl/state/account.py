@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -184,13 +183,13 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         return msgspec.convert(dumped, cls)
 
     @classmethod
-    def begun_with(cls, dumped: dict[str, Any], path: Path) -> Account:
-        """The same of a journal's. Raises JournalError."""
+    def begun_with(cls, dumped: dict[str, Any], run_id: str) -> Account:
+        """The same of what the journal of a run begins with. Raises JournalError."""
         try:
             return cls.load(dumped)
         except (msgspec.ValidationError, RecursionError) as error:
             raise JournalError(
-                harmless(f"{path} does not begin with an account of tradectl's: {error}")
+                harmless(f"run {run_id} does not begin with an account of tradectl's: {error}")
             ) from error
 
     def hash(self, run_id: str) -> str:

@@ -1,0 +1,81 @@
+"""A journal's file as bytes: blocks of it, and the groups in them, each to the end of its seal."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+from tradectl.domain.errors import JournalError
+from tradectl.files.own import open_named
+
+SEAL = b'{"seal":'
+NEXT_SEAL = b"\n" + SEAL
+AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
+"""Bytes read at a time."""
+PART = 64 * 1024
+"""Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
+GZIP = b"\x1f\x8b"
+
+Opened = BufferedReader | gzip.GzipFile
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """A journal that was put away is read as it is."""
+    with os.fdopen(open_named(path), "rb") as file:
+        if not file.peek(len(GZIP)).startswith(GZIP):
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked
+
+
+def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:
+    """What is in it, from where it is: a little at first, for those who want the header alone, and more
+    where much is `held` already, so that it is put together in few steps."""
+    size = AT_FIRST
+    try:
+        while block := file.read(max(size, min(held(), AT_MOST))):
+            yield block
+            size = min(2 * size, AT_ONCE)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise JournalError(f"{path} is a broken gzip file: {error}") from error
+    except OSError as error:
+        raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+
+
+def sealed_groups(data: bytes, looked_at: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """The groups that are there to the end of their seal: lines, seal, and where that ends. No
+    line of a group begins like a seal, and none has a line end in it. Up to `looked_at` there is none."""
+    start = 0
+    while True:
+        found = max(start, looked_at)
+        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, found) + 1
+        end = data.find(b"\n", seal) + 1
+        if not end or not data.startswith(SEAL, seal):
+            return
+        yield data[start:seal], data[seal:end], end
+        start = end
+
+
+def without_seal(data: bytes, looked_at: int) -> int:
+    """Up to where no seal begins in it, not even one that is there in part."""
+    begun = data.find(NEXT_SEAL, looked_at)
+    return begun if begun >= 0 else max(len(data) - len(NEXT_SEAL), 0)
+
+
+def parts(lines: bytes) -> Iterator[bytes]:
+    """Whole lines, so many at a time as PART has."""
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + PART) + 1 or len(lines)
+        yield lines[start:end]
+        start = end
+
+
+__all__ = ["SEAL", "blocks", "opened", "parts", "sealed_groups", "without_seal"]
