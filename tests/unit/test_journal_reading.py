@@ -26,6 +26,7 @@ from tests.fixtures.journal import (
 )
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.journal import groups
 from tradectl.journal import reader as journal_reader
 from tradectl.journal.reader import JournalReader, NotBegun, read_header
 from tradectl.journal.writer import BLOCK, FORMAT, make_seal
@@ -385,7 +386,7 @@ def test_wherever_a_block_ends_the_groups_are_the_same(
     folder: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch, at_first: int
 ) -> None:
     """In the middle of a seal, too."""
-    monkeypatch.setattr(journal_reader, "AT_FIRST", 10 + at_first)
-    monkeypatch.setattr(journal_reader, "AT_ONCE", at_first)
-    monkeypatch.setattr(journal_reader, "AT_MOST", at_first)
+    monkeypatch.setattr(groups, "AT_FIRST", 10 + at_first)
+    monkeypatch.setattr(groups, "AT_ONCE", at_first)
+    monkeypatch.setattr(groups, "AT_MOST", at_first)
     assert reported(folder, whole) == ReaderAnswer(HEADER, RECORDS, FOOTER, False)
