@@ -48,6 +48,7 @@ class CheckedImports:
     @contextlib.contextmanager
     def checking(self) -> Iterator[None]:
         """Raises UsageError for what was refused, whatever the strategy made of that."""
+        _libraries(), _pythons()  # what they import themselves cannot be judged by them
         if not any(isinstance(finder, LaterImports) for finder in sys.meta_path):
             sys.meta_path.insert(0, LaterImports())
         sys.meta_path.insert(0, self)

@@ -41,6 +41,7 @@ MODULES = {
     "markets": "exchange",
     "alerts": "alerts",
     "config": "config",
+    "new": "new",
 }
 """In the order of the help."""
 
