@@ -24,7 +24,7 @@ FAILED, USAGE, NOT_RUNNING = 1, 2, 4
 COMMANDS = (
     "run", "strategies", "status", "positions", "orders", "fills", "runs", "pause", "resume", "stop",
     "emergency-stop", "clear-halt", "replay", "alerts", "alerts ack", "alerts resolve", "config",
-    "config init", "config show", "config check", "config set",
+    "config init", "config show", "config check", "config set", "new", "new strategy",
 )  # fmt: skip
 WITH_EXAMPLES = ("run", "status", "alerts", "emergency-stop", "replay")
 

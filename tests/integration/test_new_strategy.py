@@ -139,3 +139,18 @@ def test_what_it_imports_is_what_its_name_may_not_hide() -> None:
         for name in imported - {"backtest", "find"}:  # no class of ours begins with a small letter
             with pytest.raises(UsageError):
                 names_of(name)
+
+
+def test_a_file_loads_in_a_process_that_loaded_nothing_else(tmp_path: Path) -> None:
+    """What looks at imports must not need one that it would have to look at."""
+    new = write_strategy("my-idea", tmp_path / "mine")
+    program = f"from tradectl.strategy.catalog import find; print(find({new.chosen!r}).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout == "MyIdea\n", done.stderr

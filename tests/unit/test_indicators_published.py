@@ -45,9 +45,9 @@ def rows(name: str) -> tuple[list[str], list[list[float]]]:
     return head, [[float(cell) if cell else math.nan for cell in line] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def goog() -> Columns:
-    with gzip.open(DATA / "goog_daily.csv.gz", "rt") as file:
+@pytest.fixture(scope="module", params=["goog_daily", "btcusdt_candles"])
+def candles(request: pytest.FixtureRequest) -> Columns:
+    with gzip.open(DATA / f"{request.param}.csv.gz", "rt") as file:
         lines = list(csv.DictReader(file))
     return {
         name: [float(line[name]) for line in lines] for name in ("high", "low", "close", "volume")
@@ -121,22 +121,22 @@ TA_LIB: dict[str, tuple[Any, tuple[str, ...], Callable[..., Any]]] = {
 
 
 @pytest.mark.parametrize("name", TA_LIB)
-def test_equals_ta_lib(goog: Columns, name: str) -> None:
+def test_equals_ta_lib(candles: Columns, name: str) -> None:
     talib = pytest.importorskip("talib")
     numpy = pytest.importorskip("numpy")
     make, columns, reference = TA_LIB[name]
     indicator = make()
-    ours = said(indicator, *(goog[column] for column in columns))
-    found = reference(talib, *(numpy.array(goog[column]) for column in columns))
+    ours = said(indicator, *(candles[column] for column in columns))
+    found = reference(talib, *(numpy.array(candles[column]) for column in columns))
     theirs = list(zip(*(found if isinstance(found, tuple) else (found,)), strict=True))
     assert first(ours) == first(theirs) == indicator.needs - 1
     assert furthest(ours, theirs) < 1e-9
 
 
-def test_keltner_with_emas_is_made_of_ta_libs(goog: Columns) -> None:
+def test_keltner_with_emas_is_made_of_ta_libs(candles: Columns) -> None:
     talib = pytest.importorskip("talib")
     numpy = pytest.importorskip("numpy")
-    high, low, close = (numpy.array(goog[name]) for name in RANGE)
+    high, low, close = (numpy.array(candles[name]) for name in RANGE)
     ranges = talib.TRANGE(high, low, close)
     ranges[0] = high[0] - low[0]
     middle, away = talib.EMA(talib.TYPPRICE(high, low, close), 20), talib.EMA(ranges, 20)
