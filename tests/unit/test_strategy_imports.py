@@ -79,6 +79,49 @@ def test_all_that_it_loads_is_hashed_wherever_it_imports_it(folder: Folder) -> N
     assert {"helper", "helper_of_helper"} > {*catalog.modules_of(catalog.find(again))} >= {"helper"}
 
 
+NEVER = """
+import typing
+from typing import TYPE_CHECKING
+
+def method():
+    if not TYPE_CHECKING:
+        import helper_used
+
+if typing.TYPE_CHECKING or False:
+    import helper_of_types
+elif "__main__" != __name__:
+    import helper_both
+if TYPE_CHECKING:
+    import helper_of_types
+if __name__ == "__main__" and len(typing.__name__):
+    import helper_of_start
+else:
+    import helper_else
+if len(typing.__name__):
+    import helper_either
+"""
+
+
+def test_what_only_its_own_start_or_a_type_checker_imports_is_not_run(folder: Folder) -> None:
+    used = ("helper_used", "helper_both", "helper_else", "helper_either")
+    for name in used:
+        folder.write(f"{name}.py", "")
+    for name in ("helper_of_types", "helper_of_start"):
+        folder.write(f"{name}.py", "raise AssertionError('run')\n")
+    loaded = catalog.modules_of(catalog.find(folder.strategy(NEVER)))
+    assert {*loaded} == {*used}
+    assert not {"helper_of_types", "helper_of_start"} & {*sys.modules}
+
+
+@pytest.mark.parametrize("what", ["SystemExit(3)", "BaseException", "ValueError"])
+def test_a_module_of_a_function_that_cannot_be_loaded_is_its_importers_to_meet(
+    folder: Folder, what: str
+) -> None:
+    folder.write("helper_ends.py", f"raise {what}\n")
+    named = folder.strategy("", "import helper_ends")
+    assert catalog.modules_of(catalog.find(named)) == {"helper_ends": digest(f"raise {what}\n")}
+
+
 def test_what_was_compiled_before_is_not_run(folder: Folder) -> None:
     """Neither where it says that it is of this very text, nor where there is no text."""
     source = folder.write("helper.py", "PLANTED = 1\n")

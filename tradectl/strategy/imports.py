@@ -24,7 +24,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.files.own import ForeignFile, open_trusted, refuse_installed
 from tradectl.files.trust import OF_ANOTHER, OTHERS_WRITE, installer_of, opening_on_the_way
 
@@ -91,17 +91,23 @@ class CheckedImports:
     def load_what_is_named(self, text: bytes) -> None:
         """Modules of the user's own that the text, or one of theirs, imports within its functions, and
         those that were loaded before. One that cannot be loaded is its importer's to meet."""
+        from tradectl.strategy.named_modules import names_in  # only for a file or a package
+
         self._texts.append(("", text))
         while self._texts:
-            for name in _names_in(*self._texts.pop()):
+            for name in names_in(*self._texts.pop()):
                 self._load_own(name)
 
     def _load_own(self, name: str) -> None:
         spec = _found(name.partition(".")[0], None)
         if name in self.modules or spec is None or not _is_own(name, spec, self._own):
             return
-        with contextlib.suppress(Exception):  # somebody's code: whatever it raises
+        try:
             importlib.import_module(name)
+        except Interrupted:  # the operator's
+            raise
+        except BaseException:  # somebody's code: whatever it raises, an exit too
+            pass
         module = sys.modules.get(name)
         if isinstance(digest := getattr(module, HASH, None), str):
             self.modules.setdefault(name, digest)
@@ -190,7 +196,7 @@ def _refuse_open_library(name: str, spec: ModuleSpec) -> None:
 @functools.cache
 def _libraries() -> list[Path]:
     """Where packages are installed."""
-    import sysconfig  # as ast
+    import sysconfig  # only where a strategy is a file or a package
 
     named = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     if site.ENABLE_USER_SITE:
@@ -207,24 +213,6 @@ def _pythons() -> list[Path]:
 
 def _is_library(file: Path) -> bool:
     return file.name.endswith(tuple(EXTENSION_SUFFIXES))
-
-
-def _names_in(package: str, text: bytes) -> Iterator[str]:
-    """All that may be modules among what the text of a module in `package` imports."""
-    import ast  # only where a strategy is a file or a package
-
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # which its loading tells of
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
-            above = package.split(".")[: 1 - node.level or None] if node.level else []
-            name = ".".join([*above, *([node.module] if node.module else [])])
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 # --- who could have written it -------------------------------------------------------------------------
