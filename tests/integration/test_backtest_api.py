@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.command import tradectl
-from tests.integration.test_backtest import candles
+from tests.integration.test_backtest import BEGIN, candles
 from tradectl import backtest
 from tradectl.domain.errors import UsageError
 from tradectl.events import BarEvent
@@ -18,6 +18,8 @@ from tradectl.replay.replay import Replay
 from tradectl.strategy import Signal, Strategy
 
 DAYS = 28
+DAY = 86_400 * 10**9
+BEGIN_NS = int(BEGIN.timestamp()) * 10**9
 
 
 class Waves(Strategy):
@@ -117,3 +119,22 @@ def test_what_is_no_strategy_is_refused(data: Path) -> None:
         backtest(data, "nonsense")
     with pytest.raises(UsageError, match="has no parameter 'high'"):
         backtest(data, Waves, parameters={"high": 3})
+
+
+class TwoFirst(Strategy):
+    """Two symbols are held until the second day is over, and then all the others are to be."""
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        is_first = bar.symbol in ("AUSDT", "BUSDT")
+        return self.flat() if is_first and bar.ts >= 2 * DAY + BEGIN_NS else self.long()
+
+
+def test_orders_of_one_moment_share_the_money_and_the_limits(tmp_path: Path) -> None:
+    """Each that is approved is in the books before the next is looked at."""
+    files = [candles(tmp_path / f"{name}USDT.csv", [1000] * 72) for name in "ABCDEF"]
+    settings: dict[str, float | str] = {"portfolio.fraction": 0.4, "risk.max_leverage": "none"}
+    found = backtest(files, TwoFirst, settings=settings, flatten_at_end=True)
+    assert len(found.trades) == 5  # of the others three, each with 30% of the equity
+    for trip in found.trades:
+        held = [o for o in found.trades if o.opened_at <= trip.opened_at < o.closed_at]
+        assert sum(other.entry_value for other in held) <= Decimal(100_000)

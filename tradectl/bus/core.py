@@ -229,7 +229,8 @@ class Core:
                 emitted = handler(event, record)
                 if emitted:
                     for follower in emitted:
-                        caused.append((seq, checked(follower)))
+                        wait = caused.appendleft if follower.at_once else caused.append
+                        wait((seq, checked(follower)))
             except Exception as error:  # a component's bug must not stop the others: _failure tells
                 caused.append((seq, _failure(handler, error)))
 

@@ -57,6 +57,8 @@ class Event(
 
     event_type: ClassVar[EventType]
     priority: ClassVar[EventPriority] = EventPriority.TIMER
+    at_once: ClassVar[bool] = False
+    """It is handled before what else waits in its step: the next thing to be judged must see it."""
 
     source_component: str = ""
 

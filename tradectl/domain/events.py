@@ -222,7 +222,10 @@ class RiskEvent(Event, frozen=True, gc=False, kw_only=True):
 
 
 class OrderApproved(RiskEvent, frozen=True, gc=False, kw_only=True):
-    """Risk let an order pass: what it carries may be submitted, and nothing else."""
+    """Risk let an order pass: what it carries may be submitted, and nothing else. It takes its part of
+    every limit before the next order is looked at."""
+
+    at_once: ClassVar[bool] = True
 
     order: ApprovedOrder
 
