@@ -401,3 +401,72 @@ def test_each_is_there_for_strategies(name: str) -> None:
 def test_a_name_that_is_not_there_is_no_attribute() -> None:
     assert not hasattr(strategy, "Nothing")
     assert not hasattr(indicators, "Nothing")
+
+
+@given(PRICES)
+def test_a_macd_is_the_difference_of_averages_that_are_ready_together(prices: list[float]) -> None:
+    macd, slow, fast, signal = Macd(3, 6, 2), Ema(6), Ema(3), Ema(2)
+    for count, price in enumerate(prices):
+        value = macd.update(price)
+        behind = slow.update(price)
+        ahead = fast.update(price) if count >= 3 else None
+        if behind is None or ahead is None:
+            assert value is None
+            continue
+        average = signal.update(ahead - behind)
+        line = ahead - behind
+        assert value == (None if average is None else (line, average, line - average))
+
+
+def test_a_supertrend_does_not_turn_at_a_close_on_its_line() -> None:
+    trend = Supertrend(1, 1.0)
+    assert [trend.update(p, p, p) for p in (10.0, 20.0, 10.0, 9.0)] == [
+        (10.0, -1), (10.0, 1), (10.0, 1), (10.0, -1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("indicator", "needs", "warm_up"),
+    [
+        (Sma(20), 20, 20),
+        (Wilder(20), 20, 200),
+        (Macd(), 34, 175),
+        (Stochastic(14, 3, 3), 18, 18),
+        (Adx(14), 28, 182),
+        (Atr(14), 15, 141),
+        (Keltner(20), 20, 100),
+        (Keltner(20, average=Sma), 20, 20),
+        (Supertrend(10), 10, 100),
+        (Volatility(20), 21, 21),
+        (EwmVolatility(10), 11, 56),
+        (Vwap("1d", every="5m"), 1, 288),
+        (Vwap("1h", every="1d"), 1, 1),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_how_many_it_needs_to_a_value_and_until_it_is_warm(
+    indicator: Any, needs: int, warm_up: int
+) -> None:
+    assert (indicator.needs, indicator.warm_up) == (needs, warm_up)
+
+
+def test_a_small_volume_is_not_lost_beside_an_enormous_one() -> None:
+    obv = Obv()
+    for close, volume in [(1, 1.0), (2, 1e16), (1, 1e16)]:
+        obv.update(close, volume)
+    assert obv.value == 1.0
+
+
+def test_what_comes_late_belongs_to_the_session_that_goes_on() -> None:
+    vwap = Vwap("1h")
+    vwap.update(30.0, 1.0, 3600 * 10**9)
+    assert vwap.update(10.0, 1.0, 0) == 20.0
+
+
+def test_volatility_of_a_year_of_days() -> None:
+    daily, yearly = Volatility(5), Volatility(5, periods=365)
+    for price in walk(10):
+        daily.update(price)
+        yearly.update(price)
+    assert daily.value is not None
+    assert yearly.value == pytest.approx(daily.value * math.sqrt(365))
