@@ -147,10 +147,11 @@ class PricePoint(Struct, kw_only=True, frozen=True):
 
 
 class StopLine(Struct, kw_only=True, frozen=True):
-    """A protective stop that rested at `price`, why there, and whether it was filled."""
+    """A protective stop that rested at `price`, why there, until when (null: it still does), and whether
+    any of it was filled."""
 
     since: Time
-    until: Time
+    until: Time | None
     price: float
     reason: str
     filled: bool

@@ -184,7 +184,7 @@ def _price_chart(of: SymbolPrices, report: Report) -> Markup:
     rested = [stop for stop in of.stops if up.low <= stop.price <= up.high]
     stops = [
         ((across(charts.seconds(stop.since)), up(stop.price)),
-         (across(charts.seconds(stop.until)), up(stop.price)))
+         (across(charts.seconds(stop.until or report.ended_at)), up(stop.price)))
         for stop in rested
     ]  # fmt: skip
     said = [
@@ -213,9 +213,10 @@ def _price_chart(of: SymbolPrices, report: Report) -> Markup:
 
 def _said_of_stop(stop: StopLine) -> str:
     end = "filled" if stop.filled else "taken back"
+    ended = f"{end} {figures.moment(stop.until)}" if stop.until else "it rests still"
     return (
         f"{figures.moment(stop.since)}: stop at {figures.price(stop.price)} "
-        f"({stop.reason or 'no reason given'}), {end} {figures.moment(stop.until)}"
+        f"({stop.reason or 'no reason given'}), {ended}"
     )
 
 

@@ -16,26 +16,20 @@ from tradectl.analysis.round_trips import RoundTrip
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
-    Event,
     ExecutionEvent,
     MarketDataEvent,
-    OrderCanceled,
     OrderDenied,
-    OrderExpired,
-    OrderFilled,
     OrderInitialized,
-    OrderRejected,
     Record,
 )
+from tradectl.domain.orders import OrderStatus
 from tradectl.state.books import Books
 
 MOST_SYMBOLS = 100
 MOST_POINTS = 800
 MOST_TRIPS = 250
 MOST_STOPS = 250
-ENDS: tuple[type[Event], ...] = (
-    OrderFilled, OrderCanceled, OrderRejected, OrderExpired, OrderDenied
-)  # fmt: skip
+REFUSED = (OrderStatus.DENIED, OrderStatus.REJECTED)
 
 
 class Price(Struct):
@@ -46,7 +40,7 @@ class Price(Struct):
 
 
 class Stop(Struct):
-    """It rested from `since` until `until` (ns; 0: it does still), and was filled or not."""
+    """It rested from `since` until `until` (ns; 0: it does still). Was any of it filled?"""
 
     since: int
     price: float
@@ -95,7 +89,7 @@ class PricePaths:
         self.symbols: dict[str, SymbolPath] = {}
         self._stops: dict[str, Stop] = {}
 
-    def watch(self, record: Record, _books: Books) -> None:
+    def watch(self, record: Record, books: Books) -> None:
         event = record.event
         if isinstance(event, MarketDataEvent):
             if event.__class__ is not BarOpened:
@@ -104,8 +98,8 @@ class PricePaths:
                     path.see(event, record.at)
         elif isinstance(event, OrderInitialized):
             self._on_order(event, record)
-        elif isinstance(event, ENDS):
-            self._on_end(event, record)
+        elif isinstance(event, ExecutionEvent | OrderDenied) and event.order_id in self._stops:
+            self._on_stop(event.order_id, record, books)
 
     def _of(self, symbol: str) -> SymbolPath | None:
         path = self.symbols.get(symbol)
@@ -122,12 +116,18 @@ class PricePaths:
             )
             path.stops.append(stop)
 
-    def _on_end(self, event: Event, record: Record) -> None:
-        if not self._stops or not isinstance(event, ExecutionEvent | OrderDenied):
+    def _on_stop(self, order_id: str, record: Record, books: Books) -> None:
+        """It rests until its order is over: a part that is filled leaves the rest there. One that was
+        refused never rested."""
+        order, stop = books.order(order_id), self._stops[order_id]
+        if order is None or order.is_over:
+            stop.until = record.at
+            del self._stops[order_id]
+        if order is None:
             return
-        stop = self._stops.pop(event.order_id, None)
-        if stop is not None:
-            stop.until, stop.filled = record.at, isinstance(event, OrderFilled)
+        stop.filled = bool(order.filled)
+        if order.status in REFUSED and stop in (stops := self.symbols[order.spec.symbol].stops):
+            stops.remove(stop)
 
     def add_trip(self, trip: RoundTrip) -> None:
         path = self._of(trip.symbol)

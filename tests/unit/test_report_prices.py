@@ -1,0 +1,55 @@
+"""A stop's line on the page is as long as its order rests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.fixtures.books import SPOT, Ledger, approved, cancel, denied, fill, report, submitted
+from tradectl.domain.events import Event, OrderCanceled, OrderInitialized, OrderRejected, Record
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.report.prices import PricePaths, Stop
+
+STOP = OrderInitialized(
+    order=OrderSpec(
+        "o1", SPOT, Side.SELL, Decimal(4), OrderType.STOP_MARKET, stop_price=Decimal(90), reduce_only=True
+    ),
+    reason="3 % below",
+)  # fmt: skip
+PLACED: list[Event] = [STOP, approved("o1"), submitted("o1")]
+CANCELED = report("o1", OrderCanceled)
+
+
+def lines(*events: Event) -> list[Stop]:
+    """Of a stop that was made at 1, each event a nanosecond later."""
+    ledger, paths = Ledger(), PricePaths()
+    ledger.trade("o0", "buy 4@100")
+    for at, event in enumerate(events, 1):
+        ledger.at = at
+        ledger.tell(event)
+        paths.watch(Record(ledger.seq, at, event), ledger.books)  # type: ignore[arg-type]
+    return list(paths.symbols[SPOT].stops)
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "filled"),
+    [
+        ([], 0, False),
+        ([fill("t1", "o1", "sell 1@90")], 0, True),
+        ([fill("t1", "o1", "sell 1@90"), fill("t2", "o1", "sell 3@89")], 5, True),
+        ([fill("t1", "o1", "sell 1@90"), cancel("o1"), CANCELED], 6, True),
+        ([cancel("o1"), CANCELED], 5, False),
+    ],
+    ids=["rests", "in part", "in parts", "in part and taken back", "taken back"],
+)
+def test_it_ends_with_its_order_and_not_with_a_part_of_it(
+    after: list[Event], until: int, filled: bool
+) -> None:
+    assert lines(*PLACED, *after) == [Stop(1, 90.0, "3 % below", until, filled)]
+
+
+def test_one_that_was_refused_never_rested() -> None:
+    assert lines(STOP, denied("o1")) == []
+    assert lines(*PLACED, report("o1", OrderRejected)) == []
