@@ -13,18 +13,22 @@ from tests.fixtures.journal import HEADER
 from tradectl.analysis.availability import Availability
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.downsampling import Downsampled
-from tradectl.analysis.equity import EquityCurve
+from tradectl.analysis.equity import Day, EquityCurve
 from tradectl.analysis.run_analysis import RunAnalysis
 from tradectl.config.settings import Settings
-from tradectl.domain.event import RestrictionKind
-from tradectl.domain.events import MarketDataEvent, Record, SystemEvent
+from tradectl.domain.errors import JournalError
+from tradectl.domain.event import IncomeKind, RestrictionKind
+from tradectl.domain.events import CashMoved, MarketDataEvent, Record, SystemEvent
 from tradectl.domain.money import ZERO
 from tradectl.domain.states import TradingState
-from tradectl.domain.time import DAY, HOUR
+from tradectl.domain.time import DAY, HOUR, iso
+from tradectl.report.builder import statistics_of
 from tradectl.state.account import Account, Pause
 
 D = Decimal
 NOON = 20_000 * DAY + 12 * HOUR
+MINUTE = HOUR // 60
+MOVED = CashMoved(exchange="paper", income_id="i1", kind=IncomeKind.TRANSFER, amount=D(7))
 
 
 def curve(*marks: tuple[int, int], most: int = 2048) -> EquityCurve:
@@ -173,4 +177,37 @@ def test_what_is_said_before_there_is_data_begins_nothing() -> None:
     figures = analysis.end()
     assert figures.started == NOON
     assert len(figures.curve.days) == 0
-    assert RunAnalysis(header).end().pnl == 0
+
+
+def analysis_of(**changed: str) -> RunAnalysis:
+    account = Account.open("a", "USDT", D(100))
+    return RunAnalysis(replace(HEADER, config=Settings().dump(), state=account.dump(), **changed))
+
+
+def test_a_run_of_no_records_began_and_ended_when_it_was_started() -> None:
+    without, untimed = analysis_of(), analysis_of()
+    untimed.take(Record(1, 0, SystemEvent(kind="note")))
+    untimed.take(Record(2, 0, MOVED))
+    for found, invested in ((without.end(), 100), (untimed.end(), 107)):
+        assert iso(found.started) == iso(found.ended) == HEADER.started_at
+        assert found.curve.equity == found.curve.first == invested
+        assert found.pnl == len(found.curve.days) == 0
+    with pytest.raises(JournalError, match="no time at which the run started, but 'soon'"):
+        analysis_of(started_at="soon").end()
+
+
+@pytest.mark.parametrize(("minutes", "is_said"), [(25, False), (1439, False), (1441, True)])
+def test_what_is_said_of_a_year_is_said_of_a_day_at_least(minutes: int, is_said: bool) -> None:
+    """However many midnights it went over."""
+    found = analysis_of().end()
+    found.curve = EquityCurve(NOON, D(100))
+    last = NOON + minutes * MINUTE
+    for n, at in enumerate((NOON + MINUTE, last)):
+        found.curve.mark(at, D(100) + n, D(0), 0.0)
+    for moved in range(3):
+        found.curve.days.append(Day(moved, D(100), D(0), 0.01 * moved - 0.005, 0.0, mark=True))
+    found.curve.end(last)
+    figures = statistics_of(found)
+    of_year = (figures.sharpe, figures.sortino, figures.volatility_pct, figures.cagr_pct)
+    assert [each is not None for each in of_year] == [is_said] * 4
+    assert figures.calmar is None  # nothing was lost

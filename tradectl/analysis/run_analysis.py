@@ -27,6 +27,7 @@ from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.trip_figures import TripFigures
 from tradectl.bus.core import Core
 from tradectl.config.settings import Settings
+from tradectl.domain.errors import JournalError
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     AccountReported,
@@ -54,6 +55,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import less_exactly
+from tradectl.domain.text import harmless
+from tradectl.domain.time import from_iso
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account
@@ -209,7 +212,11 @@ class RunAnalysis:
             self._limits[event.code] += 1
 
     def _on_money(self, event: Event, record: Record) -> None:
-        """Positions, cash, or what was put in may be others after it."""
+        """Positions, cash, or what was put in may be others after it. Before there is data the run only
+        begins with them."""
+        if self._begun is None:
+            self._core.fold(record)
+            return
         books, curve = self.books, self._curve
         before, invested = books.equity(), books.account.invested
         self._movements.before(event)
@@ -258,7 +265,10 @@ class RunAnalysis:
     # --- the end ---------------------------------------------------------------------------------------
 
     def end(self, footer: Footer | None = None, *, torn: bool = False) -> RunFigures:
-        """All records were taken."""
+        """All records were taken. A run that has none, or none with a time, began and ended when it was
+        started. Raises JournalError."""
+        if self._begun is None and not self._at:
+            self._go_to(_started(self.header))
         curve = self._curve
         self._inside.clear()
         self._is_due = True
@@ -300,6 +310,16 @@ class RunAnalysis:
             ended=self._at,
             first_data=self._first_data,
         )
+
+
+def _started(header: Header) -> int:
+    try:
+        return from_iso(header.started_at)
+    except ValueError as error:
+        told = harmless(header.started_at, 40)
+        raise JournalError(
+            f"the header says no time at which the run started, but {told!r}"
+        ) from error
 
 
 class _Begun:

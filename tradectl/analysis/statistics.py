@@ -2,7 +2,8 @@
 
 The conventions, unless an argument says otherwise: returns are simple ones, a day each, measured at UTC
 midnight; a year has 365 days, since crypto never closes; the risk-free rate is 0; deviations are those of
-a sample (ddof 1).
+a sample (ddof 1). What is said of a year (Sharpe, Sortino, CAGR, volatility, Calmar) is said of a run of
+`LEAST_DAYS` at least: a year made of minutes is no figure.
 
     Sharpe       mean / deviation x sqrt(365)
     Sortino      mean / sqrt(mean(min(r, 0)^2)) x sqrt(365): the downside over all days
@@ -25,6 +26,7 @@ from statistics import NormalDist
 
 YEAR = 365
 """Days: crypto trades on all of them."""
+LEAST_DAYS = 1
 EULER = 0.5772156649015329
 NORMAL = NormalDist()
 LEAST = 1e-15
@@ -65,9 +67,8 @@ def growth(returns: Iterable[float]) -> float:
 
 
 def cagr(start: float, end: float, days: float, year: float = YEAR) -> float | None:
-    """Compound annual growth: (end / start)^(year / days) - 1. None of less than a day: a year made of
-    minutes is no figure."""
-    if start <= 0 or end <= 0 or days < 1:
+    """Compound annual growth: (end / start)^(year / days) - 1."""
+    if start <= 0 or end <= 0 or days < LEAST_DAYS:
         return None
     return _minus_one(math.log(end / start) * year / days)
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
+EPOCH = datetime.fromtimestamp(0, UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def iso(ns: int) -> str:
     """ISO 8601 UTC with microseconds: `2024-08-08T23:54:15.342000Z`."""
     return f"{_whole_second(ns // SECOND)}.{ns % SECOND // 1000:06d}Z"
+
+
+def from_iso(text: str) -> int:
+    """What `iso` spelled, to the microsecond. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    utc = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (utc - EPOCH) // MICROSECOND * 1_000
 
 
 def compact(ns: int) -> str:

@@ -178,8 +178,9 @@ def _report(
 
 def statistics_of(run: RunFigures) -> Statistics:
     """In the conventions of `analysis.statistics`."""
-    curve, trips, returns = run.curve, run.trips, run.curve.returns
+    curve, trips = run.curve, run.trips
     days, growth = curve.duration / DAY, curve.growth
+    returns = curve.returns if days >= statistics.LEAST_DAYS else []
     year = statistics.cagr(1.0, growth, days)
     drawdown = float(curve.max_drawdown)
     mean_duration = trips.mean_duration
@@ -352,17 +353,17 @@ def _symbols(paths: PricePaths) -> list[SymbolPrices]:
 
 
 def _symbol(name: str, path: SymbolPath) -> SymbolPrices:
-    prices = path.prices
-    end = prices[-1].at if prices else 0
     return SymbolPrices(
         symbol=harmless(name, 80),
         trips=path.trips,
-        points=[PricePoint(time=iso(p.at), price=p.price, low=p.low, high=p.high) for p in prices],
+        points=[
+            PricePoint(time=iso(p.at), price=p.price, low=p.low, high=p.high) for p in path.prices
+        ],
         shown=[trip_row(trip) for trip in path.largest()],
         stops=[
             StopLine(
                 since=iso(stop.since),
-                until=iso(stop.until or end),
+                until=iso(stop.until) if stop.until else None,
                 price=stop.price,
                 reason=harmless(stop.reason),
                 filled=stop.filled,

@@ -21,7 +21,8 @@ prices are averages, and a fill that turns a position around is split. Results a
 funding.
 
 Returns are simple, of days that end at UTC midnight (the first and the last may be parts of days, and
-count as days); a year has 365 days; the risk-free rate is 0; deviations are of a sample (ddof 1).
+count as days); a year has 365 days, and a run of less than a day no figure of a year; the risk-free rate
+is 0; deviations are of a sample (ddof 1).
 
 Sharpe is mean / deviation \N{MULTIPLICATION SIGN} \N{SQUARE ROOT}365; Sortino the same by the root of the
 mean square of all days' losses; CAGR (end / start)^(365 / days) \N{MINUS SIGN} 1; Calmar CAGR / largest
