@@ -114,7 +114,7 @@ def test_why_it_was_entered_and_why_it_ended() -> None:
     hand.fill("1", "10", why=Why("more", 8, 80, "o2", D(10)))
     hand.fill("-2", "12", why=Why("down", 9, 90, "o3", D("12.5")))
     [trip] = hand.trips
-    assert (trip.entry_reason, trip.signal_seq, trip.signal_at, trip.entry_order) == (
+    assert (trip.entry_reason, trip.signal_at, trip.signal_data_at, trip.entry_order) == (
         "up",
         7,
         70,

@@ -25,7 +25,7 @@ def trip(**fields: Any) -> RoundTrip:
         "strategy": "s", "symbol": "BTCUSDT", "side": "long", "entered": D(1), "entry_value": D(100),
         "exited": D(1), "exit_value": D(110), "held": D(0), "mark": D(110), "pnl": D(10),
         "fees": D(0), "slippage": D(0), "funding": D(0), "opened_at": 0, "closed_at": 1,
-        "signal_at": 0, "signal_seq": 1, "exit_signal_seq": 2, "entry_seq": 3, "exit_seq": 4,
+        "signal_at": 0, "signal_data_at": 0, "exit_data_at": 0, "entry_seq": 3, "exit_seq": 4,
         "entry_reason": "", "exit_reason": "", "entry_order": "", "exit_order": "",
     }  # fmt: skip
     return RoundTrip(**plain | fields)
@@ -46,9 +46,10 @@ def seen(draw: st.DrawFn) -> SeenTrip:
         opened_at=moment,
         carried=draw(st.booleans()),
         is_open=draw(st.booleans()),
+        signal_data_at=draw(st.sampled_from([0, moment, moment + 5])),
+        exit_data_at=draw(st.integers(0, 3)) * 10 * SECOND,
     )
-    left = draw(st.integers(0, 3)) * 10 * SECOND
-    return SeenTrip(made, draw(st.sampled_from([0, moment, moment + 5])), left, draw(COSTS))
+    return SeenTrip(made, draw(COSTS))
 
 
 @given(st.lists(seen(), max_size=6), st.lists(seen(), max_size=6), AMOUNTS)
@@ -67,8 +68,10 @@ def test_the_lines_add_up_exactly(a: list[SeenTrip], b: list[SeenTrip], outside:
 
 def test_what_each_line_is() -> None:
     """B has twice the size, another fee, and paid a spread and more for its fills."""
-    a = SeenTrip(trip(pnl=D(8), fees=D(2), slippage=D(1)), 5, 9, D("0.4"))
-    b = SeenTrip(trip(entered=D(2), pnl=D(11), fees=D(5), slippage=D(3), funding=D(-1)), 5, 9, D(1))
+    times = {"signal_data_at": 5, "exit_data_at": 9}
+    twice = {"entered": D(2), "pnl": D(11), "fees": D(5), "slippage": D(3), "funding": D(-1)}
+    a = SeenTrip(trip(pnl=D(8), fees=D(2), slippage=D(1), **times), D("0.4"))
+    b = SeenTrip(trip(**times, **twice), D(1))
     assert lines_of(a, b) == {
         Line.SIZE: D(8),
         Line.LATENCY: D(-2),
@@ -77,14 +80,18 @@ def test_what_each_line_is() -> None:
         Line.FEES: D(-1),
         Line.FUNDING: D(-1),
     }
-    otherwise_left = b._replace(exit_at=9 + 2 * SECOND)
+    times["exit_data_at"] += 2 * SECOND
+    otherwise_left = SeenTrip(trip(**times, **twice), D(1))
     assert lines_of(a, otherwise_left)[Line.EXIT] == D(-2)
 
 
+def given_at(moment: int, **fields: Any) -> SeenTrip:
+    return SeenTrip(trip(signal_data_at=moment, **fields), D(0))
+
+
 def test_trips_are_matched_by_their_signals_time() -> None:
-    early, late = SeenTrip(trip(), 10, 0, D(0)), SeenTrip(trip(), 20 * SECOND, 0, D(0))
-    near = SeenTrip(trip(), 20 * SECOND + 1000, 0, D(0))
-    other = SeenTrip(trip(strategy="t"), 10, 0, D(0))
+    early, late = given_at(10), given_at(20 * SECOND)
+    near, other = given_at(20 * SECOND + 1000), given_at(10, strategy="t")
     found = matched([early, late], [other, near])
     assert [(pair.a, pair.b) for pair in found.pairs] == [(late, near)]
     assert (found.only_a, found.only_b) == ([early], [other])

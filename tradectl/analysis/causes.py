@@ -53,8 +53,9 @@ class Causes:
         self._signals: dict[tuple[str, str], Why] = {}
         self._orders: OrderedDict[str, _Asked] = OrderedDict()
 
-    def on_signal(self, event: StrategySignalEvent, record: Record) -> None:
-        self._signals[event.strategy, event.symbol] = Why(event.reason, record.seq, record.at)
+    def on_signal(self, event: StrategySignalEvent, record: Record, data_at: int) -> None:
+        """Given at data of that time (ns)."""
+        self._signals[event.strategy, event.symbol] = Why(event.reason, record.at, data_at)
 
     def on_order(self, event: OrderInitialized, _record: Record) -> None:
         spec = event.order
@@ -92,7 +93,7 @@ class Causes:
             reason, signal = FLAT_WITH_ALL, NOBODY
         elif asked.spec.shares:
             reason = signal.reason or reason
-        return Why(reason, signal.signal_seq, signal.signal_at, order_id, asked.price)
+        return Why(reason, signal.signal_at, signal.data_at, order_id, asked.price)
 
     def of_cross(self, symbol: str, strategy: str, price: Decimal) -> Why:
         """Strategies traded with each other."""

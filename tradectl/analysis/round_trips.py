@@ -26,12 +26,13 @@ LONG, SHORT = "long", "short"
 
 
 class Why(NamedTuple):
-    """What a change of a position came from: in words, the signal (record number and time, ns; 0 where
-    there was none), the order, and what the price was when it was asked for (None: not known)."""
+    """What a change of a position came from: in words, the signal (when it was given, and the time of the
+    data that it was given at, ns; 0 where there was none), the order, and what the price was when it was
+    asked for (None: not known)."""
 
     reason: str = ""
-    signal_seq: int = 0
     signal_at: int = 0
+    data_at: int = 0
     order_id: str = ""
     asked_at: Decimal | None = None
 
@@ -47,8 +48,8 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
     (below zero where it was paid). `slippage` is what fills cost against the price when their order was
     asked for (a stop's or a resting limit's: against that price). `carried` trips were under way when the
     run began, and those that `is_open` when it ended: `closed_at` is then the end of the run.
-    `entry_seq` and `exit_seq` are the records of the first fill and of the last, `signal_seq` and
-    `exit_signal_seq` those of the signals that they came from (0: of none).
+    `entry_seq` and `exit_seq` are the records of the first fill and of the last, `signal_data_at` and
+    `exit_data_at` the time of the data that their signals were given at (0: there were none).
     """
 
     strategy: str
@@ -67,8 +68,8 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
     opened_at: int
     closed_at: int
     signal_at: int
-    signal_seq: int
-    exit_signal_seq: int
+    signal_data_at: int
+    exit_data_at: int
     entry_seq: int
     exit_seq: int
     entry_reason: str
@@ -318,8 +319,8 @@ def _as_trip(
         opened_at=trip.opened_at,
         closed_at=at,
         signal_at=trip.why.signal_at,
-        signal_seq=trip.why.signal_seq,
-        exit_signal_seq=trip.exit.signal_seq,
+        signal_data_at=trip.why.data_at,
+        exit_data_at=trip.exit.data_at,
         entry_seq=trip.seq,
         exit_seq=trip.exit_seq,
         entry_reason=trip.why.reason,

@@ -1,17 +1,18 @@
-"""A run, read from its journal from beginning to end, once, in memory that does not grow with it.
+"""A run, read from its journal from beginning to end, once.
 
     analyse(path)                a journal; of a run that still trades, as far as it is written
     RunAnalysis(header)          the same of records as they are made: `take` each, then `end`
 
 The records are folded into books of its own, as a recovery folds them; what changes in the strategies'
 virtual positions becomes round trips, and what the account is worth at each mark becomes the equity.
-Round trips are handed on as they end (`on_trip`): whoever wants all of them keeps them.
+Round trips are handed on as they end (`on_trip`): whoever wants all of them keeps them. What is kept here
+does not grow with the number of records: two figures for each round trip, one line for each day.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -143,6 +144,8 @@ class RunAnalysis:
         self._signals = self._records = 0
         self._begun: _Begun | None = None
         self._at = self._first_data = 0
+        self.data_at = 0
+        """the time (ns) of the data that the records of a step came from: its own, where it is known"""
         self._is_due = self._changed = False
         self._inside: set[str] = set()
         self._orders_before, self._fills_before = account.orders_count, account.fills_count
@@ -176,6 +179,7 @@ class RunAnalysis:
         return self._begun
 
     def _on_market(self, event: MarketDataEvent, record: Record) -> None:
+        self.data_at = event.ts or record.at
         if event.__class__ is BarOpened:
             self._measure()
             self._core.fold(record)
@@ -190,6 +194,8 @@ class RunAnalysis:
 
     def _on_other(self, event: Event, record: Record) -> None:
         kind = event.__class__
+        if not record.cause:
+            self.data_at = record.at
         if kind in MOVES_MONEY:
             self._on_money(event, record)
             return
@@ -198,7 +204,7 @@ class RunAnalysis:
             self._begun.availability.look(record.at, self._symbols())
         if isinstance(event, StrategySignalEvent):
             self._signals += 1
-            self.causes.on_signal(event, record)
+            self.causes.on_signal(event, record, self.data_at)
         elif isinstance(event, OrderInitialized):
             self.causes.on_order(event, record)
         elif isinstance(event, OrderSubmitted):
@@ -353,24 +359,4 @@ def analyse(path: Path, on_trip: OnTrip | None = None, watch: Watch = no_watch) 
         return analysis.end(log.footer, torn=log.torn)
 
 
-def trips_of(path: Path) -> Iterator[RoundTrip]:
-    """The round trips of a journal, as they ended; those still open at its end come last."""
-    ended: list[RoundTrip] = []
-    with read_log(path) as log:
-        analysis = RunAnalysis(log.header, ended.append)
-        for group in log.groups():
-            for record in group:
-                analysis.take(record)
-            yield from _taken(ended)
-        figures = analysis.end(log.footer)
-    yield from _taken(ended)
-    yield from figures.open_trips
-
-
-def _taken(trips: list[RoundTrip]) -> Iterable[RoundTrip]:
-    taken = trips[:]
-    trips.clear()
-    return taken
-
-
-__all__ = ["RunAnalysis", "RunFigures", "analyse", "trips_of"]
+__all__ = ["RunAnalysis", "RunFigures", "analyse"]

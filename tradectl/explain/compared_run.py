@@ -7,7 +7,6 @@ market event itself carries, wherever it is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ import msgspec
 from tradectl.analysis.round_trips import RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.domain.events import (
-    MarketDataEvent,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
@@ -48,20 +46,6 @@ class Decision(NamedTuple):
         return self.what == other.what and self.moment == other.moment
 
 
-class Moments:
-    """The time (ns) of the data that the records of a step came from."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def take(self, record: Record) -> int:
-        if not record.cause:
-            event = record.event
-            told = event.ts if isinstance(event, MarketDataEvent) else 0
-            self.now = told or record.at
-        return self.now
-
-
 def decision(record: Record, moment: int) -> Decision | None:
     """None for a record that is none."""
     if not isinstance(record.event, DECISIONS):
@@ -83,11 +67,9 @@ class ComparedRun:
     def __init__(self, header: Header) -> None:
         self.header = header
         self.decided = 0
-        self._moments = Moments()
         self._analysis = RunAnalysis(header, self._trip_over)
         self._over: list[RoundTrip] = []
         self._spreads: dict[tuple[str, str], Decimal] = {}
-        self._signalled: dict[int, int] = {}
         self.trips: list[SeenTrip] = []
         self.figures: RunFigures | None = None
 
@@ -97,18 +79,14 @@ class ComparedRun:
 
     def take(self, record: Record) -> Decision | None:
         """The decision that it is, if it is one."""
-        moment = self._moments.take(record)
         event = record.event
-        found = decision(record, moment)
-        if found is not None:
-            self.decided += 1
-            if isinstance(event, StrategySignalEvent):
-                self._signalled[record.seq] = moment
         if isinstance(event, OrderFilled):
             self._fill(event, record)
         else:
             self._analysis.take(record)
             self._see()
+        found = decision(record, self._analysis.data_at)
+        self.decided += found is not None
         return found
 
     def _fill(self, event: OrderFilled, record: Record) -> None:
@@ -142,33 +120,16 @@ class ComparedRun:
         """The trips that the record ended."""
         for trip in self._over:
             spread = self._spreads.pop((trip.strategy, trip.symbol), ZERO)
-            self.trips.append(self._seen(trip, spread))
+            self.trips.append(SeenTrip(trip, spread))
         self._over.clear()
-
-    def _seen(self, trip: RoundTrip, spread: Decimal) -> SeenTrip:
-        signalled = self._signalled
-        return SeenTrip(
-            trip,
-            signalled.get(trip.signal_seq, 0),
-            signalled.get(trip.exit_signal_seq, 0),
-            spread,
-        )
 
     def end(self, footer: Footer | None = None) -> RunFigures:
         self.figures = figures = self._analysis.end(footer)
         self._see()
         for trip in figures.open_trips:
             spread = self._spreads.get((trip.strategy, trip.symbol), ZERO)
-            self.trips.append(self._seen(trip, spread))
+            self.trips.append(SeenTrip(trip, spread))
         return figures
 
 
-def decisions_of(records: Iterator[Record]) -> Iterator[Decision]:
-    moments = Moments()
-    for record in records:
-        found = decision(record, moments.take(record))
-        if found is not None:
-            yield found
-
-
-__all__ = ["DECISIONS", "ComparedRun", "Decision", "Moments", "decisions_of"]
+__all__ = ["DECISIONS", "ComparedRun", "Decision"]

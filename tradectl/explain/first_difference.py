@@ -25,10 +25,11 @@ from tradectl.domain.events import (
     OrderRejected,
     Record,
     SymbolRestricted,
+    WarmUpReceived,
 )
 from tradectl.domain.money import plain
 from tradectl.domain.time import iso
-from tradectl.explain.compared_run import Decision, Moments
+from tradectl.explain.compared_run import Decision
 from tradectl.journal.writer import Header
 
 DECIDING = (
@@ -39,6 +40,9 @@ OF_ORCHESTRATOR = (
     "max_concurrent_orders", "risk_check_interval_seconds", "portfolio_rebalance_interval_seconds",
 )  # fmt: skip
 MOST_EVIDENCE = 6
+NAMED_BY_FEED = "source_component", "trade_id", "ts"
+"""Of a market event: who brought it, and its time, which is told beside it."""
+TOLD = "kind", "symbol", "time", "price", "volume"
 Records = Callable[[], Iterable[Record]]
 """Gives the records of a run from its beginning, each time that it is called."""
 
@@ -150,33 +154,57 @@ def _cause(a: Compared, b: Compared) -> tuple[DifferenceCause, list[str]]:
     return DifferenceCause.CLOCK, ["data, configuration, commands and fills before it are the same"]
 
 
+Heard = dict[str, Any]
+"""A market event: its kind, its own time (ns), and all that strategies may go by."""
+
+
 def _data(a: Compared, b: Compared) -> Iterator[str]:
-    """As far as the later of the two decisions."""
-    last = max((each.parted.moment for each in (a, b) if each.parted is not None), default=0)
-    streams = _market(a.records(), last), _market(b.records(), last)
-    for place, (one, two) in enumerate(zip_longest(*streams), 1):
-        if one != two:
-            yield f"market event {place}: A has {_event(one)}, B has {_event(two)}"
+    """Event by event, whenever each came in: as far as the earlier of the two decisions, for what came
+    later had no part in it."""
+    streams = _market(a.records()), _market(b.records())
+    for place, (one, two) in enumerate(zip_longest(*streams, fillvalue=(0, None)), 1):
+        if not (a.is_before(one[0]) and b.is_before(two[0])):
+            return
+        if one[1] != two[1]:
+            heard = _event(one[1], two[1]), _event(two[1], one[1])
+            yield f"market event {place}: A has {heard[0]}, B has {heard[1]}"
             return
 
 
-def _market(records: Iterable[Record], last: int) -> Iterator[tuple[Any, ...]]:
-    moments = Moments()
+def _market(records: Iterable[Record]) -> Iterator[tuple[int, Heard]]:
+    """By the number of its record; what only warmed strategies up as well."""
     for record in records:
-        moment, event = moments.take(record), record.event
-        if moment > last:
-            return
+        event = record.event
         if isinstance(event, MarketDataEvent):
-            kind = type(event).__name__
-            yield moment, event.symbol, kind, event.price, event.volume, event.bid, event.ask
+            yield record.seq, _heard(event, record.at, "")
+        elif isinstance(event, WarmUpReceived):
+            for shown in event.events:
+                yield record.seq, _heard(shown, record.at, "warm-up: ")
 
 
-def _event(row: tuple[Any, ...] | None) -> str:
-    if row is None:
+def _heard(event: MarketDataEvent, at: int, why: str) -> Heard:
+    fields = msgspec.structs.asdict(event)
+    for name in NAMED_BY_FEED:
+        fields.pop(name)
+    kind = wire_name(type(event).__name__).replace("market_data", "trade").replace("_", " ")
+    return fields | {"kind": why + kind, "time": event.ts or at}
+
+
+def _event(heard: Heard | None, other: Heard | None) -> str:
+    """With what else is another than in the `other`."""
+    if heard is None:
         return "no more"
-    moment, symbol, kind, price, volume, *_ = row
-    name = wire_name(kind).replace("market_data", "trade").replace("_", " ")
-    return f"{name} of {symbol} at {iso(moment)}: {price} x {volume}"
+    told = f"{heard['kind']} of {heard['symbol']} at {iso(heard['time'])}: "
+    told += f"{heard['price']} x {heard['volume']}"
+    if other is None or other["kind"] != heard["kind"]:
+        return told
+    differ = (n for n in heard if n not in TOLD and heard[n] != other[n])
+    return told + "".join(f", {name} {_spelled(heard[name])}" for name in differ)
+
+
+def _spelled(value: Any) -> str:
+    """A list of levels is too long for a line."""
+    return "another" if isinstance(value, tuple) else str(value)
 
 
 def _config(a: Header, b: Header) -> Iterator[str]:

@@ -50,12 +50,9 @@ class Line(StrEnum):
 
 
 class SeenTrip(NamedTuple):
-    """A round trip, the data's time of the signals that it was entered and left by (ns; 0: there was
-    none), and half the spread of the market at its fills, in money."""
+    """A round trip, and half the spread of the market at its fills, in money."""
 
     trip: RoundTrip
-    signal_at: int
-    exit_at: int
     spread: Decimal
 
 
@@ -125,7 +122,7 @@ def _key(seen: SeenTrip) -> tuple[str, str, str]:
 
 
 def _moment(seen: SeenTrip) -> int:
-    return seen.signal_at or seen.trip.opened_at
+    return seen.trip.signal_data_at or seen.trip.opened_at
 
 
 def lines_of(a: SeenTrip, b: SeenTrip) -> dict[Line, Decimal]:
@@ -149,7 +146,7 @@ def lines_of(a: SeenTrip, b: SeenTrip) -> dict[Line, Decimal]:
     rest = less_exactly(two.pnl, one.pnl)
     for amount in lines.values():
         rest = less_exactly(rest, amount)
-    left_alike = a.exit_at == b.exit_at or abs(a.exit_at - b.exit_at) <= NEAR
+    left_alike = abs(one.exit_data_at - two.exit_data_at) <= NEAR
     lines[Line.LATENCY if left_alike and one.is_open == two.is_open else Line.EXIT] = rest
     return {line: lines[line] for line in Line if line in lines}
 
