@@ -201,6 +201,15 @@ def test_the_same_question_has_the_same_answer(tmp_path: Path, data: Path) -> No
     rows = tradectl(tmp_path, "backtests", "--json").document()
     assert [row["run_id"] for row in rows] == [anew["run_id"], first["run_id"]]
     assert rows[0]["data_hash"] == first["data_hash"]
+    older = ("--skip", 1), ("--skip", 1, "-n", 5, "--since", first["made_at"])
+    newer = ("-n", 1), ("--since", anew["made_at"])
+    for words in (*older, *newer):
+        (row,) = tradectl(tmp_path, "backtests", "--json", *words).document()
+        assert row["run_id"] == (first if words in older else anew)["run_id"], words
+    said = tradectl(tmp_path, "backtests", "-n", 1)
+    assert anew["run_id"] in said.out
+    assert first["run_id"] not in said.out
+    assert "older ones: --skip 1" in said.err
 
 
 def changed_data(copy: Path) -> None:

@@ -72,9 +72,11 @@ def print_page(
     limit: int | None,
     skip: int,
     since: str | None,
+    *,
+    newest_first: bool = False,
 ) -> None:
     """The rows that `ask` has, as JSON or as the function of `cli/output` shows them that `renderer`
-    names."""
+    names. They come as they were made, unless `newest_first`."""
     from tradectl.storage.reader import Page
 
     if limit is None:
@@ -89,7 +91,7 @@ def print_page(
             print_data(more, False, renderer)
         return
     shown = list(rows)
-    print_data(shown[-limit:], False, renderer)
+    print_data(shown[:limit] if newest_first else shown[-limit:], False, renderer)
     if len(shown) > limit:
         typer.echo(f"older ones: --skip {skip + limit}, or -n 0 for all", err=True)
 

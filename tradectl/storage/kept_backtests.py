@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +19,9 @@ from tradectl.documents.backtest import Backtest
 from tradectl.domain.errors import StateError
 from tradectl.files.own import open_own, read_own
 from tradectl.files.places import make_folders
+
+if TYPE_CHECKING:
+    from tradectl.storage.reader import Page
 
 LARGEST = 16 * 1024 * 1024
 _DECODER = msgspec.json.Decoder(Backtest)
@@ -51,10 +57,12 @@ class KeptBacktests:
                 return found
         return None
 
-    def all(self) -> list[Backtest]:
-        """Newest first; one of another version that cannot be read is passed over. Raises StateError."""
+    def page(self, page: Page) -> Iterator[Backtest]:
+        """Newest first, each read when it is asked for; one of another version that cannot be read is
+        passed over. Raises StateError."""
         read = (self._read(path) for path in reversed(self._files()))
-        return [found for found in read if found is not None]
+        wanted = (each for each in read if each is not None and each.made_at >= page.since)
+        return islice(wanted, page.skip, None if page.limit is None else page.skip + page.limit)
 
     def _files(self) -> list[Path]:
         """Run ids begin with their time: oldest first."""

@@ -29,6 +29,7 @@ from tradectl.cli.options import (
     refuse_useless,
     say,
 )
+from tradectl.cli.pages import LimitOption, SinceOption, SkipOption, print_page
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -192,12 +193,21 @@ def _question(options: RunOptions, config: str, html: Path | None) -> Asked:
     return Asked(options, config, ProgressScreen(), html)
 
 
-def backtests(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+def backtests(
+    as_json: JsonOption = False,
+    limit: LimitOption = None,
+    skip: SkipOption = 0,
+    since: SinceOption = None,
+    state_dir: StateDirOption = None,
+) -> None:
     from tradectl.documents.backtest import row_of
     from tradectl.storage.directory import StateDir
     from tradectl.storage.kept_backtests import KeptBacktests
 
     folder = StateDir(state_dir)
     folder.check()
-    rows = [row_of(found) for found in KeptBacktests(folder.backtests).all()]
-    print_data(rows, as_json, "backtests.listing")
+    kept = KeptBacktests(folder.backtests)
+    print_page(
+        lambda page: map(row_of, kept.page(page)),
+        as_json, "backtests.listing", limit, skip, since, newest_first=True,
+    )  # fmt: skip
