@@ -11,12 +11,20 @@ import msgspec
 import pytest
 
 from tests.fixtures.command import BUSY, Answer, journals, running, tradectl
+from tests.fixtures.journalled import journalled
 from tests.fixtures.run_inputs import Typed, trades, waves
+from tests.unit.test_untraded import RISING, candles, settings, with_opens
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.explain import EventRow
-from tradectl.domain.events import EventType, MarketDataEvent
+from tradectl.domain.events import (
+    EventType,
+    MarketDataEvent,
+    OrderInitialized,
+    Record,
+    StrategySignalEvent,
+)
 from tradectl.explain.event_filter import EventFilter
-from tradectl.explain.event_rows import event_of, follow
+from tradectl.explain.event_rows import event_of, events, follow
 from tradectl.journal.reader import JournalReader
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.session import Session
@@ -51,10 +59,33 @@ def test_a_chain_has_what_led_to_a_record_and_what_followed(typed: Typed, record
     chain = typed(f"events --cause {order['seq']} --json").document()
     assert [r["type"] for r in chain] == [
         "market_data", "strategy_signal", "order_initialized", "order_approved", "order_submitted",
+        "order_filled", "position_changed",
     ]  # fmt: skip
     for row in chain[1:]:
-        assert row["cause"] in {r["seq"] for r in chain}
-    assert typed(f"events --cause {FAR} --json").document() == []
+        assert row["cause"] in {0, *(r["seq"] for r in chain)}
+    assert typed(f"events --cause {chain[-1]['seq']} --json").document() == chain
+    assert typed(f"events --cause {chain[0]['seq']} --json").document()[-3:] == chain[-3:]
+    assert "its last one is" in typed(f"events --cause {FAR} --json").complaint()
+
+
+def test_a_chain_goes_from_the_bar_over_the_next_open_to_the_position(tmp_path: Path) -> None:
+    made = settings("donchian-breakout", "paper.fill=next-open")
+    path = journalled(tmp_path, made, with_opens(candles([*RISING, *reversed(RISING)])))
+    with JournalReader(path) as journal:
+        records = list(journal.records())
+    for order in [r for r in records if r.event.__class__ is OrderInitialized]:
+        page, wanted = Page(limit=None), EventFilter(cause=order.seq)
+        found = [row.type for row in events(path, wanted, page)]
+        for kind in ("bar", "strategy_signal", "bar_opened", "order_filled", "position_changed"):
+            assert kind in found
+        signal = next(r for r in reversed(records[: order.seq]) if is_signal(r))
+        numbers = {row.seq for row in events(path, EventFilter(cause=signal.seq), page)}
+        assert {signal.cause, signal.seq, order.seq} < numbers
+        assert len(numbers) < 15
+
+
+def is_signal(record: Record) -> bool:
+    return isinstance(record.event, StrategySignalEvent)
 
 
 def test_events_are_chosen_by_type_symbol_and_time(typed: Typed, recorded: Path) -> None:

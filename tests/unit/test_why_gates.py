@@ -14,7 +14,7 @@ import pytest
 
 from tests.fixtures.fake_account import PERP
 from tests.fixtures.journalled import RUN, journalled
-from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settings
+from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settings, with_opens
 from tradectl.config.settings import Settings
 from tradectl.documents.why import GateRow, ShutGate, SymbolWhy
 from tradectl.domain.errors import UsageError
@@ -37,6 +37,7 @@ from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND, iso
 from tradectl.explain.not_traded import not_traded
 from tradectl.explain.why_symbol import why_symbol
+from tradectl.journal.reader import JournalReader
 from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.trading_system import no_gateway
 
@@ -326,3 +327,23 @@ def test_all_that_was_not_traded_is_counted(tmp_path: Path) -> None:
     assert (code, count) == ("ORDER_NOTIONAL", 1)
     assert {row.code for row in found.untraded} == {"denied"}
     assert found.held_back["operator"] == pytest.approx(1 / 6, abs=0.02)
+
+
+def test_what_waited_for_the_next_open_and_was_ordered_then_was_traded(tmp_path: Path) -> None:
+    bars = with_opens(candles([*RISING, *reversed(RISING)]))
+    path = journalled(tmp_path, settings("donchian-breakout", "paper.fill=next-open"), bars)
+    found = not_traded(path)
+    assert found.fills == found.orders > 1
+    assert (found.targets, found.denied, found.unfilled) == ([], [], [])
+
+
+def test_a_target_that_waits_for_an_open_that_never_comes_is_counted(tmp_path: Path) -> None:
+    bars = with_opens(candles(RISING))
+    made = settings("donchian-breakout", "paper.fill=next-open")
+    with JournalReader(journalled(tmp_path, made, bars)) as journal:
+        events = [record.event for record in journal.records()]
+    spoke = next(n for n, event in enumerate(events) if isinstance(event, StrategySignalEvent))
+    heard = sum(isinstance(event, MarketDataEvent) for event in events[:spoke])
+    other = f"{RUN[:-1]}2"
+    (row,) = not_traded(journalled(tmp_path, made, bars[:heard], run_id=other)).targets
+    assert (row.code, row.symbol, row.count) == ("not_filled", BTC, 1)

@@ -1,12 +1,8 @@
-"""Which records of a journal are wanted: of a symbol, of a kind, or of one chain of causes.
-
-A chain is what led to a record and what followed from it. An input and all that follows from it stand
-together in a journal, so no more than one such step is ever held.
-"""
+"""Which records of a journal are wanted: of a symbol, of a kind, or of one chain of causes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
@@ -77,33 +73,5 @@ class EventFilter(Struct, frozen=True):
             return False
         return not self.symbols or not {*self.symbols}.isdisjoint(symbols_of(event))
 
-    def of(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Those of a journal's records that are wanted; nothing after a chain is looked at."""
-        for record in chain(records, self.cause) if self.cause else records:
-            if self.takes(record):
-                yield record
 
-
-def chain(records: Iterable[Record], seq: int) -> Iterator[Record]:
-    """Record `seq`, what it follows from, back to the input, and all that followed from it."""
-    step: list[Record] = []
-    for record in records:
-        if not record.cause:
-            if record.seq > seq:
-                break
-            step.clear()
-        step.append(record)
-    cause = {record.seq: record.cause for record in step}
-    if seq not in cause:
-        return
-    wanted = {seq}
-    while before := cause[min(wanted)]:
-        wanted.add(before)
-    after = {seq}
-    for record in step:
-        if record.cause in after:
-            after.add(record.seq)
-    yield from (record for record in step if record.seq in wanted | after)
-
-
-__all__ = ["EventFilter", "chain", "kinds_named", "symbols_of"]
+__all__ = ["EventFilter", "kinds_named", "symbols_of"]

@@ -5,6 +5,7 @@ A run that is still going on is read as far as its journal is complete, and foll
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ import msgspec
 
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.documents.explain import EventRow, FailedHandling
-from tradectl.domain.errors import JournalDamaged
+from tradectl.domain.errors import JournalDamaged, UsageError
 from tradectl.domain.event import wire_name
 from tradectl.domain.events import AnyEvent, Record
 from tradectl.domain.time import iso
+from tradectl.explain.event_chain import chain_of
 from tradectl.explain.event_filter import EventFilter, symbols_of
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.run_lock import goes_on
@@ -62,9 +64,14 @@ def event_of(found: EventRow) -> AnyEvent:
 
 def events(path: Path, wanted: EventFilter, page: Page) -> Iterator[EventRow]:
     """Of the journal `path`, oldest first; the newest of a page are known at the end. Raises
-    JournalError, and JournalDamaged after what is whole."""
+    JournalError, and JournalDamaged after what is whole; UsageError for the chain of a record that it
+    does not have."""
+    numbers = _chained(path, wanted.cause) if wanted.cause else None
     with read_log(path) as log:
-        found = _since(wanted.of(_records(log.groups())), page.since)
+        records = _records(log.groups())
+        if numbers is not None:
+            records = (record for record in records if record.seq in numbers)
+        found = _since(filter(wanted.takes, records), page.since)
         kept: deque[Record] = deque(maxlen=page.limit and page.limit + page.skip)
         damage = None
         try:
@@ -89,15 +96,30 @@ def follow(
     """The newest of a page, then those that come, until the run has ended."""
     with read_log(path) as log:
         kept: deque[Record] = deque(maxlen=page.limit)
-        kept.extend(_since(wanted.of(_records(log.groups())), page.since))
+        kept.extend(_since(filter(wanted.takes, _records(log.groups())), page.since))
         yield from map(row, kept)
         kept.clear()
         while log.footer is None:
             runs = goes_on(path)  # asked first: what it wrote before it ended is read still
-            yield from map(row, wanted.of(_records(log.tail())))
+            yield from map(row, filter(wanted.takes, _records(log.tail())))
             if not runs:
                 return
             sleep(LOOK_EVERY_S)
+
+
+def _chained(path: Path, seq: int) -> frozenset[int]:
+    """The numbers of the chain of record `seq`, of what is whole."""
+    with read_log(path) as log:
+        found = chain_of(_whole(_records(log.groups())), seq)
+    if found.last < seq:
+        raise UsageError(f"{path} has no record {seq} so far: its last one is {found.last}")
+    return found.numbers
+
+
+def _whole(records: Iterator[Record]) -> Iterator[Record]:
+    """Whoever reads them once more is told of the damage."""
+    with contextlib.suppress(JournalDamaged):
+        yield from records
 
 
 def _since(records: Iterator[Record], since: str) -> Iterator[Record]:

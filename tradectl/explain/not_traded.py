@@ -9,13 +9,17 @@ from pathlib import Path
 from tradectl.analysis.availability import Availability
 from tradectl.analysis.run_analysis import CHANGES_STATE
 from tradectl.documents.why import NotTraded, ReasonCount
-from tradectl.domain.events import Record
+from tradectl.domain.event import Reason, ReasonCode
+from tradectl.domain.events import Record, TargetComputed
 from tradectl.explain.decided_again import Judge, decide_to, only_ours
-from tradectl.system.tally import SymbolTally
+from tradectl.portfolio.decisions import STOPPED_OUT
+from tradectl.system.tally import MOST_REASONS, OTHER, SymbolTally
 from tradectl.system.trading_system import TradingSystem
 
 Count = tuple[str, str, int]
 """Code, text, how often."""
+PUT_OFF = (ReasonCode.NOT_FILLED, ReasonCode.NOT_WANTED)
+"""Something else comes first: the next open, a cancel, an order that works."""
 
 
 class _HeldBack:
@@ -36,10 +40,62 @@ class _HeldBack:
         return dict(self._availability.end(at, max(symbols, 1)).causes)
 
 
+class _Unfollowed:
+    """Why targets were not followed, of each symbol. What is on target has nothing to follow, and what
+    was put off counts only where the next answer was no order either."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[Reason]] = {}
+        self._put_off: dict[str, list[Reason]] = {}
+
+    def look(self, record: Record) -> None:
+        event = record.event
+        if not isinstance(event, TargetComputed):
+            return
+        if event.code is None:
+            self._put_off.pop(event.symbol, None)
+            return
+        why = event.code, event.reason
+        if event.code in PUT_OFF and why != STOPPED_OUT:
+            self._put_off.setdefault(event.symbol, []).append(why)
+            return
+        self._never_followed(event.symbol)
+        if event.code is not ReasonCode.ON_TARGET:
+            self._count(event.symbol, why)
+
+    def end(self) -> list[ReasonCount]:
+        """The most frequent first."""
+        for symbol in [*self._put_off]:
+            self._never_followed(symbol)
+        found = (
+            ReasonCount(code=code, symbol=symbol, text=text, count=count)
+            for symbol, counts in self._counts.items()
+            for (code, text), count in counts.items()
+        )
+        return sorted(found, key=lambda row: -row.count)
+
+    def _never_followed(self, symbol: str) -> None:
+        for why in self._put_off.pop(symbol, ()):
+            self._count(symbol, why)
+
+    def _count(self, symbol: str, why: Reason) -> None:
+        counts = self._counts.setdefault(symbol, Counter())
+        known = why in counts or len(counts) < MOST_REASONS
+        counts[why if known else (why[0], OTHER)] += 1
+
+
 def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
     """Of the run of the journal `path`, so far. Raises JournalError."""
-    held_back = _HeldBack()
-    found = decide_to(path, None, judge, held_back.look)
+    held_back, unfollowed = _HeldBack(), _Unfollowed()
+
+    def watch(system: TradingSystem, record: Record) -> None:
+        nonlocal unfollowed
+        if record.seq == 1:  # it may be read once more
+            unfollowed = _Unfollowed()
+        held_back.look(system, record)
+        unfollowed.look(record)
+
+    found = decide_to(path, None, judge, watch)
     system = found.system
     tallies = system.tally.by_symbol()
     symbols = () if found.header.source == "recorded" else system.settings.symbols
@@ -49,17 +105,13 @@ def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
         signals=system.tally.signals,
         orders=sum(tally.orders for tally in tallies.values()),
         fills=system.tally.fills,
-        targets=_counted(tallies.items(), _targets),
+        targets=unfollowed.end(),
         denied=_counted(tallies.items(), _denied),
         unfilled=_counted(tallies.items(), _unfilled),
         untraded=system.untraded(symbols),
         held_back=held_back.causes(found.at, len(system.books.last)),
         note=found.note,
     )
-
-
-def _targets(tally: SymbolTally) -> Iterable[Count]:
-    return ((code, text, count) for (code, text), count in tally.idle.items())
 
 
 def _denied(tally: SymbolTally) -> Iterable[Count]:

@@ -215,9 +215,9 @@ def none(why: NotTraded) -> RenderableType:
     head = Text(f"run {harmless(why.run_id)}: {said}", BOLD)
     parts: list[RenderableType] = [head]
     for title, rows in (
-        ("Targets that were not followed", why.targets),
         ("Orders denied by risk", why.denied),
         ("Orders that ended without being filled", why.unfilled),
+        ("Targets that were not followed", why.targets),
     ):
         if rows:
             parts += [Text(), Text(title, TITLE), Listing(COUNTS, rows, "")]
