@@ -18,6 +18,7 @@ import pytest
 
 from tests import profiles
 from tests.fixtures import processes
+from tests.fixtures.another_home import sitecustomize
 from tests.simulated_os.virtual_time import virtual_loop
 
 STATE_HOME = "XDG_STATE_HOME"
@@ -56,9 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
         # what is kept beside state directories stays in the tests
         os.environ[STATE_HOME] = made = tempfile.mkdtemp(prefix="tradectl-tests-")
         atexit.register(shutil.rmtree, made, ignore_errors=True)
+        _move_home(Path(made) / "home")
     # Hundreds of processes are started: none compiles what another one has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+def _move_home(home: Path) -> None:
+    """Of who runs the tests, as the system names it, for every process that they start."""
+    home.mkdir(mode=0o700)
+    folder = str(Path(sitecustomize.__file__).parent)
+    paths = [folder, os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ[sitecustomize.VARIABLE] = str(home)
+    sitecustomize.move()
 
 
 def _write_to_memory() -> None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,17 +21,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.fixtures.another_home import sitecustomize
 from tests.fixtures.command import journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
-from tests.fixtures.run_inputs import Character, Typed
-from tradectl.files.places import private_home
+from tests.fixtures.processes import plain_environment
+from tests.fixtures.run_inputs import Character, Typed, trades, waves
+from tradectl.files import places
+from tradectl.files.places import homes_of_state, private_home
 from tradectl.journal import signing_keys
-from tradectl.journal.signing_keys import VARIABLE
+from tradectl.journal.reader import read_header
+from tradectl.journal.signing_keys import VARIABLE, SigningKeys
 from tradectl.storage.directory import StateDir
 from tradectl.storage.signed_snapshot import SignedSeal
 
 REFUSED, NOT_CONFIRMED, RICH = 1, 5, "9100000"
 RUN = "run --headless --json --duration 0.2"
+SECRET = "a text of more than thirty-two characters"
 
 
 @pytest.fixture
@@ -211,6 +219,87 @@ def test_a_key_that_cannot_be_used_is_not_none_at_all(
     assert "it is a pipe, not a file" in typed(RUN).complaint()
     stopped = json.loads(typed("emergency-stop --json").out)
     assert (stopped["latched"], stopped["confirmed"]) == (True, False)
+
+
+@pytest.mark.parametrize("first", [RUN, f"{RUN} --fresh"])
+def test_nothing_is_traded_unsigned_beside_a_key_that_cannot_be_used(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    SigningKeys({}, [private_home()]).made()
+    file = private_home() / signing_keys.FILE
+    file.chmod(0o644)
+    complaint = typed(first).complaint()
+    assert f"chmod 600 {file}" in complaint
+    assert not journals(tmp_path / "state")
+    file.chmod(0o600)
+    assert [typed(words).code for words in (first, RUN)] == [0, 0]
+
+
+def test_a_run_tells_that_it_made_a_key_and_a_variable_makes_none(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """For every command that writes a journal."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    data = trades(tmp_path / "trades.csv", {"BTCUSDT": waves(50)})
+    words = (RUN, f"backtest --json --data {data}", f"run --headless --json --data {data}")
+    for command in words:
+        answer = typed(command, **{VARIABLE: SECRET})
+        assert (answer.code, "made the key" in answer.err) == (0, False)
+    assert not (private_home() / signing_keys.FILE).exists()
+    given = SigningKeys({VARIABLE: SECRET}).own()
+    for path in journals(tmp_path / "state"):
+        signature = read_header(path).signature
+        assert given is not None
+        assert signature is not None
+        assert signature.key == given.name
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("TRADECTL_STATE_DIR", str(tmp_path / "another state"))
+    told = [typed(command).err.count("made the key") for command in words]
+    assert told == [1, 0, 0]
+
+
+def test_who_has_no_home_can_stop_and_all_else(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A user without a name, as in a container, and no HOME."""
+
+    def nobody(user: int) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(places, "_state_of_home", lambda home: tmp_path / "root" / home.name)
+    (tmp_path / "root").mkdir(mode=0o700)
+    assert typed(RUN).code == 0
+    assert json.loads(typed("emergency-stop --json").out)["latched"]
+    assert typed("status").code == 0
+    assert "~no-user" in typed("run --headless --strategy ~no-user/mine.py:Mine").complaint()
+    assert "home" not in typed("doctor --json").err
+
+
+def test_a_state_directory_below_links_in_a_circle_is_named(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for command in ("run --headless", "emergency-stop", "status"):
+        complaint = typed(f"{command} --state-dir {tmp_path / 'a' / 'state'}").complaint()
+        assert f"{tmp_path / 'a' / 'state'}: Too many levels of symbolic links" in complaint
+
+
+def test_no_test_looks_into_the_home_of_whoever_runs_it() -> None:
+    """Nor does a process that one starts."""
+    home = os.environ[sitecustomize.VARIABLE]
+    told = "from tradectl.files.places import homes_of_state; print(*homes_of_state())"
+    found = subprocess.run(
+        [sys.executable, "-c", told],
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for named in (*found.stdout.split(), *map(str, homes_of_state())):
+        assert named.startswith(str(Path(home).parent))
 
 
 # --- with money ----------------------------------------------------------------------------------------

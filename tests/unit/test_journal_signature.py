@@ -177,8 +177,8 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused_by_name(place: Pa
     file = place / "journal.key"
     secret = file.read_text()
     for text, mode, why in (
-        (secret, 0o640, "others can read or write it"),
-        ("short\n", 0o600, "there is no key in it"),
+        (secret, 0o644, f"others can read or write it: chmod 600 {file}; or take it away"),
+        ("short\n", 0o600, "there is no key in it: put back what was there"),
         (secret * 100, 0o600, "larger than"),
     ):
         file.write_text(text)
@@ -213,7 +213,7 @@ def keyring_of(
     monkeypatch: pytest.MonkeyPatch, get: Callable[[], str | None], held: dict[str, str]
 ) -> None:
     errors = types.ModuleType("keyring.errors")
-    errors.KeyringError = type("KeyringError", (Exception,), {})  # type: ignore[attr-defined]
+    errors.NoKeyringError = type("NoKeyringError", (Exception,), {})  # type: ignore[attr-defined]
     ring = types.ModuleType("keyring")
     ring.get_password = lambda service, name: get()  # type: ignore[attr-defined]
     ring.set_password = lambda service, name, text: held.update(  # type: ignore[attr-defined]
@@ -245,6 +245,63 @@ def test_a_keyring_that_waits_for_somebody_is_not_waited_for(
         assert (place / "journal.key").exists()
     finally:
         never.set()
+
+
+@pytest.mark.parametrize("how", ["locked", "fails in a way of its own", "waits for its owner"])
+def test_what_a_keyring_has_is_never_written_over(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The key of every journal before may be in one that does not say so, or says so a moment later."""
+    held, unlocked = {"journal.key": SECRET}, threading.Event()
+    monkeypatch.setattr(signing_keys, "KEYRING_S", 0.05)
+
+    def get() -> str | None:
+        if how.startswith("waits"):
+            unlocked.wait()
+        elif not unlocked.is_set():
+            raise (LookupError if how == "locked" else OSError)(how)
+        return held.get("journal.key")
+
+    keyring_of(monkeypatch, get, held)
+    before = SigningKeys({VARIABLE: SECRET}, [place]).made()
+    keys = SigningKeys({}, [place])
+    assert keys.is_locked
+    made = keys.made()
+    unlocked.set()
+    for thread in threading.enumerate():
+        if thread.daemon and "asked" in thread.name:
+            thread.join(5)
+    assert (held, (place / "journal.key").exists()) == ({"journal.key": SECRET}, True)
+    again = SigningKeys({}, [place])
+    assert again.made().name == made.name != before.name
+    found = again.named(before.name)
+    assert found is not None
+    assert found.name == before.name
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_key_that_another_process_put_into_the_keyring_meanwhile_is_ours(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: dict[str, str] = {}
+    answers = iter([None])
+    keyring_of(monkeypatch, lambda: next(answers, SECRET), held)
+    made = SigningKeys({}, [place]).made()
+    assert made.name == SigningKeys({VARIABLE: SECRET}, [place]).made().name
+    assert not held
+
+
+def test_that_one_is_made_is_told_once_with_its_place(place: Path) -> None:
+    told: list[str] = []
+    for _ in range(2):
+        keys = SigningKeys({}, [place])
+        keys.tell = told.append
+        keys.made()
+    (line,) = told
+    assert f"in {place / 'journal.key'}: keep a copy" in line
 
 
 def test_a_key_is_shown_and_written_nowhere(place: Path) -> None:

@@ -6,13 +6,17 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import ascii_json, harmless
+
+if TYPE_CHECKING:
+    from tradectl.storage.directory import StateDir
 
 LONGEST_SAID = 2000
 
@@ -96,6 +100,12 @@ def print_json(document: Any) -> None:
 def say(line: str, *, err: bool = False) -> None:
     """One line, whatever is in it."""
     typer.echo(harmless(line, LONGEST_SAID), err=err)
+
+
+def telling(state_dir: StateDir) -> StateDir:
+    """The same, for a run that may make the key its journals are signed with."""
+    state_dir.keys.tell = partial(say, err=True)
+    return state_dir
 
 
 def print_data(document: Any, as_json: bool, renderer: str) -> None:

@@ -111,7 +111,7 @@ def write_text(path: Path, text: str) -> None:
 
     Raises ConfigError when that cannot be.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     try:
         there = target.exists()
         if there and not os.access(target, os.W_OK):

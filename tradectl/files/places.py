@@ -7,7 +7,7 @@ looked into; one that vanishes with the last login, or one on a full disk, leave
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import os
 import pwd
 import sys
@@ -23,17 +23,39 @@ DARWIN_USER_TEMP_DIR = 65537
 def default_state_dir() -> Path:
     """TRADECTL_STATE_DIR, else the platform's folder for state."""
     named = os.environ.get("TRADECTL_STATE_DIR")
-    return Path(named) if named else _state_home(Path.home()) / "tradectl"
+    return Path(named) if named else _state_home(home()) / "tradectl"
+
+
+def home() -> Path:
+    """Of the user, as the environment says, else the system; the root where neither does, as in a
+    container that runs as a user without a name."""
+    named = os.environ.get("HOME", "")
+    return Path(named) if named.startswith("/") else _home_by_name() or Path("/")
+
+
+def expanded(path: str) -> Path:
+    """`~` is a home, where there is one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def _home_by_name() -> Path | None:
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return None
+
+
+def name_of(path: Path) -> str:
+    """Short, and the same for every way that leads to `path`, be it there or not."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
 
 
 def private_places() -> list[Path]:
     """The folders, made or not; those before the environment's own that every process finds."""
-    user = os.geteuid()
-    found = [*_runtime(user)]
-    try:
-        found.append(_state_of_home(Path(pwd.getpwuid(user).pw_dir)))
-    except KeyError:  # a user without a name, as in a container
-        found.append(_state_of_home(Path(os.environ.get("HOME") or "/")))
+    found = [*_runtime(os.geteuid()), _state_of_home(_home_by_name() or home())]
     found += [
         Path(named)
         for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME")
@@ -44,15 +66,15 @@ def private_places() -> list[Path]:
 
 def private_home() -> Path:
     """The one of them beside the state directory that the environment asks for."""
-    return _state_home(Path.home()) / FOLDER
+    return _state_home(home()) / FOLDER
 
 
 def homes_of_state() -> list[Path]:
     """That one, and the one that every process of the user finds, whatever its environment is: for what
     is to stay when the system starts anew."""
     found = [private_home()]
-    with contextlib.suppress(KeyError):  # a user without a name, as in a container
-        found.append(_state_of_home(Path(pwd.getpwuid(os.geteuid()).pw_dir)) / FOLDER)
+    if (by_name := _home_by_name()) is not None:
+        found.append(_state_of_home(by_name) / FOLDER)
     return list(dict.fromkeys(found))
 
 
@@ -101,9 +123,12 @@ def _runtime(user: int) -> list[Path]:
 
 __all__ = [
     "default_state_dir",
+    "expanded",
+    "home",
     "homes_of_state",
     "make_folders",
     "make_private",
+    "name_of",
     "private_home",
     "private_places",
 ]

@@ -2,8 +2,9 @@
 
 In the variable TRADECTL_JOURNAL_KEY, for what has no home of its own, as a container; else in a file of
 the private folder that is beside the state directories; else, where the `keyring` package is there, in
-the system's keyring. The first run makes one, in the keyring or in the file. A journal names the key
-that it was signed with, and each of the three is asked for that."""
+the system's keyring. The first run makes one, in a keyring that says it has none, else in the file, and
+says so: whoever loses it cannot go on from any journal. A journal names the key that it was signed with,
+and each of the three is asked for that."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tradectl.domain.errors import StateError
 from tradectl.files.own import open_own
@@ -29,19 +30,30 @@ SERVICE, ENTRY = "tradectl", "journal.key"
 SHORTEST, LARGEST = 32, 4096
 KEYRING_S = 2.0
 """A keyring that is locked may wait for a human, and an emergency stop does not."""
+LAST_RESORT = (
+    "or take it away: a new one is made, and nothing that this one signed is gone on from any more, but "
+    "with --trust-journal"
+)
+
+
+class Answer(NamedTuple):
+    """Of a keyring: a key in words, or, where it `is_known`, that there is none."""
+
+    text: str
+    is_known: bool
 
 
 class SigningKeys:
     """Of this user, as the variable in `environ` has it now, else where it is found once it is asked for.
-    `problem` says why one that is there cannot be used."""
+    `problem` says why one that is there cannot be used; `tell` is told, in a line, that one was made."""
 
     def __init__(self, environ: Mapping[str, str], places: list[Path] | None = None) -> None:
         self._given = environ.get(VARIABLE, "").strip()
         self._places = places
         self._found: dict[str, SigningKey] | None = None
-        self._in_keyring: SigningKey | None = None
-        self._has_asked = False
+        self._keyring: Answer | None = None
         self.problem = ""
+        self.tell: Callable[[str], object] = str
 
     def named(self, name: str) -> SigningKey | None:
         """The key of this name; the keyring is asked where no other is it."""
@@ -62,14 +74,30 @@ class SigningKeys:
         if self.problem:
             raise StateError(f"{self.problem}: no journal can be signed")
         secret = os.urandom(32).hex()
-        if not self._kept_by_keyring(secret):
+        if not self._is_kept_by_keyring(secret):
             self._keep_in_file(secret)
-        self._found, self._has_asked = None, False
+        self._found = self._keyring = None
         if (key := self.own()) is None:
             raise StateError(
                 f"{self.problem or 'the key that was made is gone'}: no journal can be signed"
             )
+        if key.name == _key_of(secret).name:
+            self.tell(
+                f"made the key that journals are signed with, in {self.where}: keep a copy, nothing goes "
+                "on from them without it"
+            )
         return key
+
+    def refuse_unusable(self) -> None:
+        """One that is there and cannot be used is not none: what it signs would be missed later. Raises
+        StateError."""
+        if self.own() is None and self.problem:
+            raise StateError(f"{self.problem}: no journal can be signed")
+
+    @property
+    def is_locked(self) -> bool:
+        """There may be one in the keyring, which does not say."""
+        return self._asked_keyring().is_known is False
 
     @property
     def path(self) -> Path:
@@ -130,18 +158,26 @@ class SigningKeys:
             ) from error
 
     def _of_keyring(self) -> SigningKey | None:
-        if not self._has_asked:
-            self._has_asked = True
-            text = _ask_keyring(lambda keyring: keyring.get_password(SERVICE, ENTRY))
-            self._in_keyring = _key_of(text) if text else None
-        return self._in_keyring
+        text = self._asked_keyring().text
+        return _key_of(text) if text else None
 
-    def _kept_by_keyring(self, secret: str) -> bool:
-        def keep(keyring: Any) -> object:
+    def _asked_keyring(self) -> Answer:
+        if self._keyring is None:
+            self._keyring = _ask_keyring(lambda keyring, _: keyring.get_password(SERVICE, ENTRY))
+        return self._keyring
+
+    def _is_kept_by_keyring(self, secret: str) -> bool:
+        """Or it keeps one that was made meanwhile. What is in it is never written over: one that does not
+        answer may have the key that every journal was signed with."""
+
+        def keep(keyring: Any, is_over: threading.Event) -> object:
+            kept = keyring.get_password(SERVICE, ENTRY)
+            if kept or is_over.is_set():
+                return kept
             keyring.set_password(SERVICE, ENTRY, secret)
             return keyring.get_password(SERVICE, ENTRY)
 
-        return _ask_keyring(keep) == secret
+        return self._asked_keyring().is_known and bool(_ask_keyring(keep).text)
 
 
 def _key_of(text: str) -> SigningKey:
@@ -154,7 +190,7 @@ def _content(path: Path) -> str:
     try:
         if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
             raise PermissionError(
-                1, "others can read or write it; take it away, and a new one is made"
+                1, f"others can read or write it: chmod 600 {path}; {LAST_RESORT}"
             )
         if not is_private(path.parent):
             raise PermissionError(1, "others could have put it there")
@@ -162,27 +198,36 @@ def _content(path: Path) -> str:
     finally:
         os.close(fd)
     if len(text) < SHORTEST:
-        raise OSError(5, "there is no key in it; take it away, and a new one is made")
+        raise OSError(
+            5, f"there is no key in it: put back what was there, of a copy; {LAST_RESORT}"
+        )
     return text
 
 
-def _ask_keyring(ask: Callable[[Any], object]) -> str:
-    """Its answer; empty where there is no keyring, it is locked, or it does not answer in time."""
+def _ask_keyring(ask: Callable[[Any, threading.Event], object]) -> Answer:
+    """Nothing is known where it is locked, fails, or does not answer in time; `ask` is told by an event
+    that nobody waits for it any more."""
     try:
         keyring = importlib.import_module("keyring")
         errors = importlib.import_module("keyring.errors")
     except ImportError:
-        return ""
-    answers: list[str] = []
+        return Answer("", True)
+    answers: list[Answer] = []
+    is_over = threading.Event()
 
     def asked() -> None:
-        with contextlib.suppress(errors.KeyringError):
-            answers.append(str(ask(keyring) or "").strip())
+        try:
+            answers.append(Answer(str(ask(keyring, is_over) or "").strip(), True))
+        except errors.NoKeyringError:  # the package is there, and nothing that keeps anything
+            answers.append(Answer("", True))
+        except Exception:  # a keyring is somebody's code: whatever it raises is no answer
+            return
 
     thread = threading.Thread(target=asked, daemon=True)
     thread.start()
     thread.join(KEYRING_S)
-    return answers[0] if answers else ""
+    is_over.set()
+    return answers[0] if answers else Answer("", False)
 
 
 __all__ = ["VARIABLE", "SigningKeys"]

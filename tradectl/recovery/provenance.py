@@ -25,7 +25,8 @@ TRUST = "look into it; `--trust-journal` goes on from it as it is"
 
 def is_optional(state_dir: StateDir, kind: str) -> bool:
     """Nobody has signed here, and there is no money in it."""
-    return kind != LIVE and state_dir.keys.own() is None and not state_dir.keys.problem
+    keys = state_dir.keys
+    return kind != LIVE and keys.own() is None and not keys.problem and not keys.is_locked
 
 
 def doubts(
@@ -59,8 +60,9 @@ def _unsigned(state_dir: StateDir, signed: Signed, forged_after: int, header: He
     if signed is Signed.NO:
         return "is signed by nobody, so anybody could have written it"
     name = header.signature.key if header.signature is not None else ""
-    problem = f" ({state_dir.keys.problem})" if state_dir.keys.problem else ""
-    return f"is signed by the key {name}, which is not here{problem}"
+    keys = state_dir.keys
+    problem = keys.problem or ("the keyring does not answer: unlock it" if keys.is_locked else "")
+    return f"is signed by the key {name}, which is not here{f' ({problem})' if problem else ''}"
 
 
 def _is_reached(head: Head, path: Path, header: Header) -> bool:

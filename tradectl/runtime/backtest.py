@@ -23,6 +23,7 @@ from tradectl.domain.time import iso
 from tradectl.feeds.base import Progress
 from tradectl.feeds.data_files import hash_of, hashed
 from tradectl.feeds.recorded import RecordedFeed
+from tradectl.files.places import expanded
 from tradectl.journal.writer import FORMAT
 from tradectl.runtime.run import Screen, TradingRun, trade_on_recorded_data
 from tradectl.runtime.run_options import RunOptions
@@ -58,7 +59,7 @@ class BacktestQuestion:
             sorted(strategy_hashes(settings, options.find).items()),
             sorted(module_hashes(settings, options.find).items()),
             self.data_hash,
-            [file.sha256 for file in hashed([Path(funding).expanduser()])] if funding else [],
+            [file.sha256 for file in hashed([expanded(funding)])] if funding else [],
             sorted(options.columns.items()),
             (options.symbols, options.span, options.allow_truncated, options.flatten_at_end),
         )

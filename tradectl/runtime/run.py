@@ -103,6 +103,8 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
             recovered = None if options.fresh else _recovered(options, kind)
         if options.live:
             state_dir.keys.made()  # what is not signed is not gone on from
+        elif recovered is None or not recovered.doubts:
+            state_dir.keys.refuse_unusable()
         if options.live and options.fresh:
             refuse_to_forget(state_dir, trusting=options.trust_journal)
         latch_by_records(state_dir, kind, recovered)
@@ -123,6 +125,8 @@ def _recovered(options: RunOptions, kind: str) -> Recovered | None:
 async def trade_on_recorded_data(options: RunOptions, screen: Screen) -> tuple[TradingRun, Summary]:
     """Beside whoever trades the account, and beside others like itself: nothing of the account is asked
     for or touched, not its lock, its halt, its pause or its alerts. The run, and its summary."""
+    if options.journalled:
+        options.state_dir.keys.refuse_unusable()
     options.state_dir.create_folders()
     rebuilt_word = await rebuilt_for_guest(options.state_dir) if options.journalled else ""
     with collected_rarely():

@@ -175,7 +175,7 @@ class Session:
         """Signed, but where it goes on from one that nobody knows who wrote: it is no better."""
         is_recorded, key = self._header.account == RECORDED_ACCOUNT, None
         if self.recovered is None or not self.recovered.doubts:
-            with contextlib.suppress(StateError):  # a run with money was refused for that
+            with contextlib.suppress(StateError):  # it cannot be kept; with money that was refused
                 key = self.state_dir.keys.made()
         if key is not None and not is_recorded:
             self._head = self.state_dir.heads.note(self._header.account, self.run_id)

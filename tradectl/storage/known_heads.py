@@ -8,7 +8,6 @@ the journal itself would survive a loss of power: what is noted is never newer t
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from msgspec import Struct
 
 from tradectl.domain.sealed import Sealed
 from tradectl.files.own import open_own, read_own
-from tradectl.files.places import make_private, private_home
+from tradectl.files.places import make_private, name_of, private_home
 from tradectl.files.trust import is_private
 
 SIZE = 512
@@ -61,7 +60,7 @@ class KnownHeads:
     """Of the accounts in `state_dir`, each by its kind."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._name = hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
+        self._name = name_of(state_dir)
 
     def of(self, kind: str) -> Head | None:
         """None where nothing is known."""

@@ -8,7 +8,6 @@ what a journal says counts for nothing that this does not confirm.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.files.own import open_own, read_own
-from tradectl.files.places import make_private, private_home
+from tradectl.files.places import make_private, name_of, private_home
 from tradectl.files.trust import is_private
 
 LARGEST = 64 * 1024
@@ -38,8 +37,7 @@ class KnownHosts:
     """Of the account in `state_dir`: by the name of each exchange. `given` goes before what is noted."""
 
     def __init__(self, state_dir: Path) -> None:
-        name = hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
-        self.path = private_home() / f"hosts-{name}"
+        self.path = private_home() / f"hosts-{name_of(state_dir)}"
         self.given: Hosts | None = None
 
     def note(self, hosts: Hosts) -> None:

@@ -12,7 +12,6 @@ is no halt, and is told of.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.text import both_reasons, harmless
 from tradectl.domain.time import iso
 from tradectl.files.own import ForeignFile, open_own
-from tradectl.files.places import make_private, private_places
+from tradectl.files.places import make_private, name_of, private_places
 from tradectl.files.trust import is_private
 
 SIZE = 4096
@@ -97,7 +96,7 @@ class HaltLatch:
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         wall: Callable[[], int] = ComputerClock.wall,
     ) -> None:
-        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+        name = name_of(path)
         self._path = path
         self._look_up_every = look_up_every
         places = private_places() if places is None else places

@@ -22,6 +22,7 @@ from msgspec import Struct
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.keys import without_keys
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
+from tradectl.files.places import expanded
 from tradectl.strategy.base import Parameter, Strategy
 from tradectl.strategy.imports import HASH, CheckedImports, read_trusted, refuse_open
 from tradectl.strategy.own_process import while_loading
@@ -58,7 +59,7 @@ def find(name: str) -> type[Strategy]:
         return _strategy_in(importlib.import_module(module), attribute, name)
     path, attribute = _file_and_class(name)
     if path:
-        return _strategy_in(_load(Path(path).expanduser()), attribute, path)
+        return _strategy_in(_load(expanded(path)), attribute, path)
     installed = _installed()
     if name in installed:
         return _from_package(installed[name])
@@ -188,7 +189,10 @@ def _load(path: Path) -> ModuleType:
     refuse_open(path)
     source = read_trusted(path)
     digest = hashlib.sha256(source).hexdigest()
-    name = "_tradectl_" + hashlib.sha256(f"{path.resolve()} {digest}".encode()).hexdigest()[:16]
+    name = (
+        "_tradectl_"
+        + hashlib.sha256(f"{os.path.realpath(path)} {digest}".encode()).hexdigest()[:16]
+    )
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)

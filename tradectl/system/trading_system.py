@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
 from tradectl.adapters.gateway import Gateway, NoGateway
@@ -33,6 +32,7 @@ from tradectl.domain.time import HOUR, MILLISECOND, SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.feeds.funding_file import read_funding
+from tradectl.files.places import expanded
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
@@ -215,7 +215,7 @@ def funding_rates(settings: Settings) -> FundingRates:
     """What perpetuals on paper pay. Raises DataError for a file that has rates of none of them."""
     paper, published = settings.paper, list[FundingRate]()
     if paper.funding_file:
-        path = Path(paper.funding_file).expanduser()
+        path = expanded(paper.funding_file)
         published = read_funding(path, WallClock().wall())
         perpetuals = sorted(i.symbol for i in settings.instruments if i.can_short)
         found = sorted({rate.symbol for rate in published})

@@ -28,6 +28,7 @@ from tradectl.cli.options import (
     print_data,
     refuse_useless,
     say,
+    telling,
 )
 from tradectl.cli.pages import LimitOption, SinceOption, SkipOption, print_page
 from tradectl.domain.errors import UsageError
@@ -161,14 +162,14 @@ def backtest(
     )
     from tradectl.domain.keys import take_keys
 
-    take_keys(os.environ)  # before a strategy runs
+    keys = take_keys(os.environ)  # before a strategy runs
     from tradectl.feeds.time_range import parse_range
     from tradectl.runtime.run_options import Recording, RunOptions
     from tradectl.storage.directory import StateDir
 
     options = RunOptions(
         settings=flags.settings(config),
-        state_dir=StateDir(state_dir),
+        state_dir=telling(StateDir(state_dir, environ=keys)),
         data=tuple(files),
         columns=flags.columns_named(),
         allow_truncated=allow_truncated,

@@ -36,6 +36,7 @@ from tradectl.cli.options import (
     TrustJournalOption,
     parse_speed,
     print_data,
+    telling,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run(
     settings = flags.settings(config)
     options = RunOptions(
         settings=settings,
-        state_dir=StateDir(state_dir, environ=keys),
+        state_dir=telling(StateDir(state_dir, environ=keys)),
         data=tuple(flags.data),
         columns=flags.columns_named(),
         allow_truncated=allow_truncated,

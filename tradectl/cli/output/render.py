@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -39,6 +38,7 @@ from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Sum
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
+from tradectl.files.places import home
 
 if TYPE_CHECKING:  # not for the documents that are printed most
     from tradectl.documents.market import (
@@ -374,8 +374,8 @@ def _switches(exchange: ExchangeStatus) -> str:
 def _how_to_replay(journal: str) -> list[RenderableType]:
     """The command on a line of its own, which only the terminal breaks, so that it can be copied."""
     path = harmless(journal)
-    home = f"{Path.home()}/"
-    short = f"~/{shlex.quote(path.removeprefix(home))}" if path.startswith(home) else ""
+    begins = f"{home()}/"
+    short = f"~/{shlex.quote(path.removeprefix(begins))}" if path.startswith(begins) else ""
     command = f"tradectl replay {short or shlex.quote(path)}"
     return [
         line("journal", Cell(path)),
