@@ -103,6 +103,42 @@ def test_a_clock_that_is_put_back_by_the_exchanges_word_is_gone_half_as_fast_for
     assert (computer.clock.moved, computer.passes(0)) == (0, 132 - 60)
 
 
+@pytest.mark.parametrize("late", [0.05, 0.4])
+@pytest.mark.parametrize("off", [1.5, 3, 8, 9.5, 11, 3_600, -1.5, -3, -9.5, -11, -3_600])
+def test_how_far_our_own_time_was_off_is_not_taken_for_the_exchanges_delay(
+    off: float, late: float
+) -> None:
+    """A clock that was wrong from the beginning, and is put right."""
+    computer = Computer(by_exchange=True)
+    computer.theirs -= off
+    computer.messages(100, late=late)
+    computer.passes(0, off=-off)
+    computer.messages(round(200 + 30 * max(off, 0)), late=late)
+    assert round(computer.passes(0) + computer.began - computer.theirs, 3) == 0
+    assert computer.clock.moved == 0
+
+
+def test_data_that_is_minutes_old_says_nothing_of_a_clock() -> None:
+    computer = Computer(by_exchange=True)
+    computer.messages()
+    computer.passes(0, off=-30)
+    computer.messages(600, late=60)
+    assert computer.passes(0) == 61
+
+
+@pytest.mark.parametrize(("off", "after"), [(3_600, 3_600), (-3_600, 7_220)])
+def test_where_the_exchange_dates_nothing_a_clock_is_believed_once_it_has_stood(
+    off: int, after: int
+) -> None:
+    computer = Computer(by_exchange=True)
+    computer.passes(1, off=off)
+    for _ in range(600 + after):
+        computer.passes(1)
+        computer.clock.heard(0)
+    assert computer.passes(0) == 601 + after + off
+    assert computer.clock.moved == 0
+
+
 def test_without_an_exchange_a_clock_that_has_stood_is_gone_over_to_and_back() -> None:
     computer = Computer()
     assert computer.passes(1, off=3_600) == 1

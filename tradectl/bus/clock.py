@@ -25,7 +25,10 @@ BELIEVED_AFTER = 600_000_000_000
 WORDS = 5
 """So many messages of an exchange in a row say the same."""
 LATEST = 10_000_000_000
-"""What an exchange dates comes later than that by no more, where the clock is right."""
+"""What an exchange dates comes later than that by no more, where the clock is right: what does says
+nothing of a clock."""
+EARLIEST = SET // 2
+"""And before that by no more, as its own clock may be ahead."""
 WAITS = 10
 """Every tenth moment, while it is ahead of the computer's clock by less than that."""
 
@@ -94,9 +97,10 @@ class WallClock(ComputerClock):
 
     One that is set, by a second or more, is not believed at once, and time goes on at its own pace: a
     clock that jumps a day ahead and comes back makes nothing a day old, and dates nothing tomorrow. Where
-    there is an exchange (`by_exchange`) what it dates its data tells which of the two is right: that the
-    computer's was wrong before is followed ahead at once. Without one it is believed once it has stood
-    for ten minutes, and time then goes twice as fast until it is there. Time never goes back: where the
+    there is an exchange (`by_exchange`) what it dates its data tells which of the two is right: the one by
+    which that comes later than it was dated, and less late. That the computer's was wrong before is
+    followed ahead at once. Without one, or where it dates nothing, it is believed once it has stood for
+    ten minutes, and time then goes twice as fast until it is there. Time never goes back: where the
     computer's clock is believed and behind it goes half as fast until that has come up.
     """
 
@@ -114,7 +118,7 @@ class WallClock(ComputerClock):
         self._monotonic_ns = monotonic_ns
         self._by_exchange = by_exchange
         self._last, self._last_tick = wall_ns(), monotonic_ns()
-        self._moved_at, self._words, self._late = 0, 0, 0
+        self._moved_at, self._words, self._is_dated = 0, 0, False
 
     def now(self) -> int:
         wall, tick = self._wall_ns(), self._monotonic_ns()
@@ -138,17 +142,19 @@ class WallClock(ComputerClock):
     def heard(self, ts: int) -> None:
         if not ts:
             return
+        self._is_dated = True
         if not self.moved:
-            self._late = self._last - ts
             return
-        off = ts + (self._late if 0 < self._late < LATEST else 0) - self.now()
-        self._words = self._words + 1 if abs(off - self.moved) < abs(off) else 0
+        late = self.now() - ts
+        by_ours, by_computer = _unlikely(late), _unlikely(late + self.moved)
+        if min(by_ours, by_computer) < LATEST:
+            self._words = self._words + 1 if by_computer < by_ours else 0
 
     def _followed(self, apart: int, passed: int, tick: int) -> int:
         """How much of `apart` time goes now, `passed` after it went last."""
         if abs(apart - self.moved) >= SET:
             self._moved_at, self._words = tick, 0
-        if self._by_exchange:
+        if self._by_exchange and self._is_dated:
             if self._words < WORDS:
                 return 0
             return apart if apart > 0 else max(apart, -(passed // 2))
@@ -158,6 +164,11 @@ class WallClock(ComputerClock):
 
     def stamp(self, ts: int) -> int:
         return self.now()
+
+
+def _unlikely(late: int) -> int:
+    """The more so, the later something comes; nothing comes before it is sent."""
+    return abs(late) if late > -EARLIEST else LATEST
 
 
 class DataClock(ComputerClock):

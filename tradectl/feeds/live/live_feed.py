@@ -161,7 +161,8 @@ class LiveFeed:
                 self._take_trade(event)
 
     def _listen(self, events: Sequence[MarketDataEvent]) -> None:
-        """What time the exchange has: by its trades, for many quotes are dated by nobody but us."""
+        """What time the exchange has: by its trades, for many quotes are dated by nobody but us. Also
+        by those that are of the future: it is ours that may be behind."""
         if events and not isinstance(events[-1], QuoteEvent):
             self._heard(events[-1].ts)
 
