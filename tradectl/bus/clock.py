@@ -97,8 +97,8 @@ class WallClock(ComputerClock):
 
     One that is set, by a second or more, is not believed at once, and time goes on at its own pace: a
     clock that jumps a day ahead and comes back makes nothing a day old, and dates nothing tomorrow. Where
-    there is an exchange (`by_exchange`) what it dates its data tells which of the two is right: the one by
-    which that comes later than it was dated, and less late. That the computer's was wrong before is
+    there is an exchange (`by_exchange`) what it dates its data tells which of the two is right: the one
+    by which that comes later than it was dated, and less late. That the computer's was wrong before is
     followed ahead at once. Without one, or where it dates nothing, it is believed once it has stood for
     ten minutes, and time then goes twice as fast until it is there. Time never goes back: where the
     computer's clock is believed and behind it goes half as fast until that has come up.
