@@ -12,7 +12,7 @@ import pytest
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import Side
-from tradectl.domain.time import MILLISECOND, SECOND
+from tradectl.domain.time import HOUR, MILLISECOND, SECOND
 from tradectl.feeds.base import FiniteFeed
 from tradectl.feeds.recorded import RecordedFeed
 
@@ -430,7 +430,9 @@ def test_candles_take_their_place_by_the_time_of_their_close(tmp_path: Path) -> 
     rows = [f"{T0 + at},AUSDT,1,1,1,1,1" for at in (0, 60_000)]
     text = "\n".join(["ts_ms,symbol,open,high,low,close,volume", *rows])
     letters = {MarketDataEvent: "T", BarOpened: "O", BarEvent: "C"}
-    kinds = [letters[type(e)] for e in read_feed(trades, write(tmp_path / "b.csv", text))]
+    paths = [trades, write(tmp_path / "b.csv", text)]
+    feed = RecordedFeed(paths, decides_on=HOUR, now_ns=NOW)  # beside candles of an hour
+    kinds = [letters[type(event)] for batch in feed.batches() for event in batch]
     assert "".join(kinds) == "TOTTCOTC"
 
 

@@ -23,11 +23,14 @@ from tradectl.feeds.csv.stored import BrokenArchiveError, kind_of
 from tradectl.feeds.csv.tables import JOURNAL
 from tradectl.feeds.finer import Lengths, lengths_in, without_opens
 from tradectl.feeds.merge import merged
+from tradectl.feeds.overlaps import Overlaps
 from tradectl.feeds.recorded_journal import JournalFile
 from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
 
 MAX_BAD_SHARE = 0.01
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+BLOCKS_AHEAD = 16
+"""Of a file with another after it: about 1 MB of rows, a year of hours or two weeks of minutes."""
 UNREADABLE = "\ufffd"
 """What stands for bytes that are no UTF-8, as in a header with accents of another encoding."""
 
@@ -42,8 +45,8 @@ class RecordedFeed:
     holds that breaks off. `span` is what is played of it all, and `before` hears what comes before that.
     Candles of `decides_on` ns have finer data beside them.
     `check_symbol` is asked about each symbol before it is played, and raises what speaks against it.
-    Raises DataError for a file that cannot be played, UsageError when one of `symbols` is in no file, or
-    `columns` are said of journals alone.
+    Raises DataError for a file that cannot be played, UsageError when one of `symbols` is in no file, a
+    file is named twice, or `columns` are said of journals alone.
     """
 
     simulated = False
@@ -88,8 +91,10 @@ class RecordedFeed:
             spell=self._spell,
         )
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
+        _refuse_twice(self._paths)
         self.files = self._open(self.progress)
-        self._sources = [self._read(file) for file in self.files]
+        self._overlaps = self._new_overlaps()
+        self._sources = [self._read(number, file) for number, file in enumerate(self.files)]
         if columns and not any(isinstance(file, CsvFile) for file in self.files):
             raise UsageError(
                 f"{self.name}: --columns is of files with columns, and a journal has none"
@@ -125,7 +130,7 @@ class RecordedFeed:
     def batches(self) -> Iterator[list[MarketDataEvent]]:
         """All events in time order, in lists of at most the batch size; to be called once.
 
-        Raises DataError when too many rows of a file are bad, or none is good.
+        Raises DataError when too many rows of a file are bad, none is good, or two files have the same.
         """
         sources = [filter(None, source) for source in self._sources]
         for events in sources[0] if len(sources) == 1 else merged(sources):
@@ -146,8 +151,26 @@ class RecordedFeed:
             for events in islice(file.events(), 1)
         ]
 
-    def _read(self, file: CsvFile | JournalFile) -> Iterator[list[MarketDataEvent]]:
+    def refuse_overlaps(self) -> None:
+        """Where two files have the same, as far as the beginnings of files tell it: the rest is told as
+        rows come. Raises DataError."""
+        overlaps = self._new_overlaps()
+        files = enumerate(self._open(Progress()))
+        sources = [overlaps.watched(number, file.events()) for number, file in files]
+        for source in sources:
+            next(source, None)
+        for number, source in enumerate(sources):
+            for _ in range(BLOCKS_AHEAD):
+                if not overlaps.is_followed(number) or next(source, None) is None:
+                    break
+
+    def _new_overlaps(self) -> Overlaps:
+        return Overlaps(self._paths, self._wanted, intrabar=self._decides_on > 0)
+
+    def _read(self, number: int, file: CsvFile | JournalFile) -> Iterator[list[MarketDataEvent]]:
         blocks = file.events()
+        if len(self._paths) > 1:
+            blocks = self._overlaps.watched(number, blocks)
         if self._decides_on:
             blocks = without_opens(blocks, self._decides_on)
         if self.span:
@@ -207,6 +230,17 @@ def first_lines(path: Path) -> str:
     if not text.strip():
         raise DataError(f"{path}: the first line is empty; {EXPECTED}")
     return text
+
+
+def _refuse_twice(paths: list[Path]) -> None:
+    """Also by another name. Raises UsageError."""
+    named: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        found = path.stat()
+        before = named.setdefault((found.st_dev, found.st_ino), path)
+        if before is not path:
+            also = "" if before == path else f", also as {before}"
+            raise UsageError(f"--data: {path} is named twice{also}: leave one out")
 
 
 def _plain(symbol: str) -> str:

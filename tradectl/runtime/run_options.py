@@ -189,13 +189,16 @@ def account_kind(options: RunOptions) -> str:
 
 
 def symbols_ahead(options: RunOptions, feed: Feed, now: int) -> tuple[str, ...]:
-    """What the feed will bring; of recorded data, what its first rows have, read ahead of the run.
-    `now` is the computer's time, ns. Raises DataError.
+    """What the feed will bring; of recorded data, what its first rows have, read ahead of the run. `now`
+    is the computer's time, ns. Raises DataError, also where two files have the same.
     """
-    if options.data and not options.symbols:
+    if options.data:
         ahead = _recorded(replace(options, span=WHOLE), now)
-        next(ahead.batches(), None)
-        return ahead.symbols
+        if len(options.data) > 1:
+            ahead.refuse_overlaps()
+        if not options.symbols:
+            next(ahead.batches(), None)
+            return ahead.symbols
     return feed.symbols
 
 
