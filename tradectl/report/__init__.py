@@ -2,6 +2,7 @@
 
 builder     records -> `documents.report.Report`: begin here
 prices      each symbol's price, its largest round trips and its stops, bounded
+histogram   results of round trips, in columns
 limits      how near the run came to its limits
 page        the document -> one self-contained HTML page
 result      its first parts: the result, equity, months

@@ -6,7 +6,6 @@ ReportBuilder(header)         the same of records as they are made: `take` each,
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.documents import report as documents
 from tradectl.documents.report import (
-    Bin,
     CurvePoint,
     DayRow,
     DrawdownRow,
@@ -42,6 +40,7 @@ from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND, iso
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
+from tradectl.report.histogram import bins
 from tradectl.report.limits import limits_used
 from tradectl.report.prices import PricePaths, SymbolPath
 
@@ -49,7 +48,6 @@ MOST_TRIPS = 2_000
 """Round trips that the document has: the newest."""
 MOST_CHARTS = 12
 """Symbols whose price it has: those with the most round trips."""
-BINS = 24
 WINDOWS = (30, 14, 7)
 """Days of a rolling Sharpe ratio: the first that the run has twice."""
 
@@ -149,27 +147,18 @@ def _report(
         fee_of_hold_pct=float(run.settings.paper.taker_fee * HUNDRED),
         statistics=statistics_of(run),
         costs=_line("all", run.attribution.total),
-        attribution={
-            way: [_line(key, line) for key, line in run.attribution.by(way)]
-            for way in run.attribution.ways
-        },
+        attribution=_attribution(run),
         curve=[_point(point, run) for point in curve.points],
         days=[_day(day, run) for day in curve.days],
         months=_months(run),
         drawdowns=[_drawdown(each) for each in curve.worst],
         rolling_window=window,
         rolling_sharpe=_rolling(curve, window),
-        distribution=_bins(run.trips.returns),
+        distribution=bins(run.trips.returns),
         limits=limits_used(run),
-        refused=[
-            Refused(code=code, count=count, words=harmless(words))
-            for (code, words), count in run.refused.most_common()
-        ],
+        refused=_refused(run),
         available_pct=100 * run.available.share,
-        held_back=[
-            HeldBackBy(cause=harmless(cause, 60), share=share)
-            for cause, share in run.available.causes
-        ],
+        held_back=_held_back(run),
         alerts=list(beside.alerts),
         prices=_symbols(prices),
         trips=[trip_row(trip) for trip in trips],
@@ -236,6 +225,11 @@ def trip_row(trip: RoundTrip) -> TripRow:
         is_open=trip.is_open,
         carried=trip.carried,
     )
+
+
+def _attribution(run: RunFigures) -> dict[str, list[documents.Line]]:
+    found = run.attribution
+    return {way: [_line(key, line) for key, line in found.by(way)] for way in found.ways}
 
 
 def _line(name: str, line: attribution.Line) -> documents.Line:
@@ -309,6 +303,19 @@ def _drawdown(each: Drawdown) -> DrawdownRow:
     )
 
 
+def _refused(run: RunFigures) -> list[Refused]:
+    return [
+        Refused(code=code, count=count, words=harmless(words))
+        for (code, words), count in run.refused.most_common()
+    ]
+
+
+def _held_back(run: RunFigures) -> list[HeldBackBy]:
+    return [
+        HeldBackBy(cause=harmless(cause, 60), share=share) for cause, share in run.available.causes
+    ]
+
+
 def _rolling(curve: EquityCurve, window: int) -> list[RatioPoint]:
     if not window:
         return []
@@ -317,33 +324,6 @@ def _rolling(curve: EquityCurve, window: int) -> list[RatioPoint]:
         RatioPoint(date=date_of(day.day), value=value)
         for day, value in zip(curve.days[window - 1 :], values, strict=True)
     ]
-
-
-def _bins(returns: Sequence[float]) -> list[Bin]:
-    """Round trips by their return in percent: of equal width, one bound at zero, the few beyond the
-    outermost counted with those."""
-    values = sorted(100 * each for each in returns)
-    if not values:
-        return []
-    low, high = values[len(values) // 100], values[-1 - len(values) // 100]
-    width = _round_width((max(high, 0.0) - min(low, 0.0)) / BINS)
-    first, last = math.floor(min(low, 0.0) / width), math.ceil(max(high, 0.0) / width)
-    last = max(last, first + 1)
-    counts = [0] * (last - first)
-    for value in values:
-        counts[min(max(math.floor(value / width) - first, 0), len(counts) - 1)] += 1
-    return [
-        Bin(low_pct=(first + n) * width, high_pct=(first + n + 1) * width, count=count)
-        for n, count in enumerate(counts)
-    ]
-
-
-def _round_width(width: float) -> float:
-    """The next of 1, 2, 5, 10, ..."""
-    if width <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(width))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= width * (1 - 1e-9))
 
 
 def _symbols(paths: PricePaths) -> list[SymbolPrices]:

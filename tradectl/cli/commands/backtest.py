@@ -35,7 +35,7 @@ from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from tradectl.operations.asked_backtest import Asked
-    from tradectl.runtime.run_options import RunOptions
+    from tradectl.runtime.run_options import Recording, RunOptions
 
 HELP = """What a strategy would have done: recorded data through the live path, on a simulated clock.
 
@@ -153,18 +153,12 @@ def backtest(
         settings_set or [], funding, seed, False, False, columns, allow_truncated,
     )  # fmt: skip
     flags.refuse_useless()
-    by_reference = journal is Journal.REFERENCE
-    refuse_useless(
-        {
-            "--journal reference is of a journal, and --no-journal keeps none: leave one out": no_journal
-            and by_reference
-        }
-    )
+    recording = _recording(journal, no_journal=no_journal)
     from tradectl.domain.keys import take_keys
 
     keys = take_keys(os.environ)  # before a strategy runs
     from tradectl.feeds.time_range import parse_range
-    from tradectl.runtime.run_options import Recording, RunOptions
+    from tradectl.runtime.run_options import RunOptions
     from tradectl.storage.directory import StateDir
 
     options = RunOptions(
@@ -176,7 +170,7 @@ def backtest(
         span=parse_range(since, until),
         symbols=tuple(flags.symbols),
         flatten_at_end=flatten_at_end,
-        journal=Recording.NONE if no_journal else Recording(journal.value),
+        journal=recording,
     )
     question = _question(options, "" if config is None else str(config), report)
     found = question.answer(again=again)
@@ -185,6 +179,15 @@ def backtest(
         question.write_page(found)
         say(f"written: {report}", err=True)
     raise typer.Exit(found.exit_code)
+
+
+def _recording(journal: Journal, *, no_journal: bool) -> Recording:
+    """Raises UsageError."""
+    useless = "--journal reference is of a journal, and --no-journal keeps none: leave one out"
+    refuse_useless({useless: no_journal and journal is Journal.REFERENCE})
+    from tradectl.runtime.run_options import Recording
+
+    return Recording.NONE if no_journal else Recording(journal.value)
 
 
 def _question(options: RunOptions, config: str, html: Path | None) -> Asked:
