@@ -112,6 +112,14 @@ def test_a_run_is_named_by_its_beginning_its_journal_or_as_the_latest(
     for named in (recorded.stem, recorded.stem[:15], str(recorded), "latest"):
         assert typed(f"events {named} --json").document() == rows
     assert typed(f"events --run {recorded.stem} --json").document() == rows
+    for of in ("orders", "fills", "status", "alerts"):
+        of_run = typed(f"{of} --run {recorded.stem} --json").document()
+        for named in ("latest", recorded.stem[:15], recorded):
+            assert typed(f"{of} --run {named} --json").document() == of_run
+        assert "tradectl runs" in typed(f"{of} --run 1999").complaint()
+    for named in (recorded, recorded.stem[:15], "latest"):
+        assert typed(f"replay {named} --json").document()["run_id"] == recorded.stem
+    assert "tradectl runs" in typed("replay 1999").complaint()
     assert "tradectl runs" in typed("events 1999").complaint()
     assert "no journal at" in typed("events nowhere.jsonl").complaint()
     assert "named twice" in typed("events latest --run latest").complaint()

@@ -45,7 +45,7 @@ RunOption = Annotated[
     str | None,
     typer.Option(
         "--run",
-        help="Of this run, by the beginning of its id; not of the account.",
+        help="Of this run, by the beginning of its id, or `latest`; not of the account.",
         metavar="<id>",
         show_default=False,
     ),

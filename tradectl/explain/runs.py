@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from tradectl.domain.errors import JournalError, UsageError
@@ -11,15 +10,14 @@ from tradectl.domain.text import harmless
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import account_journals
 from tradectl.storage.directory import RUN_ID, StateDir
-
-LATEST = "latest"
+from tradectl.storage.run_names import LATEST, is_file_name, run_named
 
 
 def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
     """The journal of the run whose id begins with `asked`, or the file of that name; of the newest run
     with `latest`; and without anything of the account's newest run, or else of the newest on recorded
     data. Raises UsageError where there is none, or more than one."""
-    if asked and (os.sep in asked or asked.endswith((".jsonl", ".jsonl.gz"))):
+    if asked and is_file_name(asked):
         if not Path(asked).is_file():
             raise UsageError(f"no journal at {harmless(asked)}: `tradectl runs` lists them")
         return Path(asked)
@@ -30,7 +28,8 @@ def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
         if not files:
             raise UsageError("no run has left a journal here: `tradectl run --paper` makes one")
         return files[-1]
-    return _one_of(state_dir.journal_files(), asked or "")
+    by_run = {file.stem: file for file in state_dir.journal_files()}
+    return by_run[run_named([*by_run], asked or "")]
 
 
 def run_after(path: Path) -> Path | None:
@@ -43,19 +42,4 @@ def run_after(path: Path) -> Path | None:
     return None
 
 
-def _one_of(files: list[Path], beginning: str) -> Path:
-    found = [file for file in files if beginning and file.stem.startswith(beginning)]
-    told = repr(harmless(beginning, 40))
-    if not found:
-        raise UsageError(
-            f"no run that left a journal begins with {told}: `tradectl runs` lists them"
-        )
-    if len(found) > 1:
-        raise UsageError(
-            f"{len(found)} runs begin with {told}: one of them is {found[-1].stem}, "
-            "`tradectl runs` lists them"
-        )
-    return found[0]
-
-
-__all__ = ["LATEST", "find_journal", "run_after"]
+__all__ = ["find_journal", "run_after"]

@@ -18,10 +18,10 @@ from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
 from tradectl.domain.errors import NotRunning, StateError, TradectlError, UsageError
 from tradectl.domain.states import ComponentStatus
-from tradectl.domain.text import harmless
 from tradectl.journal.run_lock import goes_on
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import ALL, Page, StateReader, StoredRun, change_alert
+from tradectl.storage.run_names import run_named
 
 Row = TypeVar("Row")
 
@@ -30,7 +30,7 @@ LAST_KNOWN = "this is what the database last knew"
 
 
 class Inspector:
-    """Answers for the account in `state_dir`, or for one of its runs: that whose id begins with `run`.
+    """Answers for the account in `state_dir`, or for one of its runs: that which `run` names.
     `warn` is told why an answer is older than what the run left. Nothing is created by asking."""
 
     def __init__(
@@ -177,16 +177,11 @@ class Inspector:
 
     def _one_run(self) -> StoredRun:
         """Raises UsageError unless it is exactly one that was asked for."""
-        beginning = self._beginning or ""
-        found = self._reader.run_ids(beginning) if beginning.isprintable() else []
-        if len(found) > 1:
-            raise UsageError(
-                f"{len(found)} runs begin with {harmless(beginning, 40)!r}: one of them is {found[-1]}, "
-                "`tradectl runs` lists them"
-            )
-        run = self._reader.run(found[0]) if found else None
+        asked = self._beginning or ""
+        named = run_named(self._reader.run_ids(), asked)
+        run = self._reader.run(named)
         if run is None:
-            raise UsageError(f"no run begins with {harmless(beginning, 40)!r}: see `tradectl runs`")
+            raise UsageError(f"no run {named}: see `tradectl runs`")
         return run
 
     def _flushed_run(self) -> str:

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import ConfigOption, JsonOption, parse_speed, print_data, refuse_useless
+from tradectl.cli.options import (
+    ConfigOption,
+    JsonOption,
+    StateDirOption,
+    parse_speed,
+    print_data,
+    refuse_useless,
+)
 
 DIVERGED = 3
 
@@ -22,7 +29,7 @@ shows the first decision that differs, and the difference in the result.
 
 Examples:
 
-    tradectl replay RUN.jsonl
+    tradectl replay latest
 
     tradectl replay RUN.jsonl --until 5000 --json
 
@@ -39,8 +46,13 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    file: Annotated[
-        Path, typer.Argument(help="A journal; see `tradectl runs`.", show_default=False)
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A journal, the beginning of a run's id, or `latest`; see `tradectl runs`.",
+            show_default=False,
+        ),
     ],
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with what was recorded.")
@@ -62,12 +74,14 @@ def replay(
         ),
     ] = None,
     as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
 ) -> None:
     from tradectl.domain.keys import take_keys
     from tradectl.journal.signing_keys import SigningKeys
 
     keys = SigningKeys(take_keys(os.environ))  # nothing is asked of an exchange, and strategies run
     multiple = parse_speed(speed)
+    file = _journal(run, state_dir)
     if config is not None:
         rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
         refuse_useless(
@@ -102,6 +116,18 @@ def replay(
         raise typer.Exit(DIVERGED)
     if report.signed == Signed.FORGED:
         raise typer.Exit(1)
+
+
+def _journal(run: str, state_dir: Path | None) -> Path:
+    """A file is read wherever it is, and needs no account."""
+    from tradectl.storage.run_names import is_file_name
+
+    if is_file_name(run):
+        return Path(run)
+    from tradectl.explain.runs import find_journal
+    from tradectl.storage.directory import StateDir
+
+    return find_journal(StateDir(state_dir), run)
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
