@@ -114,10 +114,10 @@ def test_a_run_is_named_by_its_beginning_its_journal_or_as_the_latest(
     assert typed(f"events --run {recorded.stem} --json").document() == rows
     for of in ("orders", "fills", "status", "alerts"):
         of_run = typed(f"{of} --run {recorded.stem} --json").document()
-        for named in ("latest", recorded.stem[:15], recorded):
+        for named in ("latest", recorded.stem[:15], str(recorded)):
             assert typed(f"{of} --run {named} --json").document() == of_run
         assert "tradectl runs" in typed(f"{of} --run 1999").complaint()
-    for named in (recorded, recorded.stem[:15], "latest"):
+    for named in (str(recorded), recorded.stem[:15], "latest"):
         assert typed(f"replay {named} --json").document()["run_id"] == recorded.stem
     assert "tradectl runs" in typed("replay 1999").complaint()
     assert "tradectl runs" in typed("events 1999").complaint()
