@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.fixtures.command import BUSY, journals, running, tradectl
@@ -224,6 +225,21 @@ def test_what_risk_let_pass_is_let_pass_by_the_figures(tmp_path: Path) -> None:
             assert (last.code, last.limit or "", last.actual or "") == (
                 denied.code, denied.limit, denied.actual,
             )  # fmt: skip
+
+
+def test_slippage_is_the_same_of_an_order_and_of_its_round_trip(tmp_path: Path) -> None:
+    """However far the last price is from the middle; a stop's is measured against the stop."""
+    prices = [*range(100, 130), *[90] * 9]
+    made = settings("ema-cross", "strategy.fast=2", "strategy.slow=5", "portfolio.stop_loss_pct=2")
+    uneven = [
+        msgspec.structs.replace(each, bid=each.price - 3, ask=each.price)
+        for each in (trade(str(price), n) for n, price in enumerate(prices))
+    ]
+    orders = [why for why in whys(journalled(tmp_path, made, uneven)) if why.fills]
+    (trip,) = orders[0].trips
+    assert "stop" in orders[-1].order.type
+    assert [why.trips for why in orders] == [[trip]] * 2
+    assert sum(D(why.slippage or 0) for why in orders) == D(trip.slippage) > 0
 
 
 def test_the_bar_that_a_strategy_heard_is_told(tmp_path: Path) -> None:

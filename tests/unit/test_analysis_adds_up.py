@@ -17,14 +17,14 @@ from msgspec.structs import replace
 from tests.fixtures.journal import HEADER
 from tests.profiles import examples
 from tests.unit.test_strategies_add_up import START, commands, settings_of, strategy, ticks
-from tradectl.analysis.attribution import KEYS, total_of
+from tradectl.analysis.attribution import KEYS
 from tradectl.analysis.causes import FLAT_WITH_ALL
 from tradectl.analysis.round_trips import LONG, SHORT, RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.events import EmergencyStopReceived, Record
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, summed
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.state.account import Account
@@ -86,7 +86,7 @@ def is_whole(run: RunFigures, trips: list[RoundTrip]) -> None:
     """Each way of looking at it has all of it."""
     assert run.unexplained == ZERO
     for way in KEYS:
-        assert total_of(line for _, line in run.attribution.by(way)) == run.pnl, way
+        assert summed(line.pnl for _, line in run.attribution.by(way)) == run.pnl, way
     total = run.attribution.total
     assert total.gross - total.fees - total.slippage + total.funding == run.pnl
     assert total.trips == len(trips) + len(run.open_trips)

@@ -17,8 +17,9 @@ from tests.unit.test_why_gates import BTC, signal, trade
 from tradectl.config.settings import Settings
 from tradectl.documents.compare import Comparison, DifferenceCause
 from tradectl.domain.events import SignalAction
+from tradectl.domain.money import summed
 from tradectl.domain.time import SECOND
-from tradectl.explain.compare import compare, sum_of
+from tradectl.explain.compare import compare
 from tradectl.explain.counterfactual import counterfactual
 from tradectl.explain.simulated import compare_with_backtest
 from tradectl.strategy.instances import StrategyInstance
@@ -51,7 +52,10 @@ def two(
 def adds_up(found: Comparison) -> bool:
     """As it is told: nothing but the document is looked at."""
     by_sides = D(found.b.pnl) - D(found.a.pnl)
-    return found.adds_up and sum_of(found.ledger) == D(found.difference) == by_sides
+    return (
+        found.adds_up
+        and summed(D(line.amount) for line in found.ledger) == D(found.difference) == by_sides
+    )
 
 
 BASE = settings("ema-cross", *EMA)

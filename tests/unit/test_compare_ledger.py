@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.analysis.round_trips import RoundTrip
-from tradectl.domain.money import less_exactly
+from tradectl.domain.money import less_exactly, summed
 from tradectl.domain.time import SECOND
-from tradectl.explain.ledger import Line, SeenTrip, lines_of, matched, summed, totals
+from tradectl.explain.ledger import Origin, SeenTrip, lines_of, matched, totals
 
 D = Decimal
 
@@ -73,16 +73,16 @@ def test_what_each_line_is() -> None:
     a = SeenTrip(trip(pnl=D(8), fees=D(2), slippage=D(1), **times), D("0.4"))
     b = SeenTrip(trip(**times, **twice), D(1))
     assert lines_of(a, b) == {
-        Line.SIZE: D(8),
-        Line.LATENCY: D(-2),
-        Line.SPREAD: D("-0.2"),
-        Line.SLIPPAGE: D("-0.8"),
-        Line.FEES: D(-1),
-        Line.FUNDING: D(-1),
+        Origin.SIZE: D(8),
+        Origin.LATENCY: D(-2),
+        Origin.SPREAD: D("-0.2"),
+        Origin.SLIPPAGE: D("-0.8"),
+        Origin.FEES: D(-1),
+        Origin.FUNDING: D(-1),
     }
     times["exit_data_at"] += 2 * SECOND
     otherwise_left = SeenTrip(trip(**times, **twice), D(1))
-    assert lines_of(a, otherwise_left)[Line.EXIT] == D(-2)
+    assert lines_of(a, otherwise_left)[Origin.EXIT] == D(-2)
 
 
 def given_at(moment: int, **fields: Any) -> SeenTrip:

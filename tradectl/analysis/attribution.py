@@ -7,7 +7,7 @@ round trip made (interest, a rebate, leftovers of coins) stands in a line of its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -131,14 +131,6 @@ def _weekday_number(name: str) -> int:
     return WEEKDAYS.index(name) if name in WEEKDAYS else len(WEEKDAYS)
 
 
-def total_of(lines: Iterable[Line]) -> Decimal:
-    """What their results add up to."""
-    total = ZERO
-    for line in lines:
-        total = plus_exactly(total, line.pnl)
-    return total
-
-
 __all__ = [
     "KEYS",
     "OTHERS",
@@ -147,5 +139,4 @@ __all__ = [
     "Attribution",
     "Line",
     "reason_kind",
-    "total_of",
 ]

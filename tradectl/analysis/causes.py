@@ -78,6 +78,12 @@ class Causes:
         if asked is not None and asked.price is None:
             asked.price = self._books.mark(event.symbol)
 
+    def asked_at(self, order_id: str) -> Decimal | None:
+        """What fills of the order are measured against: a stop's or a resting limit's own price, of any
+        other the mark when it was submitted. None where that is not known."""
+        asked = self._orders.get(order_id)
+        return None if asked is None else asked.price
+
     def of_order(self, order_id: str, strategy: str, signed: Decimal) -> Why:
         """Why a fill of the order moved the `strategy` by so many coins; an order of before this run says
         what the books know of it."""

@@ -353,9 +353,8 @@ def analyse(path: Path, on_trip: OnTrip | None = None, watch: Watch = no_watch) 
     """The journal `path`, group by group. Raises JournalError, ConfigError."""
     with read_log(path) as log:
         analysis = RunAnalysis(log.header, on_trip, watch)
-        for group in log.groups():
-            for record in group:
-                analysis.take(record)
+        for record in log.records():
+            analysis.take(record)
         return analysis.end(log.footer, torn=log.torn)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tradectl.documents.account import OrderRow
 from tradectl.documents.reasons import Untraded
+from tradectl.documents.report import TripRow
 from tradectl.documents.values import Amount, Time
 
 
@@ -61,8 +62,8 @@ class CheckRow(Struct, kw_only=True, frozen=True):
 
 class FillCost(Struct, kw_only=True, frozen=True):
     """A fill, and the middle of the market just before it. `slippage` is what it cost, in the quote
-    currency, against the price as the order was made (`arrival`) and against that middle: above zero is
-    worse. Null where there was no price."""
+    currency, against the order's `arrival`, and `slippage_mid` against that middle: above zero is worse.
+    Null where there was no price."""
 
     seq: int
     time: Time
@@ -76,32 +77,12 @@ class FillCost(Struct, kw_only=True, frozen=True):
     slippage_mid: Amount | None
 
 
-class TripRow(Struct, kw_only=True, frozen=True):
-    """A round trip of a strategy that the order had a part in; `pnl` is net of fees and funding. While
-    it `is_open` what is held counts at the last price."""
-
-    strategy: str
-    symbol: str
-    side: str
-    quantity: Amount
-    entry_price: Amount
-    exit_price: Amount
-    pnl: Amount
-    fees: Amount
-    slippage: Amount
-    funding: Amount
-    opened_at: Time
-    closed_at: Time
-    entry_reason: str
-    exit_reason: str
-    is_open: bool
-
-
 class OrderWhy(Struct, kw_only=True, frozen=True):
     """`why ORDER_ID`: the chain of decisions. `is_exit`: it could only bring the position nearer to zero,
-    and passes limits whatever their figures. `arrival` is the price as the order was made; `slippage`
-    what all fills cost against it and `slippage_bps` the same of what was traded; `slippage_mid` against
-    the middle of the market at each fill."""
+    and passes limits whatever their figures. `arrival` is the last price when it was submitted, or a
+    stop's or a resting limit's own; `slippage` what all fills cost against it, as in the round trips, and
+    `slippage_bps` the same of what was traded; `slippage_mid` against the middle of the market at each
+    fill."""
 
     run_id: str
     journal: str

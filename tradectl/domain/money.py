@@ -9,6 +9,7 @@ for as long as a run lasts, quotients among it: it gets as many digits as it tak
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
@@ -40,6 +41,14 @@ class Side(StrEnum):
 
 
 _BUY, _SELL = Side.BUY, Side.SELL
+
+
+def summed(amounts: Iterable[Decimal]) -> Decimal:
+    """All of them, and nothing is rounded."""
+    total = ZERO
+    for amount in amounts:
+        total = plus_exactly(total, amount)
+    return total
 
 
 def side_of(signed_quantity: Decimal) -> Side:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
@@ -14,13 +14,12 @@ from tradectl.documents.compare import (
     LedgerLine,
 )
 from tradectl.domain.events import Record
-from tradectl.domain.money import ZERO, decimal_text, less_exactly, plain, shortest
+from tradectl.domain.money import decimal_text, less_exactly, plain, shortest, summed
 from tradectl.domain.time import iso
 from tradectl.explain.compared_run import ComparedRun, Decision
 from tradectl.explain.first_difference import Decisions, Records, first_difference
-from tradectl.explain.ledger import Line, Matched, Pair, SeenTrip, matched, summed, totals
+from tradectl.explain.ledger import Matched, Origin, Pair, SeenTrip, matched, totals
 from tradectl.feeds.whole_log import read_log
-from tradectl.journal.event_log import LogReader
 
 MOST_TRIPS = 20
 """Those with the largest difference are told one by one."""
@@ -30,7 +29,7 @@ def compare(a: Path, b: Path) -> Comparison:
     """Raises JournalError."""
     with read_log(a) as log_a, read_log(b) as log_b:
         one, two = ComparedRun(log_a.header), ComparedRun(log_b.header)
-        decisions = together((one, _records(log_a)), (two, _records(log_b)))
+        decisions = together((one, log_a.records()), (two, log_b.records()))
         one.end(log_a.footer)
         two.end(log_b.footer)
     return comparison(
@@ -56,14 +55,9 @@ def _decisions(run: ComparedRun, records: Iterator[Record]) -> Iterator[Decision
             yield found
 
 
-def _records(log: LogReader) -> Iterator[Record]:
-    for group in log.groups():
-        yield from group
-
-
 def records_of(path: Path) -> Iterator[Record]:
     with read_log(path) as log:
-        yield from _records(log)
+        yield from log.records()
 
 
 Side = tuple[ComparedRun, str, Records]
@@ -125,8 +119,8 @@ def _side(run: ComparedRun, journal: str) -> ComparedSide:
     )
 
 
-def _ledger(lines: dict[Line, Decimal], found: Matched) -> list[LedgerLine]:
-    of_one = {Line.ONLY_A: len(found.only_a), Line.ONLY_B: len(found.only_b), Line.OUTSIDE: 0}
+def _ledger(lines: dict[Origin, Decimal], found: Matched) -> list[LedgerLine]:
+    of_one = {Origin.ONLY_A: len(found.only_a), Origin.ONLY_B: len(found.only_b), Origin.OUTSIDE: 0}
     return [
         LedgerLine(
             line=line,
@@ -167,7 +161,7 @@ def _alone(seen: SeenTrip, *, of_a: bool) -> ComparedTrip:
     trip = seen.trip
     pnl, size = exact_text(trip.pnl), decimal_text(trip.entered)
     difference = exact_text(-trip.pnl if of_a else trip.pnl)
-    line = Line.ONLY_A if of_a else Line.ONLY_B
+    line = Origin.ONLY_A if of_a else Origin.ONLY_B
     return ComparedTrip(
         strategy=trip.strategy,
         symbol=trip.symbol,
@@ -182,9 +176,4 @@ def _alone(seen: SeenTrip, *, of_a: bool) -> ComparedTrip:
     )
 
 
-def sum_of(lines: Iterable[LedgerLine]) -> Decimal:
-    """As they are told."""
-    return summed(Decimal(line.amount) for line in lines) or ZERO
-
-
-__all__ = ["Side", "compare", "comparison", "exact_text", "records_of", "sum_of"]
+__all__ = ["Side", "compare", "comparison", "exact_text", "records_of"]

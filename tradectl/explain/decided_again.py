@@ -7,7 +7,7 @@ goes on inside of strategies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ def _follow(
     header = log.header
     last, seq, at = LastKnown(), 0, 0
     is_last = True
-    for record in _records(log):
+    for record in log.records():
         if is_past(record, point):
             if not seq:
                 begins = f"its first record is of {iso(record.at)}"
@@ -146,11 +146,6 @@ def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:
         would_deny=system.risk.engine.would_deny,
         sized_at_open=recorded.paper.fill == "next-open",
     )
-
-
-def _records(log: LogReader) -> Iterator[Record]:
-    for group in log.groups():
-        yield from group
 
 
 __all__ = ["Judge", "SystemAt", "Watch", "decide_to", "nobody_watches", "only_ours"]

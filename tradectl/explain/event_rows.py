@@ -68,7 +68,7 @@ def events(path: Path, wanted: EventFilter, page: Page) -> Iterator[EventRow]:
     does not have."""
     numbers = _chained(path, wanted.cause) if wanted.cause else None
     with read_log(path) as log:
-        records = _records(log.groups())
+        records = log.records()
         if numbers is not None:
             records = (record for record in records if record.seq in numbers)
         found = _since(filter(wanted.takes, records), page.since)
@@ -96,12 +96,12 @@ def follow(
     """The newest of a page, then those that come, until the run has ended."""
     with read_log(path) as log:
         kept: deque[Record] = deque(maxlen=page.limit)
-        kept.extend(_since(filter(wanted.takes, _records(log.groups())), page.since))
+        kept.extend(_since(filter(wanted.takes, log.records()), page.since))
         yield from map(row, kept)
         kept.clear()
         while log.footer is None:
             runs = goes_on(path)  # asked first: what it wrote before it ended is read still
-            yield from map(row, filter(wanted.takes, _records(log.tail())))
+            yield from map(row, filter(wanted.takes, chain.from_iterable(log.tail())))
             if not runs:
                 return
             sleep(LOOK_EVERY_S)
@@ -110,7 +110,7 @@ def follow(
 def _chained(path: Path, seq: int) -> frozenset[int]:
     """The numbers of the chain of record `seq`, of what is whole."""
     with read_log(path) as log:
-        found = chain_of(_whole(_records(log.groups())), seq)
+        found = chain_of(_whole(log.records()), seq)
     if found.last < seq:
         raise UsageError(f"{path} has no record {seq} so far: its last one is {found.last}")
     return found.numbers
@@ -124,10 +124,6 @@ def _whole(records: Iterator[Record]) -> Iterator[Record]:
 
 def _since(records: Iterator[Record], since: str) -> Iterator[Record]:
     return (r for r in records if iso(r.at) >= since) if since else records
-
-
-def _records(groups: Iterator[list[Record]]) -> Iterator[Record]:
-    return chain.from_iterable(groups)
 
 
 __all__ = ["event_of", "events", "failed_row", "follow", "is_wanted", "row"]

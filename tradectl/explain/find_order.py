@@ -73,14 +73,13 @@ def _in_journal(path: Path, name: str) -> FoundOrder | None:
     found = ""
     with read_log(path) as log:
         account = log.header.state.get("account_id", "")
-        for group in log.groups():
-            for record in group:
-                event = record.event
-                if isinstance(event, OrderInitialized):
-                    if client_order_id(account, event.order.order_id) == name:
-                        return FoundOrder(event.order.order_id, path)
-                elif isinstance(event, ExecutionEvent) and event.venue_order_id == name:
-                    found = event.order_id
+        for record in log.records():
+            event = record.event
+            if isinstance(event, OrderInitialized):
+                if client_order_id(account, event.order.order_id) == name:
+                    return FoundOrder(event.order.order_id, path)
+            elif isinstance(event, ExecutionEvent) and event.venue_order_id == name:
+                found = event.order_id
     return FoundOrder(found, path) if found else None
 
 

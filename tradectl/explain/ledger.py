@@ -19,21 +19,21 @@ leaves is in the line that is worked out last.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from tradectl.analysis.round_trips import RoundTrip
-from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, less_exactly, plus_exactly
+from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, less_exactly, plus_exactly, summed
 from tradectl.domain.time import SECOND
 
 NEAR = SECOND
 """Signals of one moment, by two clocks."""
 
 
-class Line(StrEnum):
-    """Of the ledger, in its order."""
+class Origin(StrEnum):
+    """Of a part of the difference: a line of the ledger, in its order."""
 
     SIZE = "size"
     LATENCY = "latency"
@@ -59,7 +59,7 @@ class SeenTrip(NamedTuple):
 class Pair(NamedTuple):
     a: SeenTrip
     b: SeenTrip
-    lines: dict[Line, Decimal]
+    lines: dict[Origin, Decimal]
 
     @property
     def difference(self) -> Decimal:
@@ -125,7 +125,7 @@ def _moment(seen: SeenTrip) -> int:
     return seen.trip.signal_data_at or seen.trip.opened_at
 
 
-def lines_of(a: SeenTrip, b: SeenTrip) -> dict[Line, Decimal]:
+def lines_of(a: SeenTrip, b: SeenTrip) -> dict[Origin, Decimal]:
     """Of a pair; they add up to the difference of their results."""
     one, two = a.trip, b.trip
     ratio = two.entered / one.entered if one.entered else ZERO
@@ -135,44 +135,36 @@ def lines_of(a: SeenTrip, b: SeenTrip) -> dict[Line, Decimal]:
         return less_exactly(amount, _rounded(of_a * ratio))
 
     lines = {
-        Line.SIZE: less_exactly(_rounded(one.pnl * ratio), one.pnl),
-        Line.SPREAD: -beyond(b.spread, a.spread),
-        Line.SLIPPAGE: -beyond(
+        Origin.SIZE: less_exactly(_rounded(one.pnl * ratio), one.pnl),
+        Origin.SPREAD: -beyond(b.spread, a.spread),
+        Origin.SLIPPAGE: -beyond(
             less_exactly(two.slippage, b.spread), less_exactly(one.slippage, a.spread)
         ),
-        Line.FEES: -beyond(two.fees, one.fees),
-        Line.FUNDING: beyond(two.funding, one.funding),
+        Origin.FEES: -beyond(two.fees, one.fees),
+        Origin.FUNDING: beyond(two.funding, one.funding),
     }
     rest = less_exactly(two.pnl, one.pnl)
     for amount in lines.values():
         rest = less_exactly(rest, amount)
     left_alike = abs(one.exit_data_at - two.exit_data_at) <= NEAR
-    lines[Line.LATENCY if left_alike and one.is_open == two.is_open else Line.EXIT] = rest
-    return {line: lines[line] for line in Line if line in lines}
+    lines[Origin.LATENCY if left_alike and one.is_open == two.is_open else Origin.EXIT] = rest
+    return {line: lines[line] for line in Origin if line in lines}
 
 
 def _rounded(amount: Decimal) -> Decimal:
     return amount.quantize(CENT_OF_A_SATOSHI, ROUND_HALF_EVEN)
 
 
-def totals(found: Matched, outside: Decimal) -> dict[Line, Decimal]:
+def totals(found: Matched, outside: Decimal) -> dict[Origin, Decimal]:
     """All lines; `outside` is what came outside of trips in B less the same in A."""
-    lines = dict.fromkeys(Line, ZERO)
+    lines = dict.fromkeys(Origin, ZERO)
     for pair in found.pairs:
         for line, amount in pair.lines.items():
             lines[line] = plus_exactly(lines[line], amount)
-    lines[Line.ONLY_A] = -summed(seen.trip.pnl for seen in found.only_a)
-    lines[Line.ONLY_B] = summed(seen.trip.pnl for seen in found.only_b)
-    lines[Line.OUTSIDE] = outside
+    lines[Origin.ONLY_A] = -summed(seen.trip.pnl for seen in found.only_a)
+    lines[Origin.ONLY_B] = summed(seen.trip.pnl for seen in found.only_b)
+    lines[Origin.OUTSIDE] = outside
     return lines
 
 
-def summed(amounts: Iterable[Decimal]) -> Decimal:
-    """Exactly."""
-    total = ZERO
-    for amount in amounts:
-        total = plus_exactly(total, amount)
-    return total
-
-
-__all__ = ["Line", "Matched", "Pair", "SeenTrip", "lines_of", "matched", "summed", "totals"]
+__all__ = ["Matched", "Origin", "Pair", "SeenTrip", "lines_of", "matched", "totals"]

@@ -108,6 +108,7 @@ class OrderTrail:
         elif isinstance(event, OF_ORDER):
             if event.order_id == self.order_id:
                 self.events.append(record)
+                self._ask()
                 self.order = books.order(self.order_id) or self.order
             if isinstance(event, OrderApproved):
                 self._risk.remember(event.order.spec, record.at)
@@ -127,7 +128,12 @@ class OrderTrail:
         self.wanted = dict(books.targets(spec.symbol))
         self.weighed = self._risk.weigh(spec, books, record.at)
         self.is_exit = RiskContext(spec, books, record.at).only_reduces
-        self.arrival = mid(books, spec.symbol)
+        self._ask()
+
+    def _ask(self) -> None:
+        """What its fills are measured against, as in round trips; a later run does not know it."""
+        asked_at = self._analysis.causes.asked_at(self.order_id)
+        self.arrival = self.arrival if asked_at is None else asked_at
 
     def _trip_over(self, trip: RoundTrip) -> None:
         self.trips += [trip] if self._is_part_of(trip) else []
@@ -185,11 +191,10 @@ def trail_of(path: Path, order_id: str) -> OrderTrail:
 
 
 def _read(trail: OrderTrail, log: LogReader) -> None:
-    for group in log.groups():
-        for record in group:
-            trail.take(record)
-            if trail.is_over:
-                return
+    for record in log.records():
+        trail.take(record)
+        if trail.is_over:
+            return
 
 
 def mid(books: Books, symbol: str) -> Decimal | None:

@@ -24,7 +24,8 @@ from tradectl.journal.writer import Header
 from tradectl.state.account import Account
 from tradectl.system.trading_system import TradingSystem, on_paper, strategy_hashes
 
-MARKET = (MarketDataEvent, WarmUpReceived)
+FED = (MarketDataEvent, WarmUpReceived)
+"""What the simulated run gets of the recorded one."""
 
 
 def simulated(path: Path, settings: Settings) -> Iterator[Record]:
@@ -40,7 +41,7 @@ def simulated(path: Path, settings: Settings) -> Iterator[Record]:
         )
         system.open()
         for group in log.groups():
-            market = [record.event for record in group if isinstance(record.event, MARKET)]
+            market = [record.event for record in group if isinstance(record.event, FED)]
             yield from system.apply(*market)
         yield from system.end_of_data()
 
@@ -51,8 +52,7 @@ def compare_with(path: Path, settings: Settings) -> Comparison:
         header = log.header
         other = _header(header, settings)
         one, two = ComparedRun(header), ComparedRun(other)
-        recorded = (record for group in log.groups() for record in group)
-        decisions = together((one, recorded), (two, simulated(path, settings)))
+        decisions = together((one, log.records()), (two, simulated(path, settings)))
         one.end(log.footer)
         two.end()
     return comparison(

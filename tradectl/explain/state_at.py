@@ -120,12 +120,11 @@ class _Fold:
     def _fold(self, point: Point | None) -> tuple[int, int]:
         last_seq = last_at = 0
         self._is_last = False
-        for group in self._log.groups():
-            for record in group:
-                if is_past(record, point):
-                    return last_seq, last_at
-                last_seq, last_at = record.seq, record.at
-                self._system.fold(record)
+        for record in self._log.records():
+            if is_past(record, point):
+                return last_seq, last_at
+            last_seq, last_at = record.seq, record.at
+            self._system.fold(record)
         self._is_last = True
         return last_seq, last_at
 

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tradectl.analysis.round_trips import RoundTrip
-from tradectl.documents.why import CheckRow, FillCost, Happened, OrderWhy, Step, TripRow
+from tradectl.documents.why import CheckRow, FillCost, Happened, OrderWhy, Step
 from tradectl.domain.events import (
     BarEvent,
     CancelRequested,
@@ -39,6 +38,7 @@ from tradectl.explain.words import (
     signal_words,
     wanted_words,
 )
+from tradectl.report.builder import trip_row
 from tradectl.risk.engine import Weighed
 from tradectl.state.status import order_row
 
@@ -83,7 +83,7 @@ def why_order(path: Path, order_id: str) -> OrderWhy:
         slippage=None if slippage is None else decimal_text(slippage),
         slippage_bps=decimal_text(slippage / traded * BPS) if slippage is not None else None,
         slippage_mid=decimal_text(sum(mids, ZERO)) if mids else None,
-        trips=[_trip(trip) for trip in trail.trips],
+        trips=[trip_row(trip) for trip in trail.trips],
     )
 
 
@@ -246,26 +246,6 @@ def _cost(traded: Traded, against: Decimal | None) -> str | None:
         return None
     fill = traded.fill
     return decimal_text(fill.side.signed(fill.quantity) * (fill.price - against))
-
-
-def _trip(trip: RoundTrip) -> TripRow:
-    return TripRow(
-        strategy=trip.strategy,
-        symbol=trip.symbol,
-        side=trip.side,
-        quantity=decimal_text(trip.entered),
-        entry_price=decimal_text(trip.entry_price),
-        exit_price=decimal_text(trip.exit_price),
-        pnl=decimal_text(trip.pnl),
-        fees=decimal_text(trip.fees),
-        slippage=decimal_text(trip.slippage),
-        funding=decimal_text(trip.funding),
-        opened_at=iso(trip.opened_at),
-        closed_at=iso(trip.closed_at),
-        entry_reason=trip.entry_reason,
-        exit_reason=trip.exit_reason,
-        is_open=trip.is_open,
-    )
 
 
 __all__ = ["why_order"]

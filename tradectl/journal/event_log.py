@@ -40,6 +40,10 @@ class LogReader(Protocol):
         JournalDamaged."""
         ...
 
+    def records(self) -> Iterator[Record]:
+        """The same, one by one."""
+        ...
+
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was appended before; False where the log has no such one."""
         ...

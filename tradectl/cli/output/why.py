@@ -14,6 +14,7 @@ from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, 
 from tradectl.cli.output.lines import note_words
 from tradectl.cli.output.listing import Listing, line, styled
 from tradectl.cli.output.render import untraded
+from tradectl.documents.report import TripRow
 from tradectl.documents.why import (
     CheckRow,
     FillCost,
@@ -25,7 +26,6 @@ from tradectl.documents.why import (
     ShutGate,
     Step,
     SymbolWhy,
-    TripRow,
     WantedRow,
 )
 from tradectl.domain.text import harmless
@@ -97,7 +97,7 @@ def _slippage(why: OrderWhy) -> list[RenderableType]:
     said = f"{figures.money(why.slippage, signed=True)}{bps} against {figures.price(why.arrival)}"
     middle = f", {figures.money(why.slippage_mid, signed=True)} against the middle at the fill"
     known = middle if why.slippage_mid is not None else ""
-    return [line("slippage", Cell(f"{said} as it was made{known}; above zero it cost"))]
+    return [line("slippage", Cell(f"{said} when it was asked for{known}; above zero it cost"))]
 
 
 def _limit(row: CheckRow) -> Cell:
