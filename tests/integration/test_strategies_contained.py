@@ -204,12 +204,42 @@ def test_an_address_is_in_no_record(tmp_path: Path, folder: Path, what: str) -> 
 
 def test_why_it_was_quarantined_is_in_plain_words(tmp_path: Path, folder: Path) -> None:
     summary = played(tmp_path, folder, ENDS["exits after a while"], "Bad", "Good").document()
-    assert summary["quarantined"] == {"Bad": "on_trade raised SystemExit: 3"}
+    assert summary["quarantined"] == {"Bad": "on_trade raised SystemExit: 3 (s.py, line 19)"}
     played(tmp_path, folder, ENDS["is a coroutine"], "Bad", "Good")
     assert about_bad(folder, SystemEventKind.STRATEGY_FAILED)[0] == (
         "on_trade: TypeError: expected a Signal or None, "
         "got a coroutine: write `def`, not `async def`"
     )
+
+
+def test_the_run_tells_with_what_and_where_a_strategy_failed(tmp_path: Path, folder: Path) -> None:
+    """In its summary, as an exit code, and to whoever asks later, without running its file again."""
+    body = "def on_bar(self, bar): return self.long() if bar.close else None"
+    data = trades(tmp_path / "d.csv", {"BTCUSDT": waves(900)})
+    bad = f"{strategy_file(tmp_path, body)}:Bad"
+    run = tradectl(folder, "backtest", "--data", data, "--strategy", bad, "--set", "strategy.timeframe=1s")
+    where = "a bar has open, high, low, price (its close), volume, ts (s.py, line"
+    assert (run.code, where in run.out) == (FAILED, True), run.out
+    asked = tradectl(folder, "why", "BTCUSDT", "--run", "latest", "--json").document()
+    assert asked["held_by"] == "quarantined"
+    assert where in tradectl(folder, "why", "--none", "latest").out
+
+
+def test_a_strategy_of_which_nothing_was_heard_but_failures_has_failed_the_run(
+    tmp_path: Path, folder: Path
+) -> None:
+    """Not in a row: what it did not trade on went well."""
+    body = """
+    n = 0
+    def on_trade(self, trade):
+        self.n += 1
+        if self.n % 5: return None
+        self.note(them=[1, 2])
+        return self.long()"""
+    summary = json.loads(played(tmp_path, folder, body, "Bad").out)
+    assert (summary["quarantined"], summary["exit_code"]) == ({}, FAILED)
+    assert "got a list" in summary["failed"]["Bad"]
+    assert "got a list" in summary["untraded"][0]["text"]
 
 
 def test_when_nothing_is_left_that_could_trade_the_run_has_failed(

@@ -24,6 +24,8 @@ from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
 
 MINUTE = 60 * SECOND
+HERE, RAISED, NOT_STARTED = "test_strategy_engine.py", 75, 86
+"""This file, and the lines in which its strategies fail."""
 START = 1_723_161_240 * SECOND
 
 
@@ -306,7 +308,7 @@ def test_a_strategy_that_raises_does_not_disturb_the_others() -> None:
         source_component="strategy",
         kind="strategy_failed",
         component="strategy:Failing",
-        message="on_trade: ValueError: no",
+        message=f"on_trade: ValueError: no ({HERE}, line {RAISED})",
     )
     assert reasons(said) == ["strategy_failed", "trade 101"]
 
@@ -315,7 +317,9 @@ def test_failures_in_a_row_end_in_quarantine() -> None:
     failing = engine("Failing", max_failures=3)
     said = feed(failing, *[trade(101, n) for n in range(9)])
     assert [kind for kind, _ in systems(said)] == ["strategy_failed"] * 3 + ["strategy_quarantined"]
-    assert systems(said)[-1][1] == "3 failures in a row of on_trade"
+    why = f"on_trade: ValueError: no ({HERE}, line {RAISED})"
+    assert systems(said)[-1][1] == f"3 failures in a row of {why}"
+    assert failing.failed() == {"Failing": f"failed 3 times, at last: {why}"}
     (record,) = failing.statistics()
     assert (record.failures, record.quarantined) == (3, True)
 
@@ -332,14 +336,17 @@ def test_one_callback_that_always_fails_is_enough() -> None:
     assert reasons(said) == [
         "trade 1", "strategy_failed", "trade 2", "strategy_failed", "strategy_quarantined",
     ]  # fmt: skip
-    assert systems(said)[0][1] == "on_bar: Unspeakable"
+    assert systems(said)[0][1].startswith(f"on_bar: Unspeakable ({HERE}, line ")
 
 
 def test_a_strategy_that_cannot_start_is_quarantined() -> None:
     said = feed(engine("NeverStarting", "OnTrades"), trade(1), trade(2))
     assert systems(said) == [
-        ("strategy_failed", "start: KeyError: 'a'"),
-        ("strategy_quarantined", "could not start"),
+        ("strategy_failed", f"start: KeyError: 'a' ({HERE}, line {NOT_STARTED})"),
+        (
+            "strategy_quarantined",
+            f"could not start: KeyError: 'a' ({HERE}, line {NOT_STARTED})",
+        ),
     ]
     assert reasons(said)[2:] == ["trade 1", "trade 2"]
 
@@ -347,8 +354,9 @@ def test_a_strategy_that_cannot_start_is_quarantined() -> None:
 def test_messages_are_one_bounded_line_without_control_characters() -> None:
     nasty = "a\n\tb\x1b[31m\u202e" + "x" * 500
     ((_, message),) = systems(feed(engine(instance("Failing", text=nasty)), trade(101)))
-    assert len(message) == 200
+    assert 160 < len(message) <= 200
     assert message.isprintable()
+    assert message.endswith(f"... ({HERE}, line {RAISED})")
     assert message.startswith("on_trade: ValueError: a  b?[31m?xx")
 
 

@@ -179,8 +179,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     where it was not applied; null where no perpetual was traded. `funding_missing` says of each
     perpetual why a file has no rates for it, or not for all of the time.
 
-    `quarantined` says why, by strategy; when none is left that could trade, `nothing_trades` is true
-    and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
+    `quarantined` says why, by strategy, and `failed` how often one failed and how at last; when none is
+    left that could trade, `nothing_trades` is true and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
     important first. `tradable_from` is when on recorded data the first strategy had seen what it needs
     and trading could begin; null while none has. `journal` is empty where none is kept."""
 
@@ -213,6 +213,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     bad: dict[str, int]
     first_bad_rows: list[str]
     quarantined: dict[str, str]
+    failed: dict[str, str]
     nothing_trades: bool
     untraded: list[Untraded]
     tradable_from: Time | None

@@ -12,7 +12,7 @@ no more than its name and its figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from tradectl.documents.why import GateRow, ShutGate
@@ -52,9 +52,18 @@ SPOT = ": spot cannot be sold short"
 
 
 class Gates:
-    """Of one symbol, in a system that decides nothing afterwards, `at` (ns UTC)."""
+    """Of one symbol, in a system that decides nothing afterwards, `at` (ns UTC). `left_out` are the run's
+    strategies where they are not run here: of those only the records tell."""
 
-    def __init__(self, system: TradingSystem, last: LastKnown, symbol: str, at: int) -> None:
+    def __init__(
+        self,
+        system: TradingSystem,
+        last: LastKnown,
+        symbol: str,
+        at: int,
+        left_out: Sequence[StrategyInstance] = (),
+    ) -> None:
+        self._left_out = left_out
         self._system, self._last, self._symbol, self._at = system, last, symbol, at
         self._books = system.books
 
@@ -185,17 +194,24 @@ class Gates:
     # --- strategies ------------------------------------------------------------------------------------
 
     def _strategies(self) -> Iterator[GateRow]:
-        instances = self._instances()
-        if not instances and not self._books.targets(self._symbol):
+        instances, left_out = self._instances(), self._concerned(self._left_out)
+        quarantined = self._last.quarantined()
+        for name in (each.name for each in left_out if each.name in quarantined):
+            why, since = quarantined[name]
+            text = f"quarantined: {why}"
+            yield self._row(ShutGate.QUARANTINED, text, strategy=name, since=since)
+        if not (instances or left_out or self._books.targets(self._symbol)):
             yield self._row(ShutGate.NO_STRATEGY, f"no strategy of this run trades {self._symbol}")
         for instance in instances:
             yield from self._silence(instance)
 
     def _instances(self) -> list[StrategyInstance]:
+        return self._concerned(self._system.settings.strategies)
+
+    def _concerned(self, instances: Sequence[StrategyInstance]) -> list[StrategyInstance]:
         """Those whose signals may be about the symbol."""
-        settings = self._system.settings
-        symbols = settings.symbols or tuple(self._books.last)
-        return [s for s in settings.strategies if self._symbol in s.reach((*symbols, self._symbol))]
+        symbols = self._system.settings.symbols or tuple(self._books.last)
+        return [s for s in instances if self._symbol in s.reach((*symbols, self._symbol))]
 
     def _silence(self, instance: StrategyInstance) -> Iterator[GateRow]:
         engine, name = self._system.strategy.engine, instance.name

@@ -109,6 +109,7 @@ def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
         denied=_counted(tallies.items(), _denied),
         unfilled=_counted(tallies.items(), _unfilled),
         untraded=system.untraded(symbols),
+        failed=found.last.failed(),
         held_back=held_back.causes(found.at, len(system.books.last)),
         note=found.note,
     )

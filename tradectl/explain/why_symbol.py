@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tradectl.config.settings import Settings
 from tradectl.documents.why import SymbolWhy, WantedRow
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import decimal_text
@@ -33,7 +34,8 @@ def why_symbol(
     mark = books.mark(symbol)
     wanted = _wanted(symbol, found)  # the gates ask the portfolio, which keeps what it answers
     state = books.trading_state
-    gates = Gates(system, found.last, symbol, at).shut()
+    left_out = Settings.load(found.header.config).strategies if found.note else ()
+    gates = Gates(system, found.last, symbol, at, left_out).shut()
     return SymbolWhy(
         run_id=found.header.run_id,
         journal=str(path),

@@ -266,9 +266,11 @@ class TradingOrchestrator:
             self._latch.set(account.trading_state_reason, account.trading_state)
 
     def _count_failure(self, event: SystemEvent) -> None:
-        """A handler failed in a step: its component goes on, with one error more."""
+        """A handler or a strategy failed in a step: its component goes on, with one error more."""
         if event.kind is SystemEventKind.COMPONENT_FAILED and event.source_component == CORE:
             self._components.count_error(event.component, event.message)
+        elif event.kind is SystemEventKind.STRATEGY_FAILED:
+            self._components.count_error(event.source_component, event.message)
 
     def _watch_for_halt(self, record: Record) -> None:
         if isinstance(record.event, TradingConcluded):

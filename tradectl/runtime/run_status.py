@@ -145,6 +145,7 @@ class RunStatus:
             if feed
             else [],
             quarantined=engine.quarantined(),
+            failed=engine.failed(),
             untraded=self.untraded(),
             nothing_trades=engine.nothing_trades(),
             tradable_from=self._tradable_from(feed.first_ts) if feed else None,

@@ -149,9 +149,15 @@ class StrategyEngine:
         """Why, by the name of each instance in quarantine."""
         return {n: s.quarantined for n, s in self._strategies.items() if s.quarantined}
 
+    def failed(self) -> dict[str, str]:
+        """How often each instance failed that did, and how at last, by its name."""
+        return {n: s.failed() for n, s in self._strategies.items() if s.failures}
+
     def nothing_trades(self) -> bool:
-        """There are strategies, and all of them are in quarantine."""
-        return bool(self._strategies) and all(s.quarantined for s in self._strategies.values())
+        """There are strategies, and all of them are in quarantine, or failed and never said anything."""
+        return bool(self._strategies) and all(
+            s.quarantined or (s.failures and not s.signals) for s in self._strategies.values()
+        )
 
     def why_silent(self, name: str, symbol: str, newest: int | None) -> Reason:
         """Why an instance has said nothing about `symbol`, whose newest data is of `newest` (ns)."""
@@ -215,18 +221,19 @@ class StrategyEngine:
                 self._events.append(signal)
 
     def _count_failure(self, callback: Callback, error: BaseException) -> None:
-        why = containment.failure(error)
-        callback.failures_in_a_row += 1
         running = callback.slot.running
+        why = containment.failure(error, running.cls)
+        callback.failures_in_a_row += 1
         self._add_failure(running, f"{callback.name}: {why}")
         if containment.ends_it(error):
             self._events += self.quarantine(running.config.name, f"{callback.name} raised {why}")
         elif callback.failures_in_a_row >= self._max_failures:
-            reason = f"{callback.failures_in_a_row} failures in a row of {callback.name}"
+            reason = f"{callback.failures_in_a_row} failures in a row of {callback.name}: {why}"
             self._events += self.quarantine(running.config.name, reason)
 
     def _add_failure(self, running: RunningStrategy, message: str) -> None:
         running.failures += 1
+        running.last_failure = harmless(message, LONGEST_LINE)
         self._add_event(SystemEventKind.STRATEGY_FAILED, running.component, message)
 
     def _add_event(self, kind: SystemEventKind, component: str, message: str) -> None:
@@ -250,8 +257,9 @@ class StrategyEngine:
             try:
                 slots.append(running.slot_for(symbol, self._max_signals, feed, at))
             except BaseException as error:  # a user's code: whatever it raises, the others go on
-                self._add_failure(running, f"start: {containment.failure(error)}")
-                self._events += self.quarantine(running.config.name, "could not start")
+                why = containment.failure(error, running.cls)
+                self._add_failure(running, f"start: {why}")
+                self._events += self.quarantine(running.config.name, f"could not start: {why}")
         return slots
 
 

@@ -21,7 +21,7 @@ from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, is_sane
 from tradectl.domain.notes import sane_notes
 from tradectl.domain.setting import Share
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 from tradectl.domain.time import SECOND
 from tradectl.strategy import containment
 from tradectl.strategy.bars import parse_timeframe, spell_timeframe
@@ -206,6 +206,7 @@ class RunningStrategy:
         self.timeframe = parse_timeframe(probe.timeframe)
         self.slots: dict[str, SymbolSlot] = {}
         self.failures = self.signals = self.throttled = 0
+        self.last_failure = ""
         self.quarantined = ""
         """why; empty while it is not"""
         self._shared: Strategy | None = None
@@ -292,6 +293,13 @@ class RunningStrategy:
         self.quarantined = reason or "without a reason"
         for slot in self.slots.values():
             slot.disable()
+
+    def failed(self) -> str:
+        """How often, and how at last; empty where it never did."""
+        if not self.failures:
+            return ""
+        last = ", at last" if self.failures > 1 else ""
+        return f"failed {counted(self.failures, 'time')}{last}: {self.last_failure}"
 
     def release(self) -> None:
         """End the quarantine, with new objects: those of a strategy that failed may be in any state."""

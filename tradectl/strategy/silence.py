@@ -29,7 +29,7 @@ def why_silent(
     if by_bars and candles and slot.timeframe % candles:
         return ReasonCode.TIMEFRAME, cannot_be_made(slot.timeframe, candles)
     unit, of = _unit(slot, candles or 0)
-    failed = f", failed {counted(running.failures, 'time')}" if running.failures else ""
+    failed = f", {running.failed()}" if running.failures else ""
     if slot.cold > 0:
         return (
             ReasonCode.WARM_UP,

@@ -201,6 +201,8 @@ def summary(summary: Summary) -> RenderableType:
         parts.append(line("funding", value(missing, WARN)))
     if summary.quarantined:
         parts.append(line("quarantine", *_quarantined(summary)))
+    if summary.failed:
+        parts += _failed(summary)
     parts += untraded(summary.untraded, everything=not summary.run_fills)
     if bad := summary.bad_rows:
         parts.append(line("bad rows", Cell(f"{figures.count(bad)}, never traded on", WARN)))
@@ -256,6 +258,16 @@ def _quarantined(summary: Summary) -> list[Cell]:
     why = "; ".join(f"{name}: {reason}" for name, reason in summary.quarantined.items())
     left = [Cell("nothing that could trade is left; ", BAD)] if summary.nothing_trades else []
     return [*left, value(why, WARN)]
+
+
+def _failed(summary: Summary) -> list[RenderableType]:
+    """Strategies that failed and went on."""
+    left = [Cell("nothing that could trade is left; ", BAD)] if summary.nothing_trades else []
+    return [
+        line("failed", *left, value(f"{name} {why}", WARN))
+        for name, why in summary.failed.items()
+        if name not in summary.quarantined
+    ]
 
 
 def _trades(orders: int, fills: int) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell, Column
 from tradectl.cli.output.lines import note_words
-from tradectl.cli.output.listing import Listing, line, styled
+from tradectl.cli.output.listing import Listing, line, styled, value
 from tradectl.cli.output.render import untraded
 from tradectl.documents.report import TripRow
 from tradectl.documents.why import (
@@ -225,6 +225,8 @@ def none(why: NotTraded) -> RenderableType:
         parts += [Text(), Text("Entries were held back", TITLE)]
         for cause, share in why.held_back.items():
             parts.append(line(harmless(cause)[:11], Cell(f"{share:.1%} of the time")))
+    for name, failed in why.failed.items():
+        parts.append(line("strategy", value(f"{name} {failed}", WARN)))
     if why.untraded:
         parts += [Text(), *untraded(why.untraded, everything=True)]
     if why.note:
