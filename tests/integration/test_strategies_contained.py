@@ -217,7 +217,9 @@ def test_the_run_tells_with_what_and_where_a_strategy_failed(tmp_path: Path, fol
     body = "def on_bar(self, bar): return self.long() if bar.close else None"
     data = trades(tmp_path / "d.csv", {"BTCUSDT": waves(900)})
     bad = f"{strategy_file(tmp_path, body)}:Bad"
-    run = tradectl(folder, "backtest", "--data", data, "--strategy", bad, "--set", "strategy.timeframe=1s")
+    run = tradectl(
+        folder, "backtest", "--data", data, "--strategy", bad, "--set", "strategy.timeframe=1s"
+    )
     where = "a bar has open, high, low, price (its close), volume, ts (s.py, line"
     assert (run.code, where in run.out) == (FAILED, True), run.out
     asked = tradectl(folder, "why", "BTCUSDT", "--run", "latest", "--json").document()

@@ -187,8 +187,8 @@ class ReasonCount(Struct, kw_only=True, frozen=True):
 class NotTraded(Struct, kw_only=True, frozen=True):
     """`why --none RUN`: how much was said and traded, why targets were not followed (`targets`), orders
     denied and not filled, by reason, the most frequent first; `untraded` has the reason of each strategy
-    and symbol without a fill, `failed` how a strategy failed, and `held_back` the share of the time (0 to 1) that each cause held entries
-    back."""
+    and symbol without a fill, `failed` how a strategy failed, and `held_back` the share of the time (0 to
+    1) that each cause held entries back."""
 
     run_id: str
     journal: str

@@ -76,7 +76,9 @@ class LastKnown:
         found = {}
         for name in dict.fromkeys([*self._failed, *self._quarantined]):
             why, _ = self._quarantined.get(name, ("", 0))
-            told = [f"failed {counted(self._failures[name], 'time')}"] if name in self._failed else []
+            told = (
+                [f"failed {counted(self._failures[name], 'time')}"] if name in self._failed else []
+            )
             told += [f"quarantined: {why}"] if why else [f"at last: {self._failed[name]}"]
             found[name] = ", ".join(told)
         return found
