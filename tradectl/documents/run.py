@@ -180,9 +180,10 @@ class Summary(Struct, kw_only=True, frozen=True):
     perpetual why a file has no rates for it, or not for all of the time.
 
     `quarantined` says why, by strategy, and `failed` how often one failed and how at last; when none is
-    left that could trade, `nothing_trades` is true and `exit_code` is not 0. `untraded` says why, for each strategy and symbol without a fill, the most
-    important first. `tradable_from` is when on recorded data the first strategy had seen what it needs
-    and trading could begin; null while none has. `journal` is empty where none is kept."""
+    left that could trade, `nothing_trades` is true and `exit_code` is not 0. `untraded` says why, for
+    each strategy and symbol without a fill, the most important first. `tradable_from` is when on
+    recorded data the first strategy had seen what it needs and trading could begin; null while none
+    has. `journal` is empty where none is kept."""
 
     run_id: str
     mode: str
