@@ -29,7 +29,7 @@ _SHORT.maxother = _LOOKED_AT
 _BEFORE = 40
 """Characters that are put before it where it is reported."""
 _BASE = "tradectl.strategy.base"
-_HAS = {
+_HAS: dict[type, str] = {
     BarEvent: "a bar has open, high, low, price (its close), volume, ts",
     MarketDataEvent: "a trade has price, volume, side, ts",
     QuoteEvent: "a quote has bid, ask, bid_size, ask_size, price (the middle), ts",
