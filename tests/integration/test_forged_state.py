@@ -221,6 +221,25 @@ def test_a_key_that_cannot_be_used_is_not_none_at_all(
     assert (stopped["latched"], stopped["confirmed"]) == (True, False)
 
 
+def test_one_that_is_not_signed_and_large_is_read_where_it_is_trusted_and_stopped(
+    typed: Typed, state: Path
+) -> None:
+    """As of an account of a hundred thousand orders whose key is lost."""
+    (path,) = journals(state)
+    header, *lines = path.read_bytes().splitlines()
+    path.write_bytes(reseal([header[:-1] + b" " * (9 << 20) + header[-1:], *lines]))
+    complaint = typed(RUN).complaint()
+    assert "more than 8 MiB that your key did not sign" in complaint
+    assert "--trust-journal" in complaint
+    stopped = json.loads(typed("emergency-stop --json").out)
+    assert (stopped["latched"], stopped["confirmed"]) == (True, False)
+    assert "MiB" not in stopped["error"]
+    assert "was forged" in stopped["error"]
+    assert typed("clear-halt --confirm").code == 0
+    trusted = typed(f"{RUN} --trust-journal")
+    assert (trusted.code, "MiB" in trusted.err) == (0, False)
+
+
 @pytest.mark.parametrize("first", [RUN, f"{RUN} --fresh"])
 def test_nothing_is_traded_unsigned_beside_a_key_that_cannot_be_used(
     typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str

@@ -84,12 +84,29 @@ async def test_of_one_moment_all_go_or_none(store: Store, path: Path) -> None:
         ledger.trade(f"o{n}", "buy 1@100")
     await store.write(with_snapshot(ledger, DAY))
     assert len(rows(path, "SELECT * FROM fills")) == 8
+    assert not StateReader(path).has_pruned(RUN)
     ledger.at += SECOND
     for n in range(8, 16):
         ledger.trade(f"o{n}", "buy 1@100")
     for _ in range(9):
         await store.write(with_snapshot(ledger, DAY))
     assert StateReader(path).filled_quantities(RUN) == {SPOT: 16}
+
+
+async def test_more_fills_of_one_moment_than_go_at_once_go_with_it(
+    store: Store, path: Path
+) -> None:
+    ledger = Ledger()
+    for n in range(9):
+        ledger.trade(f"o{n}", "buy 1@100")
+    for n in range(9, 14):
+        ledger.at += SECOND
+        ledger.trade(f"o{n}", "buy 1@100")
+    for _ in range(3):
+        await store.write(with_snapshot(ledger, DAY))
+    left = [order for (order,) in rows(path, "SELECT order_id FROM fills ORDER BY rowid")]
+    assert left == ["o10", "o11", "o12", "o13"]
+    assert StateReader(path).filled_quantities(RUN) == {SPOT: 14}
 
 
 async def test_a_journal_that_is_stored_once_more_brings_nothing_back(

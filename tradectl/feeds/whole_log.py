@@ -18,16 +18,18 @@ from tradectl.feeds.data_files import hashed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.time_range import Hear, TimeRange
 from tradectl.journal.event_log import LogReader
-from tradectl.journal.reader import NO_KEYS, JournalReader
+from tradectl.journal.reader import LARGEST_UNSIGNED_HEADER, NO_KEYS, JournalReader
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.signature import KnownKeys
 
 
-def read_log(path: Path, keys: KnownKeys = NO_KEYS) -> LogReader:
-    """The log in a file, whether it is still written or not; `keys` as a reader has them. Raises
-    JournalError, NotBegun; and where market data that it refers to is missing or changed, as soon as
-    that is reached."""
-    return JournalReader(path, market_of, keys)
+def read_log(
+    path: Path, keys: KnownKeys = NO_KEYS, *, largest: int = LARGEST_UNSIGNED_HEADER
+) -> LogReader:
+    """The log in a file, whether it is still written or not; `keys` and `largest` as a reader has them.
+    Raises JournalError, NotBegun; and where market data that it refers to is missing or changed, as soon
+    as that is reached."""
+    return JournalReader(path, market_of, keys, largest=largest)
 
 
 def market_of(source: MarketSource) -> Iterator[MarketDataEvent]:

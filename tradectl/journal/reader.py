@@ -39,6 +39,7 @@ FOOTER = b'{"footer":'
 KNOWN = (RECORD, FOOTER, HEADER, ROWS)
 LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 LARGEST_UNSIGNED_HEADER = 8 * 1024 * 1024
+"""Where nobody says that the journal is to be trusted; else it is a group like any other."""
 
 RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
 FOOTERS = msgspec.json.Decoder(FooterLine)
@@ -78,7 +79,8 @@ class JournalReader:
     that an unfinished tail was dropped; `sealed` is the end of the last group read. `market` opens the
     files of market data that is only referred to; `feeds.whole_log` has it. Raises JournalError for what
     is no journal and JournalDamaged for one that was changed. By `keys` its `signature` is looked at,
-    too, which tells and does not raise. At a `glance` it has a `beginning` and no header.
+    too, which tells and does not raise; a header that is none of theirs has `largest` bytes. At a
+    `glance` it has a `beginning` and no header.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class JournalReader:
         keys: KnownKeys = NO_KEYS,
         *,
         glance: bool = False,
+        largest: int = LARGEST_UNSIGNED_HEADER,
     ) -> None:
         self.path = path
         self._keys = keys
+        self._largest = largest
         self._market = market
         self._referred: ReferenceReader | None = None
         self.footer: Footer | None = None
@@ -237,10 +241,10 @@ class JournalReader:
     def _refuse_large(self, header_line: bytes) -> None:
         """What it would become in memory is many times as much."""
         is_asked = self._keys is not NO_KEYS and self.signature.signed is not Signed.YES
-        if is_asked and len(header_line) > LARGEST_UNSIGNED_HEADER:
+        if is_asked and len(header_line) > self._largest:
             raise JournalError(
-                f"{self.path} begins with more than {LARGEST_UNSIGNED_HEADER >> 20} MiB that your key "
-                "did not sign: it is not read"
+                f"{self.path} begins with more than {self._largest >> 20} MiB that your key "
+                "did not sign: it is not read, but with --trust-journal"
             )
 
     def _refuse_other(self, found: Beginning) -> None:

@@ -22,7 +22,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
-from tradectl.journal.reader import NO_KEYS, read_header, refuse_damaged
+from tradectl.journal.reader import LONGEST_GROUP, NO_KEYS, read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.signature import Signed
 from tradectl.recovery.recovery import CONTINUED, Recovered, Recovery
@@ -88,10 +88,10 @@ def _is_complete(run: StoredRun | None) -> bool:
 
 async def store_journal(path: Path, store: Store, reader: StateReader) -> None:
     """Recover the run of a journal and store it, its rows as they come: a long run has a million. Raises
-    JournalError, StateError; nothing of a damaged one is stored."""
+    JournalError, StateError; nothing of a damaged one is stored. Whoever goes on from it trusts it."""
     refuse_damaged(path)
     keys = store.keys or NO_KEYS
-    with read_log(path, keys) as log:
+    with read_log(path, keys, largest=LONGEST_GROUP) as log:
         recovery = Recovery(log, path, reader, keys, checked_elsewhere=True)
         for orders, fills in recovery.fold(MOST_AT_ONCE):
             await store.write_rows(recovery.account_id, log.header.run_id, orders, fills)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tradectl.bus.clock import Sleep
 from tradectl.domain.errors import JournalForged
-from tradectl.journal.reader import JournalReader
+from tradectl.journal.reader import LONGEST_GROUP, JournalReader
 from tradectl.journal.signature import KnownKeys, Signed
 
 PIECE = 128 * 1024
@@ -22,7 +22,7 @@ PAUSE_S = 0.02
 async def check_passed_over(path: Path, until: int, sleep: Sleep, keys: KnownKeys) -> None:
     """Look at every seal of the journal before byte `until`, and at its signature, where it has one by
     one of `keys`. Raises JournalError."""
-    with JournalReader(path, keys=keys) as journal:
+    with JournalReader(path, keys=keys, largest=LONGEST_GROUP) as journal:
         checked = 0
         for place in journal.check():
             if journal.signature.signed is Signed.FORGED:

@@ -46,7 +46,7 @@ async def stored_afterwards(state_dir: StateDir, before: Path, journal: Path) ->
         set_aside_if_damaged(state_dir)
         await store.open()
         try:
-            await catch_up(store, state_dir, recover_account(before, state_dir))
+            await catch_up(store, state_dir, recover_account(before, state_dir, trusting=True))
             await store_journal(journal, store, reader)
         finally:
             await store.close()

@@ -36,7 +36,13 @@ from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
-from tradectl.journal.reader import NO_KEYS, NotBegun, read_beginning
+from tradectl.journal.reader import (
+    LARGEST_UNSIGNED_HEADER,
+    LONGEST_GROUP,
+    NO_KEYS,
+    NotBegun,
+    read_beginning,
+)
 from tradectl.journal.signature import KnownKeys, Signed, SigningKey
 from tradectl.journal.writer import Beginning, Footer, Header
 from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
@@ -147,7 +153,9 @@ def recover(
             if why:
                 raise JournalMissing(f"{why}; or {FRESH}")
             return None
-        recovered = recover_account(path, state_dir, checked_elsewhere=checked_elsewhere)
+        recovered = recover_account(
+            path, state_dir, checked_elsewhere=checked_elsewhere, trusting=trusting
+        )
         if recovered.doubts and not trusting:
             raise JournalForged(f"{recovered.doubts}; {TRUST}, and {FRESH}")
         return msgspec.structs.replace(recovered, doubts="")
@@ -161,13 +169,14 @@ def recover(
 
 
 def recover_account(
-    path: Path, state_dir: StateDir, *, checked_elsewhere: bool = False
+    path: Path, state_dir: StateDir, *, checked_elsewhere: bool = False, trusting: bool = False
 ) -> Recovered:
     """The state at the end of the journal `path`, with what is doubtful about whose that is. What a
     snapshot knows of it is passed over where it is `checked_elsewhere`; else its seals are looked at,
-    too."""
+    too. One that nobody has signed may be as large as others where that is for `trusting`."""
     reader, keys = StateReader(state_dir.db), state_dir.keys
-    with read_log(path, keys) as log:
+    largest = LONGEST_GROUP if trusting else LARGEST_UNSIGNED_HEADER
+    with read_log(path, keys, largest=largest) as log:
         recovery = Recovery(log, path, reader, keys, checked_elsewhere=checked_elsewhere)
         recovery.fold_all()
         found = recovery.end()

@@ -14,6 +14,8 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +67,19 @@ def _prune_orders(db: sqlite3.Connection, account_id: str) -> None:
 
 def _prune_fills(db: sqlite3.Connection, account_id: str, oldest: int) -> None:
     """Those before the `oldest` that stays. All of the same moment of a run, or none: by its time it is
-    known what went."""
-    found = db.execute(
+    known what went. Of a crowd in one moment more go at once."""
+    rows = db.execute(
         "SELECT rowid, run_id, time, symbol, side, quantity, kept FROM fills "
-        "WHERE account_id = ? AND rowid <= ? ORDER BY rowid LIMIT ?",
-        (account_id, oldest, AT_ONCE + 1),
-    ).fetchall()
-    stays = found.pop()
-    while found and found[-1][1:3] == stays[1:3]:
-        found.pop()
+        "WHERE account_id = ? AND rowid <= ? ORDER BY rowid",
+        (account_id, oldest),
+    )
+    found: list[Any] = []
+    for _, together in groupby(rows, key=itemgetter(1, 2)):
+        moment = [*together]
+        if moment[-1][0] == oldest or (found and len(found) + len(moment) > AT_ONCE):
+            break
+        found += moment
+    rows.close()
     sums: dict[str, Decimal] = {}
     for _, _, _, symbol, side, quantity, kept in found:
         signed = Side(side).signed(Decimal(quantity)) - Decimal(kept)
