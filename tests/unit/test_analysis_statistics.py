@@ -18,6 +18,7 @@ from tradectl.analysis.statistics import (
     growth,
     kelly,
     max_drawdown,
+    moment,
     omega,
     profit_factor,
     rolling_sharpe,
@@ -64,6 +65,13 @@ def test_the_example_of_the_deflated_sharpe_ratio() -> None:
     assert expected_best_sharpe(100, spread) == pytest.approx(0.1132, abs=5e-5)
     sure = deflated_sharpe(2.5 / math.sqrt(250), 100, spread, 1250, skewness=-3, kurtosis=10)
     assert sure == pytest.approx(0.9004, abs=5e-5)
+
+
+def test_moments_are_those_of_numbers_worked_out_by_hand() -> None:
+    """0 three times and 4: mean 1, variance 3."""
+    assert moment([0, 0, 0, 4], 3) == pytest.approx((27 - 3) / 4 / 3**1.5)
+    assert moment([0, 0, 0, 4], 4) == pytest.approx((81 + 3) / 4 / 9)
+    assert moment([1.0, 1.0], 3) is moment([], 4) is None
 
 
 def test_each_time_below_a_peak() -> None:

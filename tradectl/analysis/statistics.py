@@ -12,6 +12,9 @@ a sample (ddof 1). What is said of a year (Sharpe, Sortino, CAGR, volatility, Ca
     Calmar       CAGR / largest drawdown
     SQN          sqrt(n) x mean / deviation of the trades' results (Van Tharp)
 
+A report has these, the win rate and the profit factor. The others, such as Omega, Kelly or a deflated
+Sharpe ratio, are for notebooks, and for tests that compare all with what other programs publish.
+
 Other programs have other conventions, and `year`, `ddof` and `risk_free` (of one period) are theirs: 252
 days in empyrical and backtesting.py. backtesting.py compounds: its annual return is `annual_return`, its
 volatility `compounded_volatility`, its Sharpe the one by the other. empyrical counts a day without a

@@ -9,7 +9,7 @@ from array import array
 from decimal import Decimal
 
 from tradectl.analysis import statistics
-from tradectl.analysis.round_trips import LONG, RoundTrip
+from tradectl.analysis.round_trips import RoundTrip
 from tradectl.domain.money import ZERO, plus_exactly
 
 
@@ -17,7 +17,7 @@ class TripFigures:
     """Of the trips that are over. Money in the account's currency, shares 0 to 1, durations in ns."""
 
     def __init__(self) -> None:
-        self.count = self.won = self.lost = self.longs = self.longs_won = 0
+        self.count = 0
         self.profit = self.loss = ZERO
         """what the winners won, and what the losers lost, both above zero"""
         self.best: RoundTrip | None = None
@@ -29,14 +29,10 @@ class TripFigures:
 
     def add(self, trip: RoundTrip) -> None:
         self.count += 1
-        self.longs += trip.side == LONG
         if trip.pnl > 0:
-            self.won += 1
-            self.longs_won += trip.side == LONG
             self.profit = plus_exactly(self.profit, trip.pnl)
             self._winning, self._losing = self._winning + 1, 0
         elif trip.pnl < 0:
-            self.lost += 1
             self.loss = plus_exactly(self.loss, -trip.pnl)
             self._losing, self._winning = self._losing + 1, 0
         self.longest_winning = max(self.longest_winning, self._winning)
@@ -52,12 +48,11 @@ class TripFigures:
 
     @property
     def win_rate(self) -> float | None:
-        return self.won / self.count if self.count else None
+        return statistics.win_rate(self.results)
 
     @property
     def profit_factor(self) -> float | None:
-        """What the winners won by what the losers lost."""
-        return float(self.profit / self.loss) if self.loss else None
+        return statistics.profit_factor(self.results)
 
     @property
     def expectancy(self) -> Decimal | None:
