@@ -63,6 +63,24 @@ RunArgument = Annotated[
     ),
 ]
 
+SymbolsOption = Annotated[
+    list[str] | None, typer.Option("--symbol", help="Of this symbol alone; repeatable.")
+]
+KindsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="<type>",
+        help="Of this family or kind alone, as order or order_filled; repeatable.",
+    ),
+]
+CauseOption = Annotated[
+    int | None,
+    typer.Option(
+        "--cause", metavar="<seq>", help="What led to this record, and what followed.", min=1
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command("events", help=EVENTS_HELP, short_help="What happened, event by event, and why.")(
@@ -74,23 +92,9 @@ def register(app: typer.Typer) -> None:
 def events(
     run_named: RunArgument = None,
     run: RunOption = None,
-    symbol: Annotated[
-        list[str] | None, typer.Option("--symbol", help="Of this symbol alone; repeatable.")
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type",
-            metavar="<type>",
-            help="Of this family or kind alone, as order or order_filled; repeatable.",
-        ),
-    ] = None,
-    cause: Annotated[
-        int | None,
-        typer.Option(
-            "--cause", metavar="<seq>", help="What led to this record, and what followed.", min=1
-        ),
-    ] = None,
+    symbol: SymbolsOption = None,
+    kind: KindsOption = None,
+    cause: CauseOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Market data and timers, too.")] = False,
     failed: Annotated[
         bool, typer.Option("--failed", help="Of the running system: what a handler failed at.")
@@ -105,8 +109,6 @@ def events(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    from tradectl.explain.event_filter import EventFilter, kinds_named
-
     refuse_useless(
         {
             "--retry is of what failed: add --failed": retry and not failed,
@@ -116,13 +118,7 @@ def events(
             "--cause is one chain of a journal: leave --follow out": follow and cause is not None,
         }
     )
-    kinds = kinds_named(kind or ())
-    wanted = EventFilter(
-        symbols=tuple(symbol or ()),
-        kinds=kinds,
-        without=() if everything or kinds or cause else kinds_named(NOISE),
-        cause=cause or 0,
-    )
+    wanted = _wanted(symbol, kind, cause, everything=everything)
     if failed:
         _failed(state_dir, wanted, limit, as_json, retry=retry)
         return
@@ -139,6 +135,20 @@ def events(
         limit,
         skip,
         since,
+    )
+
+
+def _wanted(
+    symbols: list[str] | None, names: list[str] | None, cause: int | None, *, everything: bool
+) -> EventFilter:
+    from tradectl.explain.event_filter import EventFilter, kinds_named
+
+    kinds = kinds_named(names or ())
+    return EventFilter(
+        symbols=tuple(symbols or ()),
+        kinds=kinds,
+        without=() if everything or kinds or cause else kinds_named(NOISE),
+        cause=cause or 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,25 @@ Examples:
 """
 
 
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A journal, the beginning of a run's id, or `latest`; see `tradectl runs`.",
+        show_default=False,
+    ),
+]
+SpeedOption = Annotated[
+    str | None, typer.Option(help="A multiple of real time, or `max`.", show_default="max")
+]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy", help="Run this path/to/file.py:ClassName in their place; repeatable."
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command(
         "replay", help=HELP, short_help="Decide a run again from its journal, and compare."
@@ -46,20 +66,11 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="A journal, the beginning of a run's id, or `latest`; see `tradectl runs`.",
-            show_default=False,
-        ),
-    ],
+    run: RunArgument,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with what was recorded.")
     ] = True,
-    speed: Annotated[
-        str | None, typer.Option(help="A multiple of real time, or `max`.", show_default="max")
-    ] = None,
+    speed: SpeedOption = None,
     until: Annotated[
         int | None, typer.Option(help="Stop after this sequence number.", min=1)
     ] = None,
@@ -67,12 +78,7 @@ def replay(
     trust: Annotated[
         bool, typer.Option("--trust", help="Run the strategy files that the journal names.")
     ] = False,
-    strategy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--strategy", help="Run this path/to/file.py:ClassName in their place; repeatable."
-        ),
-    ] = None,
+    strategy: StrategyOption = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -83,18 +89,8 @@ def replay(
     multiple = parse_speed(speed)
     file = _journal(run, state_dir)
     if config is not None:
-        rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
-        refuse_useless(
-            {
-                f"--speed is {rest}": speed is not None,
-                f"--until is {rest}": until is not None,
-                f"--no-verify is {rest}": not verify,
-                "--trust is of what the journal names, and -c names others: leave it out": trust,
-                "--strategy is of what the journal names, and -c names others: leave it out": bool(
-                    strategy
-                ),
-            }
-        )
+        of_run = {"--speed": speed, "--until": until, "--no-verify": not verify}
+        _refuse_beside_config(of_run, {"--trust": trust, "--strategy": strategy})
         _counterfactual(file, config, as_json)
         return
     both = "--trust runs the files that the journal names, and --strategy others: leave one out"
@@ -128,6 +124,14 @@ def _journal(run: str, state_dir: Path | None) -> Path:
     from tradectl.storage.directory import StateDir
 
     return find_journal(StateDir(state_dir), run)
+
+
+def _refuse_beside_config(of_run: Mapping[str, object], of_names: Mapping[str, object]) -> None:
+    """What says how the run as it was is recomputed, or by which of the files that its journal names."""
+    rest = "of the run as it was, and -c recomputes all of it by other settings: leave it out"
+    others = "of what the journal names, and -c names others: leave it out"
+    refuse_useless({f"{option} is {rest}": bool(given) for option, given in of_run.items()})
+    refuse_useless({f"{option} is {others}": bool(given) for option, given in of_names.items()})
 
 
 def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
