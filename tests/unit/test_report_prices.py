@@ -24,9 +24,12 @@ CANCELED = report("o1", OrderCanceled)
 
 def lines(*events: Event) -> list[Stop]:
     """Of a stop that was made at 1, each event a nanosecond later."""
-    ledger, paths = Ledger(), PricePaths()
-    ledger.trade("o0", "buy 4@100")
-    for at, event in enumerate(events, 1):
+    ledger = Ledger().trade("o0", "buy 4@100")
+    return watched(ledger, PricePaths(), 1, events)
+
+
+def watched(ledger: Ledger, paths: PricePaths, begin: int, events: tuple[Event, ...]) -> list[Stop]:
+    for at, event in enumerate(events, begin):
         ledger.at = at
         ledger.tell(event)
         paths.watch(Record(ledger.seq, at, event), ledger.books)  # type: ignore[arg-type]
@@ -53,3 +56,12 @@ def test_it_ends_with_its_order_and_not_with_a_part_of_it(
 def test_one_that_was_refused_never_rested() -> None:
     assert lines(STOP, denied("o1")) == []
     assert lines(*PLACED, report("o1", OrderRejected)) == []
+
+
+def test_one_that_rests_when_the_run_begins_has_its_line() -> None:
+    ledger, paths = Ledger().trade("o0", "buy 4@100"), PricePaths()
+    ledger.tell(*PLACED)
+    paths.begin(ledger.books)
+    assert watched(ledger, paths, 2_000, (cancel("o1"), CANCELED)) == [
+        Stop(1_000, 90.0, "3 % below", 2_001)
+    ]

@@ -147,8 +147,8 @@ class PricePoint(Struct, kw_only=True, frozen=True):
 
 
 class StopLine(Struct, kw_only=True, frozen=True):
-    """A protective stop that rested at `price`, why there, until when (null: it still does), and whether
-    any of it was filled."""
+    """A protective stop that rested at `price`, why there, since when (the run's start at the earliest),
+    until when (null: it still does), and whether any of it was filled."""
 
     since: Time
     until: Time | None

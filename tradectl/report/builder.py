@@ -72,6 +72,7 @@ class ReportBuilder:
         self._on_trip = on_trip
         self._newest: deque[RoundTrip] = deque(maxlen=MOST_TRIPS)
         self._analysis = RunAnalysis(header, self._keep, self._prices.watch)
+        self._prices.begin(self._analysis.books)
         self.take: Callable[[Record], None] = self._analysis.take
 
     def _keep(self, trip: RoundTrip) -> None:
@@ -160,7 +161,7 @@ def _report(
         available_pct=100 * run.available.share,
         held_back=_held_back(run),
         alerts=list(beside.alerts),
-        prices=_symbols(prices),
+        prices=_symbols(prices, run.started),
         trips=[trip_row(trip) for trip in trips],
     )
 
@@ -326,13 +327,13 @@ def _rolling(curve: EquityCurve, window: int) -> list[RatioPoint]:
     ]
 
 
-def _symbols(paths: PricePaths) -> list[SymbolPrices]:
+def _symbols(paths: PricePaths, started: int) -> list[SymbolPrices]:
     traded = [(name, path) for name, path in paths.symbols.items() if path.trips]
     traded.sort(key=lambda entry: (-entry[1].trips, entry[0]))
-    return [_symbol(name, path) for name, path in traded[:MOST_CHARTS]]
+    return [_symbol(name, path, started) for name, path in traded[:MOST_CHARTS]]
 
 
-def _symbol(name: str, path: SymbolPath) -> SymbolPrices:
+def _symbol(name: str, path: SymbolPath, started: int) -> SymbolPrices:
     return SymbolPrices(
         symbol=harmless(name, 80),
         trips=path.trips,
@@ -342,7 +343,7 @@ def _symbol(name: str, path: SymbolPath) -> SymbolPrices:
         shown=[trip_row(trip) for trip in path.largest()],
         stops=[
             StopLine(
-                since=iso(stop.since),
+                since=iso(max(stop.since, started)),
                 until=iso(stop.until) if stop.until else None,
                 price=stop.price,
                 reason=harmless(stop.reason),

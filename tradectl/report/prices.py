@@ -22,7 +22,7 @@ from tradectl.domain.events import (
     OrderInitialized,
     Record,
 )
-from tradectl.domain.orders import OrderStatus
+from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.state.books import Books
 
 MOST_SYMBOLS = 100
@@ -89,6 +89,11 @@ class PricePaths:
         self.symbols: dict[str, SymbolPath] = {}
         self._stops: dict[str, Stop] = {}
 
+    def begin(self, books: Books) -> None:
+        """The run does, with these: stops may rest already."""
+        for order in books.working_orders():
+            self._add_order(order.spec, order.created_at, order.reason)
+
     def watch(self, record: Record, books: Books) -> None:
         event = record.event
         if isinstance(event, MarketDataEvent):
@@ -97,7 +102,7 @@ class PricePaths:
                 if path is not None:
                     path.see(event, record.at)
         elif isinstance(event, OrderInitialized):
-            self._on_order(event, record)
+            self._add_order(event.order, record.at, event.reason)
         elif isinstance(event, ExecutionEvent | OrderDenied) and event.order_id in self._stops:
             self._on_stop(event.order_id, record, books)
 
@@ -107,13 +112,10 @@ class PricePaths:
             path = self.symbols[symbol] = SymbolPath()
         return path
 
-    def _on_order(self, event: OrderInitialized, record: Record) -> None:
-        spec = event.order
+    def _add_order(self, spec: OrderSpec, at: int, reason: str) -> None:
         path = self._of(spec.symbol)
         if path is not None and spec.is_protective and spec.stop_price is not None:
-            stop = self._stops[spec.order_id] = Stop(
-                record.at, float(spec.stop_price), event.reason
-            )
+            stop = self._stops[spec.order_id] = Stop(at, float(spec.stop_price), reason)
             path.stops.append(stop)
 
     def _on_stop(self, order_id: str, record: Record, books: Books) -> None:
