@@ -14,8 +14,8 @@ ENDINGS = (".jsonl", ".jsonl.gz")
 
 
 def is_file_name(asked: str) -> bool:
-    """Whether a journal is meant by its file."""
-    return os.sep in asked or asked.endswith(ENDINGS) or (asked != LATEST and Path(asked).is_file())
+    """Whether a journal is meant by its file: by what is there, though it be a folder."""
+    return os.sep in asked or asked.endswith(ENDINGS) or (asked != LATEST and Path(asked).exists())
 
 
 def run_named(known: Sequence[str], asked: str) -> str:
