@@ -110,8 +110,7 @@ def test_several_files_follow_one_option(tmp_path: Path) -> None:
     found = tradectl(tmp_path, "backtest", "--data", *files, "--json").document()
     assert found["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     assert [file["path"] for file in found["data"]] == [str(file) for file in files]
-    said = tradectl(tmp_path, "backtest", *files).complaint()
-    assert "expected --data FILE..." in said
+    assert "expected --data FILE..." in tradectl(tmp_path, "backtest").complaint()
 
 
 @pytest.mark.parametrize(
@@ -136,8 +135,14 @@ def test_a_part_of_the_data_is_half_open(
     [
         (("--from", "yesterday"), "--from: expected a day or a moment in UTC such as 2021-05-19"),
         (("--from", "2023-11-15", "--to", "2023-11-15"), "does not come after --from"),
-        (("--from", "2031-01-01"), "it has nothing from 2031-01-01T00:00:00"),
-        (("--to", "2020-01-01"), "it has nothing up to 2020-01-01T00:00:00"),
+        (("--from", "20230101-20230201"), "and where it ends with --to"),
+        (("--from", "2023-01-01:"), "and where it ends with --to"),
+        (("--from", "2023-W07"), "--from: expected a day or a moment in UTC"),
+        (
+            ("--from", "2031-01-01"),
+            "it has nothing from 2031-01-01T00:00:00.000000Z: it has 2023-11-",
+        ),
+        (("--to", "2020-01-01"), "up to 2020-01-01T00:00:00.000000Z: it begins at 2023-11-14T"),
     ],
 )
 def test_a_part_that_cannot_be_is_refused(
@@ -266,6 +271,24 @@ def test_without_a_journal_the_result_is_the_same_and_all_that_is_left(
     (row,) = tradectl(tmp_path / "b", "backtests", "--json").document()
     assert row["run_id"] == without["run_id"]
     assert backtest(tmp_path / "b", data).document()["is_kept"] is False  # a journal is wanted now
+
+
+@pytest.mark.parametrize("words", [("report",), ("fills", "--run"), ("status", "--run"), ("why",)])
+def test_what_left_no_journal_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory, data: Path, words: tuple[str, ...]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "no-journal"
+    if not folder.exists():
+        backtest(folder, data, "--no-journal").document()
+    (kept,) = (folder / "backtests").iterdir()
+    asked = ["BTCUSDT", "--run"] if words == ("why",) else []
+    said = tradectl(folder, *words, *asked, kept.name.split(".")[0]).complaint()
+    assert "was made with --no-journal" in said
+
+
+def test_files_need_no_option(tmp_path: Path, data: Path) -> None:
+    found = tradectl(tmp_path, "backtest", data, "--no-journal", "--json").document()
+    assert [Path(file["path"]).name for file in found["data"]] == [data.name]
 
 
 def test_no_money_comes_or_goes_but_by_trades_and_fees(tmp_path: Path, data: Path) -> None:

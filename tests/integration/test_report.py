@@ -191,3 +191,4 @@ def test_in_the_terminal_and_what_cannot_be(played: Path) -> None:
     assert "there is no folder" in tradectl(played, "report", "--html", nowhere).complaint()
     assert "it is a folder" in tradectl(played, "report", "--html", played).complaint()
     assert "no run" in tradectl(played, "report", "2031").complaint()
+    assert "the name of a folder, got ''" in tradectl(played, "report", "--csv", "").complaint()

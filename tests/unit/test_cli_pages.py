@@ -93,7 +93,15 @@ def test_a_time_is_utc_unless_it_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["yesterday", "", "0001-01-01T00:00+05:00", "9999-12-31T23:59-10:00", "2026-13-01"]
+    "text",
+    [
+        "yesterday",
+        "",
+        "0001-01-01T00:00+05:00",
+        "9999-12-31T23:59-10:00",
+        "2026-13-01",
+        "20260101-20260201",
+    ],
 )
 def test_what_is_no_time_of_ours_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="expected a day or a time such as"):

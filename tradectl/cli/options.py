@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LONGEST_SAID = 2000
 
 
-def _folder(text: str) -> Path:
+def folder(text: str) -> Path:
     """Nothing at all is what a variable that was never set comes to, and not the folder one is in."""
     if not text:
         raise typer.BadParameter("expected the name of a folder, got ''")
@@ -36,7 +36,7 @@ StateDirOption = Annotated[
     typer.Option(
         "--state-dir",
         help="Where the account lives. Default: TRADECTL_STATE_DIR, else the platform's state folder.",
-        parser=_folder,
+        parser=folder,
         metavar="<dir>",
         show_default=False,
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 
 from tradectl.cli.options import print_data
 from tradectl.domain.text import ascii_json
+from tradectl.domain.time import typed_moment
 
 if TYPE_CHECKING:
     from tradectl.storage.reader import Page
@@ -28,15 +28,14 @@ AT_ONCE = 500
 def parse_moment(text: str) -> str:
     """As the database spells it. Without a zone it is UTC."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = typed_moment(text)
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or not FIRST_YEAR < moment.year < LAST_YEAR:
         raise typer.BadParameter(
             f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30, got {text!r}"
         )
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 LimitOption = Annotated[

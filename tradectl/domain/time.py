@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -11,6 +12,9 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 EPOCH = datetime.fromtimestamp(0, UTC)
 MICROSECOND = timedelta(microseconds=1)
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?|\d{8}"
+)
 
 
 def iso(ns: int) -> str:
@@ -23,6 +27,15 @@ def from_iso(text: str) -> int:
     moment = datetime.fromisoformat(text)
     utc = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return (utc - EPOCH) // MICROSECOND * 1_000
+
+
+def typed_moment(text: str) -> datetime:
+    """A day or a moment that somebody typed, UTC unless it names a zone. Raises ValueError for what is
+    not clearly that: ISO 8601 has spellings by which people mean something else."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"no day and no moment: {text!r}")
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def compact(ns: int) -> str:

@@ -10,6 +10,7 @@ from tradectl.domain.text import harmless
 from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import account_journals
 from tradectl.storage.directory import RUN_ID, StateDir
+from tradectl.storage.kept_backtests import KeptBacktests
 from tradectl.storage.run_names import LATEST, is_file_name, run_named
 
 
@@ -29,6 +30,7 @@ def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
             raise UsageError("no run has left a journal here: `tradectl run --paper` makes one")
         return files[-1]
     by_run = {file.stem: file for file in state_dir.journal_files()}
+    KeptBacktests(state_dir.backtests).refuse_without_journal(asked or "", by_run)
     return by_run[run_named([*by_run], asked or "")]
 
 

@@ -25,7 +25,7 @@ from tradectl.feeds.finer import Lengths, lengths_in, without_opens
 from tradectl.feeds.merge import merged
 from tradectl.feeds.overlaps import Overlaps
 from tradectl.feeds.recorded_journal import JournalFile
-from tradectl.feeds.time_range import WHOLE, Hear, TimeRange
+from tradectl.feeds.time_range import WHOLE, Extent, Hear, TimeRange
 
 MAX_BAD_SHARE = 0.01
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -76,6 +76,7 @@ class RecordedFeed:
         if not self._paths:
             raise UsageError("no data file named")
         self._batch_size = batch_size
+        self._extent = Extent(span)
         self._asked = tuple(dict.fromkeys(symbols))
         self._wanted = frozenset(self._asked)
         self._names = {_plain(symbol): symbol for symbol in self._asked}
@@ -140,7 +141,9 @@ class RecordedFeed:
                 self._count(batch)
                 yield batch
         if self.span and not self.progress.events:
-            raise DataError(f"{self.name}: it has nothing {self.span.spelled()}")
+            raise DataError(
+                f"{self.name}: it has nothing {self.span.spelled()}{self._extent.told()}"
+            )
 
     def lengths(self) -> list[Lengths]:
         """How long the candles of each file are, by its first rows; of the symbols asked for. Raises
@@ -174,7 +177,7 @@ class RecordedFeed:
         if self._decides_on:
             blocks = without_opens(blocks, self._decides_on)
         if self.span:
-            blocks = self.span.of(blocks, self._hear)
+            blocks = self.span.of(map(self._extent.seen, blocks), self._hear)
         for events in blocks:
             if events:
                 self.progress.read_until = max(self.progress.read_until, events[-1].ts)

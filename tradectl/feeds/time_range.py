@@ -6,6 +6,7 @@ range ends is the last of it, and one that opened before the range began lies be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -14,10 +15,11 @@ from msgspec import Struct
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.text import harmless
-from tradectl.domain.time import DAY, SECOND, iso
+from tradectl.domain.time import DAY, SECOND, iso, typed_moment
 
 Hear = Callable[[list[MarketDataEvent]], None]
 LONGEST_CANDLE = 31 * DAY
+_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,6 +67,32 @@ class TimeRange(Struct, frozen=True):
         return " ".join([*said, f"up to {iso(self.until)}"] if self.until else said)
 
 
+class Extent:
+    """From when to when there is data, as far as it was read."""
+
+    def __init__(self, span: TimeRange) -> None:
+        self._span = span
+        self._first = self._last = 0
+
+    def seen(self, block: list[MarketDataEvent]) -> list[MarketDataEvent]:
+        """The block, as it is."""
+        if block:
+            first = began(block[0])
+            self._first = min(self._first or first, first)
+            self._last = max(self._last, block[-1].ts)
+        return block
+
+    def told(self) -> str:
+        """In words, where the span has nothing of it."""
+        if not self._first:
+            return ""
+        if self._span.until and self._first >= self._span.until:
+            return f": it begins at {iso(self._first)}"
+        if self._last <= self._span.since:
+            return f": it has {iso(self._first)} to {iso(self._last)}"
+        return f": it has something before that, from {iso(self._first)} on, and after it"
+
+
 WHOLE = TimeRange()
 
 
@@ -81,18 +109,24 @@ def parse_range(since: str | None, until: str | None) -> TimeRange:
     return found
 
 
+def _of_a_range(text: str) -> str:
+    """What to do where both ends were typed at once, as `20210101-20210201`."""
+    ends = len(_DAY.findall(text))
+    is_range = ends > 1 or (ends == 1 and text.strip().strip("-:.,/") != text.strip())
+    return "; where it begins is said with --from, and where it ends with --to" if is_range else ""
+
+
 def _moment(option: str, text: str | None) -> int:
     """A day or a moment, UTC unless it names a zone, in ns."""
     if text is None:
         return 0
     try:
-        told = datetime.fromisoformat(text.strip())
-    except ValueError:
+        told = typed_moment(text.strip())
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option}: expected a day or a moment in UTC such as 2021-05-19 or 2021-05-19T12:00, got "
-            f"{harmless(text, 40)!r}"
+            f"{harmless(text, 40)!r}{_of_a_range(text)}"
         ) from None
-    told = told.replace(tzinfo=UTC) if told.tzinfo is None else told
     passed = told - _EPOCH
     ns = (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds * 1_000
     if ns <= 0:
@@ -102,4 +136,4 @@ def _moment(option: str, text: str | None) -> int:
     return ns
 
 
-__all__ = ["WHOLE", "TimeRange", "began", "parse_range"]
+__all__ = ["WHOLE", "Extent", "TimeRange", "began", "parse_range"]

@@ -20,6 +20,7 @@ from tradectl.domain.errors import NotRunning, StateError, TradectlError, UsageE
 from tradectl.domain.states import ComponentStatus
 from tradectl.journal.run_lock import goes_on
 from tradectl.storage.directory import StateDir
+from tradectl.storage.kept_backtests import KeptBacktests
 from tradectl.storage.reader import ALL, Page, StateReader, StoredRun, change_alert
 from tradectl.storage.run_names import run_named
 
@@ -178,7 +179,9 @@ class Inspector:
     def _one_run(self) -> StoredRun:
         """Raises UsageError unless it is exactly one that was asked for."""
         asked = self._beginning or ""
-        named = run_named(self._reader.run_ids(), asked)
+        known = self._reader.run_ids()
+        KeptBacktests(self._dir.backtests).refuse_without_journal(asked, known)
+        named = run_named(known, asked)
         run = self._reader.run(named)
         if run is None:
             raise UsageError(f"no run {named}: see `tradectl runs`")

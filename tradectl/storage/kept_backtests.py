@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tradectl.documents.backtest import Backtest
-from tradectl.domain.errors import StateError
+from tradectl.domain.errors import StateError, UsageError
 from tradectl.files.own import open_own, read_own
 from tradectl.files.places import make_folders
 
@@ -56,6 +56,19 @@ class KeptBacktests:
             if path.name.startswith(f"{run_id}.") and (found := self._read(path)) is not None:
                 return found
         return None
+
+    def refuse_without_journal(self, beginning: str, known: Iterable[str]) -> None:
+        """Where no run that is `known` has an id that begins so, but a backtest has that left nothing
+        but its result. Raises UsageError, StateError."""
+        if not beginning or any(run_id.startswith(beginning) for run_id in known):
+            return
+        for path in self._files():
+            found = self._read(path) if path.name.startswith(beginning) else None
+            if found is not None and not found.journal:
+                raise UsageError(
+                    f"the backtest {found.run_id} was made with --no-journal, and nothing but its result "
+                    "is left (`tradectl backtests`): make it again without --no-journal"
+                )
 
     def page(self, page: Page) -> Iterator[Backtest]:
         """Newest first, each read when it is asked for; one of another version that cannot be read is

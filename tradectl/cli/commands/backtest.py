@@ -71,7 +71,8 @@ PlayedOption = Annotated[
     ),
 ]
 MoreArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE", hidden=True)]
-"""What a shell makes of `--data data/*.csv`: the first belongs to the option, and the rest follow it."""
+"""What a shell makes of `--data data/*.csv`: the first belongs to the option, and the rest follow it.
+Files without the option mean the same."""
 
 FromOption = Annotated[
     str | None,
@@ -146,7 +147,7 @@ def backtest(
     state_dir: StateDirOption = None,
 ) -> None:
     files = [*(data or []), *(more or [])]
-    if not data:
+    if not files:
         raise UsageError("a backtest is of recorded data: expected --data FILE...")
     flags = RunFlags(
         False, None, files, None, fill, flatten_at_end, symbol or [], strategy or [],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tradectl.cli.options import JsonOption, StateDirOption, print_data, say
+from tradectl.cli.options import JsonOption, StateDirOption, folder, print_data, say
 
 HELP = """What came of a run: result, risk, costs, and where the money was made.
 
@@ -44,7 +44,9 @@ def report(
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="<dir>", help="Write CSV files.", show_default=False),
+        typer.Option(
+            "--csv", metavar="<dir>", help="Write CSV files.", parser=folder, show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
