@@ -102,6 +102,9 @@ def test_events_are_chosen_by_type_symbol_and_time(typed: Typed, recorded: Path)
     late = typed(f"events --since {fills[-1]['time']} --json").document()
     assert late == [r for r in shown if r["time"] >= fills[-1]["time"]]
     assert typed("events --json -n 3 --skip 2").document() == shown[-5:-2]
+    assert typed("events --type fill --json").document() == fills
+    assert typed("events --symbol nothing").complaint().endswith("'nothing': known: BTCUSDT")
+    assert "did you mean 'BTCUSDT'" in typed("events --symbol btcusdt").complaint()
     assert "did you mean 'order_filled'" in typed("events --type order_fild").complaint()
 
 

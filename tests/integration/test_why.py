@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
 )
 from tradectl.domain.money import Side
+from tradectl.domain.time import iso
 from tradectl.explain.find_order import find_order
 from tradectl.explain.state_at import fold_to
 from tradectl.explain.why_order import why_order
@@ -56,6 +57,8 @@ def test_the_whole_way_of_an_order(typed: Typed, recorded: Path) -> None:
     why = typed(f"why {first['order_id']} --json").document()
     by_seq = {r.seq: r for r in records_of(recorded)}
     steps = {step["what"]: step for step in why["steps"]}
+    day = by_seq[why["steps"][0]["seq"]].at
+    assert iso(day)[:19].replace("T", " ") in typed(f"why {first['order_id']}").out
     assert [step["what"] for step in why["steps"]] == [
         "market_data", "signal", "target", "order", "risk", "submitted", "fill", "round_trip",
     ]  # fmt: skip

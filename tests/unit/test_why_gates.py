@@ -36,6 +36,7 @@ from tradectl.domain.events import (
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND, iso
 from tradectl.explain.not_traded import not_traded
+from tradectl.explain.state_at import fold_to, state_at
 from tradectl.explain.why_symbol import why_symbol
 from tradectl.journal.reader import JournalReader
 from tradectl.strategy.instances import StrategyInstance
@@ -212,8 +213,11 @@ def test_a_symbol_without_data_or_without_a_strategy(tmp_path: Path) -> None:
     path = journalled(tmp_path, made, candles(RISING[:3], "ETHUSDT"))
     assert why_symbol(path, "ETHUSDT").held_by is ShutGate.NO_STRATEGY
     assert why_symbol(path, BTC).held_by is ShutGate.NO_DATA
-    with pytest.raises(UsageError, match="did you mean 'ETHUSDT'"):
-        why_symbol(path, "ETHUSD")
+    for near in ("ETHUSD", "ethusdt"):
+        with pytest.raises(UsageError, match=r"did you mean 'ETHUSDT'\? \(known: ETHUSDT\)"):
+            why_symbol(path, near)
+    with pytest.raises(UsageError, match=r"'FOO': known: ETHUSDT$"):
+        why_symbol(path, "FOO")
 
 
 def test_data_that_is_old_by_the_clock_of_now(tmp_path: Path) -> None:
@@ -272,6 +276,23 @@ def test_what_held_it_then_is_told_by_number_and_by_time(tmp_path: Path) -> None
         why_symbol(path, BTC, iso(START - HOUR))
     assert why_symbol(path, BTC, iso(pause_at - HOUR)).held_by is not ShutGate.PAUSED
     assert why_symbol(path, BTC, iso(pause_at + HOUR)).held_by is ShutGate.PAUSED
+
+
+def test_a_price_is_as_old_as_it_was_at_the_time_that_was_asked_for(tmp_path: Path) -> None:
+    path = journalled(tmp_path, DONCHIAN, candles(RISING))
+    why = why_symbol(path, BTC, iso(START + 3 * HOUR + HOUR // 2))
+    assert (why.data_age_s, why.time) == (1800, iso(START + 3 * HOUR + HOUR // 2))
+
+
+def test_a_drawdown_is_never_above_its_maximum(tmp_path: Path) -> None:
+    """Inside a candle, too."""
+    made = settings("donchian-breakout", "paper.fill=next-open")
+    path = journalled(tmp_path, made, with_opens(candles([*RISING, 100, 90, 80, 120, 60])))
+    last = fold_to(path).seq
+    found = [state_at(path, seq).account.portfolio for seq in range(last - 25, last)]
+    drawdowns = [(D(p.drawdown_pct), D(p.max_drawdown_pct)) for p in found if p is not None]
+    assert any(now for now, _ in drawdowns)
+    assert all(now <= most for now, most in drawdowns)
 
 
 def test_code_that_a_journal_names_is_not_run_unasked(tmp_path: Path) -> None:

@@ -78,13 +78,14 @@ def described(error: BaseException, limit: int = LONGEST_LINE) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'fast'? (known: fast, slow)`, or the second half of it when nothing is near."""
+    """`did you mean 'fast'? (known: fast, slow)`, or `known: fast, slow` when nothing is near."""
     import difflib  # only on the way to an error message, never at start-up
 
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}(known: {', '.join(names) or 'none'})"
+    near = [each for each in names if each.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name, names, n=1)
+    told = f"known: {', '.join(names) or 'none'}"
+    return f"did you mean {near[0]!r}? ({told})" if near else told
 
 
 def _shown(character: str) -> str:

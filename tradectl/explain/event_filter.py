@@ -11,16 +11,50 @@ from tradectl.domain.event import EventType, wire_name
 from tradectl.domain.events import (
     KINDS,
     AccountReported,
+    BarOpened,
     Event,
+    FillShared,
+    FundingPaid,
+    HaltContinued,
     InstrumentChanged,
+    MarketDataEvent,
     OrderApproved,
+    OrderFilled,
     OrderInitialized,
+    PositionChanged,
+    PositionLiquidated,
     Record,
+    StrategiesCrossed,
+    StrategySignalEvent,
+    SymbolRestricted,
     SystemEvent,
+    TargetComputed,
+    TimerFired,
+    TradingConcluded,
+    WarmUpReceived,
 )
 from tradectl.domain.text import harmless, suggest
 
 BY_NAME = {wire_name(kind.__name__): kind for kind in KINDS}
+BY_WORD: dict[str, tuple[type[Event], ...]] = {
+    "account": (AccountReported,),
+    "crossed": (StrategiesCrossed,),
+    "fill": (OrderFilled,),
+    "funding": (FundingPaid,),
+    "halt": (HaltContinued, TradingConcluded),
+    "liquidated": (PositionLiquidated,),
+    "open": (BarOpened,),
+    "position": (PositionChanged,),
+    "restriction": (SymbolRestricted,),
+    "rules": (InstrumentChanged,),
+    "shared": (FillShared,),
+    "signal": (StrategySignalEvent,),
+    "target": (TargetComputed,),
+    "timer": (TimerFired,),
+    "trade": (MarketDataEvent,),
+    "warm_up": (WarmUpReceived,),
+}
+"""What a listing calls them, where that is neither a family nor a kind."""
 
 
 def symbols_of(event: Event) -> tuple[str, ...]:
@@ -42,15 +76,16 @@ def symbols_of(event: Event) -> tuple[str, ...]:
 
 
 def kinds_named(names: Iterable[str]) -> frozenset[type[Event]]:
-    """The classes of events of some families (`order`) or kinds (`order_filled`). Raises UsageError."""
+    """The classes of events of some families (`order`) or kinds (`order_filled`), or by the word that a
+    listing has for them (`fill`). Raises UsageError."""
     found: set[type[Event]] = set()
     for name in names:
         word = name.strip().lower().replace("-", "_")
-        kinds = [kind for kind in KINDS if kind.event_type == word] or [
-            kind for known, kind in BY_NAME.items() if known == word
-        ]
+        kinds = [kind for kind in KINDS if kind.event_type == word]
+        kinds += BY_WORD.get(word, ()) if not kinds else ()
+        kinds += [BY_NAME[word]] if word in BY_NAME and not kinds else []
         if not kinds:
-            known = sorted({*EventType} | {*BY_NAME})
+            known = sorted({*EventType} | {*BY_NAME} | {*BY_WORD})
             raise UsageError(
                 f"--type: no events of type {harmless(name, 40)!r}: {suggest(word, known)}"
             )

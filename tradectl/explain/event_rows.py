@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,18 @@ from typing import Any
 import msgspec
 
 from tradectl.bus.mailbox import DeadLetter
+from tradectl.config.settings import Settings
 from tradectl.documents.explain import EventRow, FailedHandling
 from tradectl.domain.errors import JournalDamaged, UsageError
 from tradectl.domain.event import wire_name
 from tradectl.domain.events import AnyEvent, Record
+from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import iso
 from tradectl.explain.event_chain import chain_of
 from tradectl.explain.event_filter import EventFilter, symbols_of
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.run_lock import goes_on
+from tradectl.journal.writer import Header
 from tradectl.storage.reader import Page
 
 LOOK_EVERY_S = 0.25
@@ -65,12 +68,15 @@ def event_of(found: EventRow) -> AnyEvent:
 def events(path: Path, wanted: EventFilter, page: Page) -> Iterator[EventRow]:
     """Of the journal `path`, oldest first; the newest of a page are known at the end. Raises
     JournalError, and JournalDamaged after what is whole; UsageError for the chain of a record that it
-    does not have."""
+    does not have, and for symbols that it has nothing to do with."""
     numbers = _chained(path, wanted.cause) if wanted.cause else None
     with read_log(path) as log:
         records = log.records()
         if numbers is not None:
             records = (record for record in records if record.seq in numbers)
+        known = set[str]()
+        if wanted.symbols:
+            records = _noting(records, known)
         found = _since(filter(wanted.takes, records), page.since)
         kept: deque[Record] = deque(maxlen=page.limit and page.limit + page.skip)
         damage = None
@@ -81,6 +87,8 @@ def events(path: Path, wanted: EventFilter, page: Page) -> Iterator[EventRow]:
                     yield row(kept.popleft())
         except JournalDamaged as error:
             damage = error
+        if wanted.symbols and known.isdisjoint(wanted.symbols):
+            _refuse_unknown(wanted.symbols, known, log.header)
         if page.limit is not None:
             yield from map(row, list(kept)[: max(len(kept) - page.skip, 0)])
         if damage is not None:
@@ -120,6 +128,21 @@ def _whole(records: Iterator[Record]) -> Iterator[Record]:
     """Whoever reads them once more is told of the damage."""
     with contextlib.suppress(JournalDamaged):
         yield from records
+
+
+def _noting(records: Iterator[Record], known: set[str]) -> Iterator[Record]:
+    """And their symbols."""
+    for record in records:
+        known.update(symbols_of(record.event))
+        yield record
+
+
+def _refuse_unknown(asked: Collection[str], known: set[str], header: Header) -> None:
+    if {*Settings.load(header.config).symbols}.isdisjoint(asked):
+        name = next(iter(asked))
+        raise UsageError(
+            f"run {header.run_id} has nothing of {harmless(name, 60)!r}: {suggest(name, sorted(known))}"
+        )
 
 
 def _since(records: Iterator[Record], since: str) -> Iterator[Record]:

@@ -9,7 +9,7 @@ from tradectl.documents.why import SymbolWhy, WantedRow
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import decimal_text
 from tradectl.domain.text import harmless, suggest
-from tradectl.domain.time import SECOND, iso
+from tradectl.domain.time import SECOND, from_iso, iso
 from tradectl.explain.decided_again import Judge, SystemAt, decide_to, only_ours
 from tradectl.explain.gates import Gates, first
 from tradectl.explain.state_at import Point
@@ -32,6 +32,7 @@ def why_symbol(
     at = max(now or 0, found.at) if found.is_last else found.at
     made = books.data_time(symbol)
     mark = books.mark(symbol)
+    then = max(at, from_iso(point)) if isinstance(point, str) and not found.is_last else at
     wanted = _wanted(symbol, found)  # the gates ask the portfolio, which keeps what it answers
     state = books.trading_state
     left_out = Settings.load(found.header.config).strategies if found.note else ()
@@ -41,10 +42,10 @@ def why_symbol(
         journal=str(path),
         symbol=symbol,
         seq=found.seq,
-        time=iso(found.at) if found.at else None,
+        time=iso(then if isinstance(point, str) else found.at) if found.at else None,
         state=state,
         price=None if mark is None else decimal_text(mark),
-        data_age_s=round((at - made) / SECOND, 3) if made else None,
+        data_age_s=round((then - made) / SECOND, 3) if made else None,
         position=decimal_text(books.position(symbol).quantity),
         wanted=wanted,
         held_by=first(gates),
@@ -55,14 +56,15 @@ def why_symbol(
 
 def _refuse_unknown(symbol: str, found: SystemAt) -> None:
     books, settings = found.system.books, found.system.settings
+    traded = {*books.last, *books.account.positions}
     known = {
-        *books.last, *settings.symbols, *books.account.targets, *books.account.positions,
+        *traded, *settings.symbols, *books.account.targets,
         *(s for each in settings.strategies for s in (*each.symbols, each.trades) if s),
     }  # fmt: skip
     if symbol not in known:
         raise UsageError(
             f"run {found.header.run_id} knows no order and no symbol {harmless(symbol, 60)!r}: "
-            f"{suggest(symbol, sorted(known))}"
+            f"{suggest(symbol, sorted(traded if found.header.source == 'recorded' else known))}"
         )
 
 

@@ -110,7 +110,7 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         margin_used=decimal_text(margin.initial()),
         maintenance_margin=decimal_text(margin.maintenance()),
         exposure=decimal_text(books.exposure()),
-        drawdown_pct=decimal_text(books.drawdown() * 100),
+        drawdown_pct=decimal_text(min(books.drawdown(), books.max_drawdown()) * 100),
         max_drawdown_pct=max_drawdown_pct(books),
         initial_cash=decimal_text(books.account.initial_cash),
         transferred=decimal_text(books.account.invested - books.account.initial_cash),

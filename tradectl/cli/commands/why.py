@@ -13,6 +13,7 @@ from tradectl.cli.options import (
     StateDirOption,
     print_data,
     refuse_useless,
+    say,
 )
 from tradectl.cli.pages import parse_moment
 from tradectl.domain.errors import UsageError
@@ -95,6 +96,8 @@ def why(
         refuse_useless({"--at is of a symbol: an order has its own time": at is not None})
         return
     path = named or find_journal(directory)
+    if named is None:
+        say(f"of run {path.stem}, the newest one: --run names another", err=True)
     from tradectl.explain.why_symbol import why_symbol
 
     now = _now(path) if point is None else None

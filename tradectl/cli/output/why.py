@@ -80,7 +80,7 @@ def _steps(steps: Sequence[Step]) -> RenderableType:
         text = styled(Cell(harmless(step.text), STYLES.get(step.what, PLAIN)))
         if notes := step.figures.get("notes"):
             text.append(f"\nsaw {note_words(notes)}", DIM)
-        when = figures.moment(step.time)[11:] if n == 0 else f"+{after(step.after_s)}"
+        when = figures.moment(step.time) if n == 0 else f"+{after(step.after_s)}"
         grid.add_row(when, step.what.replace("_", " "), text)
     return grid
 
