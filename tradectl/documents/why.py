@@ -157,7 +157,7 @@ class WantedRow(Struct, kw_only=True, frozen=True):
 
 
 class SymbolWhy(Struct, kw_only=True, frozen=True):
-    """`why SYMBOL`: as of record `seq`, at the `time` that was asked for, or else of the record. `held_by`
+    """`why SYMBOL`: as of record `seq`, at the `time` asked for, or else that of the record. `held_by`
     is the first of the `gates`, null where nothing holds the symbol back; `note` says what could not be
     looked at."""
 
