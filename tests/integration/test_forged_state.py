@@ -240,6 +240,23 @@ def test_one_that_is_not_signed_and_large_is_read_where_it_is_trusted_and_stoppe
     assert (trusted.code, "MiB" in trusted.err) == (0, False)
 
 
+def test_a_keyring_that_does_not_answer_is_not_no_key_at_all(
+    typed: Typed, state: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The journal may be signed by what is in it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(signing_keys, "homes_of_state", lambda: [private_home()])
+    monkeypatch.setattr(signing_keys, "_ask_keyring", lambda ask: signing_keys.Answer("", False))
+    (tmp_path / "home").mkdir(mode=0o700)
+    assert "which is not here (the keyring does not answer: unlock it)" in typed(RUN).complaint()
+    assert "the keyring does not answer" in typed("doctor").out
+    words = ("emergency-stop --trust-journal", "clear-halt --confirm", f"{RUN} --trust-journal")
+    answers = [typed(command) for command in words]
+    assert [answer.code for answer in answers] == [0, 0, 0]
+    assert sum(answer.err.count("made the key") for answer in answers) == 1
+    assert (private_home() / signing_keys.FILE).exists()
+
+
 @pytest.mark.parametrize("first", [RUN, f"{RUN} --fresh"])
 def test_nothing_is_traded_unsigned_beside_a_key_that_cannot_be_used(
     typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str

@@ -16,6 +16,10 @@ def journal_key(state_dir: StateDir) -> Finding:
     if keys.problem:
         mend = "see to it, or put the one back that journals were signed with"
         return failed(name, keys.problem, mend)
+    if key is None and keys.is_locked:
+        return warned(
+            name, "the keyring does not answer", "unlock it, else a run makes another key"
+        )
     if key is None:
         return passed(name, "will be made by the first run")
     if state_dir.path in keys.path.parents:

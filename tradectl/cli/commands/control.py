@@ -17,6 +17,7 @@ from tradectl.cli.options import (
     print_data,
     print_json,
     say,
+    telling,
 )
 from tradectl.domain.errors import UsageError
 
@@ -95,7 +96,7 @@ def emergency_stop(
     from tradectl.operations.emergency_stop import emergency_stop as stop_everything
     from tradectl.strategy.own_process import stdout_to_stderr
 
-    directory = _dir(state_dir)
+    directory = telling(_dir(state_dir))
     if config is not None:
         _take_hosts_from(config, directory)
 

@@ -13,6 +13,7 @@ from tradectl.cli.options import (
     StateDirOption,
     TrustJournalOption,
     print_data,
+    telling,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def reconcile(
     from tradectl.runtime.in_process_reconcile import reconcile as compare
     from tradectl.storage.directory import StateDir
 
-    directory = StateDir(state_dir)
+    directory = telling(StateDir(state_dir))
     if config is not None:
         from tradectl.config.load import load_settings
         from tradectl.runtime.own_hosts import hosts_of
