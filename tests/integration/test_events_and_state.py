@@ -13,7 +13,7 @@ import pytest
 from tests.fixtures.command import BUSY, Answer, journals, running, tradectl
 from tests.fixtures.journalled import journalled
 from tests.fixtures.run_inputs import Typed, trades, waves
-from tests.unit.test_untraded import RISING, candles, settings, with_opens
+from tests.unit.test_untraded import PAUSE, RISING, candles, settings, with_opens
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.explain import EventRow
 from tradectl.domain.events import (
@@ -199,8 +199,21 @@ def test_two_states_are_compared_value_by_value(typed: Typed, recorded: Path) ->
     cash = [Decimal(amount) for amount in changed["cash"]]
     assert cash[0] - cash[1] == bought * paid + Decimal(fill["event"]["fee"])
     assert found == typed(f"state --at {after} --diff {before} --json").document()
+    assert [row["status"] for row in found["orders"]] == ["filled"]
+    shown = typed(f"state --at {before} --diff {after}").out
+    for words in ("equity", "cash", "fees", "Positions", "BTCUSDT", "filled", fill["time"][:10]):
+        assert words in shown
+    for raw in ("spec.", "{", "[", "finished", "E-"):
+        assert raw not in shown
     nothing = typed(f"state --at {after} --diff {after} --json").document()
     assert nothing["changes"] == []
+
+
+def test_nobody_is_told_to_resume_a_run_on_recorded_data(typed: Typed, tmp_path: Path) -> None:
+    path = journalled(tmp_path, settings("donchian-breakout"), [*candles(RISING[:3]), PAUSE])
+    shown = typed(f"state {path}").out
+    assert "PAUSED" in shown
+    assert "tradectl resume" not in shown
 
 
 def test_of_a_damaged_journal_what_is_whole_is_told(

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tradectl.documents.account import AccountStatus
+from tradectl.documents.account import AccountStatus, OrderRow
 from tradectl.documents.values import Time
 from tradectl.domain.event import EventType
 
@@ -48,6 +48,7 @@ class StateAt(Struct, kw_only=True, frozen=True):
     seq: int
     time: Time | None
     is_last: bool
+    source: str
     account: AccountStatus
 
 
@@ -60,7 +61,9 @@ class StateChanged(Struct, kw_only=True, frozen=True):
 
 
 class StateDifference(Struct, kw_only=True, frozen=True):
-    """`state --diff`: what changed in a run between two records, the earlier one first."""
+    """`state --diff`: what changed in a run between two records, the earlier one first: the account then
+    and then, the `orders` that began, changed or ended between, as they are at the later one, and all
+    `changes`, value by value. `source`, as in a run's summary."""
 
     run_id: str
     journal: str
@@ -68,4 +71,8 @@ class StateDifference(Struct, kw_only=True, frozen=True):
     to_seq: int
     from_time: Time | None
     to_time: Time | None
+    source: str
+    before: AccountStatus
+    after: AccountStatus
+    orders: list[OrderRow]
     changes: list[StateChanged]

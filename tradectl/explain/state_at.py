@@ -1,7 +1,7 @@
 """The account at any point of a run: folded from its journal, as a recovery folds it.
 
-A point is a record's number, or a moment: then what had happened up to it counts. Between two points the
-difference is told value by value, by the names that the account has for them.
+A point is a record's number, or a moment: then what had happened up to it counts. The difference between
+two points is the account at both, the orders that are others, and each value by its name in the account.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
+from tradectl.documents.account import AccountStatus, OrderRow
 from tradectl.documents.explain import StateAt, StateChanged, StateDifference
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import Record
@@ -20,7 +21,7 @@ from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import Header
 from tradectl.state.account import Account
-from tradectl.state.status import account_status
+from tradectl.state.status import account_status, open_order_rows, order_row
 from tradectl.system.trading_system import BookkeepingSystem
 
 Point = int | str
@@ -53,28 +54,43 @@ def state_at(path: Path, point: Point | None = None) -> StateAt:
         seq=folded.seq,
         time=iso(folded.at) if folded.at else None,
         is_last=folded.is_last,
-        account=account_status(folded.system.books, folded.header.run_id, folded.seq),
+        source=folded.header.source,
+        account=_account(folded),
     )
 
 
 def state_difference(path: Path, one: Point | None, other: Point) -> StateDifference:
     """Between two points of the journal, whichever comes first."""
-    found = []
-    for point in (one, other):
-        folded = fold_to(path, point)
-        found.append((folded.seq, folded.at, folded.system.books.snapshot().dump(), folded.header))
-    (from_seq, from_at, before, header), (to_seq, to_at, after, _) = sorted(
-        found, key=lambda state: state[0]
-    )
+    before, after = sorted((fold_to(path, one), fold_to(path, other)), key=lambda found: found.seq)
+    known = {row.order_id: row for row in _orders(before)}
     return StateDifference(
-        run_id=header.run_id,
+        run_id=after.header.run_id,
         journal=str(path),
-        from_seq=from_seq,
-        to_seq=to_seq,
-        from_time=iso(from_at) if from_at else None,
-        to_time=iso(to_at) if to_at else None,
-        changes=list(changes(before, after)),
+        from_seq=before.seq,
+        to_seq=after.seq,
+        from_time=iso(before.at) if before.at else None,
+        to_time=iso(after.at) if after.at else None,
+        source=after.header.source,
+        before=_account(before),
+        after=_account(after),
+        orders=[row for row in _orders(after) if known.get(row.order_id) != row],
+        changes=list(changes(_dump(before), _dump(after))),
     )
+
+
+def _dump(folded: Folded) -> dict[str, Any]:
+    return folded.system.books.snapshot().dump()
+
+
+def _account(folded: Folded) -> AccountStatus:
+    return account_status(folded.system.books, folded.header.run_id, folded.seq)
+
+
+def _orders(folded: Folded) -> list[OrderRow]:
+    """Those that work and the newest that ended, oldest first."""
+    books = folded.system.books
+    rows = [order_row(order, books.account.account_id) for order in books.finished()]
+    return sorted([*rows, *open_order_rows(books)], key=lambda row: row.created_at)
 
 
 def changes(before: Any, after: Any, path: str = "") -> Iterator[StateChanged]:
