@@ -101,12 +101,13 @@ async def test_on_an_exchange_entries_go_on_through_a_step_and_back(
 async def test_a_clock_that_is_put_right_is_followed_as_the_exchange_says(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
-    set_clock(-3600, exchange)
+    set_clock(-3600)  # and the exchange's
     settings = settings_for(exchange, stale_after=5.0)
     trader = Trader(exchange, "spot")
     options = RunOptions(settings=settings, state_dir=StateDir(tmp_path / "state"), duration=None)
     trader.task = asyncio.ensure_future(trade(options, trader))
     await trader.until(lambda: exchange.hub.wanted("spot", ["btcusdt@trade"]))
+    set_clock(-3600, exchange)
     for _ in range(8):  # from an hour ahead of all that it knows, which cannot be
         exchange.print_trade(SPOT, "60000", "1")
         await asyncio.sleep(1)
@@ -120,6 +121,26 @@ async def test_a_clock_that_is_put_right_is_followed_as_the_exchange_says(
     assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
     await trader.end()
     await verified(tmp_path / "state")
+
+
+@pytest.mark.parametrize("off", [DAY_S, MIDNIGHT_S, 3, -3600, -DAY_S])
+async def test_a_run_that_starts_by_a_wrong_clock_goes_by_the_exchanges(
+    off: int, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    folder, began = tmp_path / "state", right_now()
+    set_clock(off, exchange)
+    settings = settings_for(exchange, stale_after=5.0)
+    async with trading(exchange, folder, settings=settings, duration=None) as trader:
+        await prices(trader, 6)
+        assert "clock_moved" in trader.alerts()
+        assert trader.restrictions() == set()
+        assert (await trader.orders_done(trader.buy("0.01"))).status == "filled"
+        set_clock(0, exchange)
+        await prices(trader, 6)
+        assert "clock_moved" not in trader.alerts()
+        assert not trader.said("feed_stale")
+    records_are_dated_right(folder, began - SECOND)
+    await verified(folder)
 
 
 class OnPaper:

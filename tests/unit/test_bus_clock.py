@@ -118,25 +118,38 @@ def test_how_far_our_own_time_was_off_is_not_taken_for_the_exchanges_delay(
     assert computer.clock.moved == 0
 
 
-def test_data_that_is_minutes_old_says_nothing_of_a_clock() -> None:
+@pytest.mark.parametrize("off", [-3_600, -30, 30, 3_600])
+@pytest.mark.parametrize("late", [35, 60, 3_630])
+def test_data_that_comes_late_for_a_while_says_nothing_of_a_clock(off: int, late: float) -> None:
     computer = Computer(by_exchange=True)
     computer.messages()
-    computer.passes(0, off=-30)
-    computer.messages(600, late=60)
-    assert computer.passes(0) == 61
+    computer.passes(0, off=off)
+    assert (computer.messages(600, late=late), computer.messages()) == (61, 62)
 
 
 @pytest.mark.parametrize(("off", "after"), [(3_600, 3_600), (-3_600, 7_220)])
+@pytest.mark.parametrize("date", [0, 5])
 def test_where_the_exchange_dates_nothing_a_clock_is_believed_once_it_has_stood(
-    off: int, after: int
+    off: int, after: int, date: int
 ) -> None:
+    """Or what it dates is of 1970."""
     computer = Computer(by_exchange=True)
     computer.passes(1, off=off)
     for _ in range(600 + after):
         computer.passes(1)
-        computer.clock.heard(0)
+        computer.clock.heard(date)
     assert computer.passes(0) == 601 + after + off
     assert computer.clock.moved == 0
+
+
+@pytest.mark.parametrize("off", [86_400, 3, -3_600])
+def test_a_clock_that_is_wrong_at_the_start_is_set_by_the_exchange(off: int) -> None:
+    computer = Computer(by_exchange=True)
+    computer.theirs -= off
+    computer.clock.begin(off * 10**9)
+    assert computer.messages(3_600) == 360 - off
+    assert round(computer.clock.moved / 10**9, 3) == off
+    assert (computer.passes(1, off=-off), computer.clock.moved) == (361 - off, 0)
 
 
 def test_without_an_exchange_a_clock_that_has_stood_is_gone_over_to_and_back() -> None:

@@ -176,8 +176,8 @@ async def test_each_slow_step_is_told_once(watched: Watched) -> None:
 @pytest.mark.parametrize(
     ("moved", "said"),
     [
-        (86_400 * SECOND, "was set ahead by 86400.0 s: the run keeps its own time until"),
-        (-2 * SECOND, "was set back by 2.0 s: the run keeps its own time until"),
+        (86_400 * SECOND, "is 86400.0 s ahead: the run keeps its own time until"),
+        (-2 * SECOND, "is 2.0 s behind: the run keeps its own time until"),
     ],
 )
 async def test_a_clock_that_was_set_is_told_of_until_it_is_right(

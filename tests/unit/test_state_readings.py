@@ -185,6 +185,46 @@ def test_an_account_that_was_killed_before_midnight_goes_on_with_the_first_revie
     assert (again.state, again.said) == (TradingState.RUNNING, ["DAILY_LOSS over"])
 
 
+def test_after_a_day_by_a_clock_that_was_ahead_its_loss_goes_on_and_its_pause_ends_tonight() -> (
+    None
+):
+    limits = RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+    tomorrow = all_in(limits)
+    tomorrow.ledger.at = DAY * 465 + 1  # a year too late
+    tomorrow.prints([100, 89, 89])
+    assert [*tomorrow.account.pauses] == ["DAILY_LOSS"]
+    ledger = Ledger(Account.load(tomorrow.ledger.books.snapshot().dump()))
+    today = Reviewed(ledger, limits)
+    ledger.at = DAY * 100 + 3600 * SECOND
+    today.prints([89, 89])
+    assert ledger.books.day_start_equity == CASH
+    assert [*today.account.pauses] == ["DAILY_LOSS"]
+    today.resume()
+    today.prints([80, 80, 80])
+    assert [*today.account.pauses] == ["DAILY_LOSS"]
+    ledger.at = DAY * 101
+    today.review()
+    assert (today.state, today.account.day) == (TradingState.RUNNING, 101)
+    assert ledger.books.day_start_equity == 8_000
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_pause_dated_tomorrow_ends_with_the_day_of_today(paused: bool) -> None:
+    limits = RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+    tomorrow = all_in(limits)
+    tomorrow.ledger.at = DAY * 101 + 1
+    tomorrow.prints([100, 89, 89] if paused else [100, 95, 95])
+    ledger = Ledger(Account.load(tomorrow.ledger.books.snapshot().dump()))
+    today = Reviewed(ledger, limits)
+    ledger.at = DAY * 100 + 3600 * SECOND
+    today.prints([89, 89])
+    assert [*today.account.pauses] == ["DAILY_LOSS"]
+    assert ledger.books.day_start_equity == CASH
+    ledger.at = DAY * 101
+    today.review()
+    assert (today.state, today.said[-1]) == (TradingState.RUNNING, "DAILY_LOSS over")
+
+
 def test_a_daily_pause_may_last_until_resume() -> None:
     limits = RiskLimits(
         daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import errno
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,9 +17,9 @@ from tests.fixtures.store import ROW, an_alert, changes, rows, with_snapshot
 from tradectl.documents.run import AlertRow
 from tradectl.domain.states import AlertStatus
 from tradectl.domain.time import DAY, SECOND
-from tradectl.storage import retention
+from tradectl.storage import alert_archive, retention
+from tradectl.storage.alert_archive import ALERTS_FILE, OLDER_ALERTS_FILE
 from tradectl.storage.reader import StateReader
-from tradectl.storage.retention import ALERTS_FILE
 from tradectl.storage.store import Store
 
 END = "2026-01-02T00:00:00.000000Z"
@@ -163,6 +166,77 @@ async def test_alerts_that_go_are_in_a_file(store: Store, path: Path) -> None:
     assert [msgspec.json.decode(line, type=AlertRow) for line in lines] == [
         alert for alert in alerts if alert.id in {"a0", "a2", "a3"}
     ]
+
+
+def archived(path: Path, name: str = ALERTS_FILE) -> list[str]:
+    lines = (path.parent / name).read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=AlertRow).id for line in lines]
+
+
+async def with_alerts(store: Store, first: int, last: int) -> None:
+    """Resolved ones, and what comes of them with the next snapshot."""
+    await store.write_alerts(
+        [
+            replace(an_alert(), id=f"a{n}", status=AlertStatus.RESOLVED)
+            for n in range(first, last + 1)
+        ]
+    )
+    await store.write(with_snapshot(traded(1), DAY))
+
+
+async def test_a_disk_that_takes_half_of_an_alert_loses_none(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.pwrite
+
+    def half(fd: int, data: bytes, at: int) -> int:
+        return whole(fd, data[: (len(data) + 1) // 2], at)
+
+    monkeypatch.setattr(os, "pwrite", half)
+    await with_alerts(store, 0, 3)
+    assert archived(path) == ["a0", "a1"]
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        half(fd, data, at)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    await with_alerts(store, 4, 4)
+    assert archived(path) == ["a0", "a1"]
+    assert [alert.id for alert in StateReader(path).alerts()] == ["a2", "a3", "a4"]
+    with (path.parent / ALERTS_FILE).open("ab") as torn:  # killed while it wrote
+        torn.write(b'{"id":"a2')
+    monkeypatch.setattr(os, "pwrite", whole)
+    await with_alerts(store, 5, 5)
+    assert archived(path) == ["a0", "a1", "a2", "a3"]
+
+
+async def test_alerts_whose_rows_did_not_go_are_archived_once(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = retention._delete
+
+    def kept(db: sqlite3.Connection, table: str, gone: Iterable[int]) -> None:
+        delete(db, table, gone)
+        if table == "alerts":
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(retention, "_delete", kept)
+    await with_alerts(store, 0, 3)
+    monkeypatch.setattr(retention, "_delete", delete)
+    assert archived(path) == ["a0", "a1"]
+    await with_alerts(store, 4, 4)
+    assert archived(path) == ["a0", "a1", "a2"]
+
+
+async def test_archived_alerts_have_a_bound(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_alerts(store, 0, 3)
+    monkeypatch.setattr(alert_archive, "LARGEST", (path.parent / ALERTS_FILE).stat().st_size)
+    for first in (4, 6, 8):
+        await with_alerts(store, first, first + 1)
+    assert (archived(path, OLDER_ALERTS_FILE), archived(path)) == (["a4", "a5"], ["a6", "a7"])
 
 
 async def test_what_cannot_be_pruned_is_written_all_the_same(

@@ -21,7 +21,7 @@ COUNTS_ON_NS = functools.partial(time.clock_gettime_ns, _COUNTS_ON)
 SET = 1_000_000_000
 """A clock that is so far from where it should be was set, and did not merely run fast or slow."""
 BELIEVED_AFTER = 600_000_000_000
-"""Where no exchange says which clock is right."""
+"""Where no exchange says which clock is right; so long it is known that data came in time by ours."""
 WORDS = 5
 """So many messages of an exchange in a row say the same."""
 LATEST = 10_000_000_000
@@ -42,7 +42,7 @@ class Clock(Protocol):
     live: bool
     """moves by itself"""
     moved: int
-    """how far (ns) the computer's clock was set ahead (+) or back, and is not followed yet"""
+    """how far (ns) the computer's clock is ahead (+) or behind, and is not followed yet"""
 
     def now(self) -> int:
         """Nanoseconds since 1970 UTC; never goes back."""
@@ -101,7 +101,8 @@ class WallClock(ComputerClock):
     by which that comes later than it was dated, and less late. That the computer's was wrong before is
     followed ahead at once. Without one, or where it dates nothing, it is believed once it has stood for
     ten minutes, and time then goes twice as fast until it is there. Time never goes back: where the
-    computer's clock is believed and behind it goes half as fast until that has come up.
+    computer's clock is believed and behind it goes half as fast until that has come up. Only before it is
+    anyone's it may be set (`begin`).
     """
 
     live = True
@@ -119,6 +120,7 @@ class WallClock(ComputerClock):
         self._by_exchange = by_exchange
         self._last, self._last_tick = wall_ns(), monotonic_ns()
         self._moved_at, self._words, self._is_dated = 0, 0, False
+        self._known, self._known_at = LATEST, self._last_tick
 
     def now(self) -> int:
         wall, tick = self._wall_ns(), self._monotonic_ns()
@@ -139,16 +141,22 @@ class WallClock(ComputerClock):
         """The same: one that was set dates nothing of ours."""
         return self.now()
 
+    def begin(self, off: int) -> None:
+        """The exchange says that the computer's clock is ahead by `off` (ns; below zero: behind)."""
+        self.now()
+        self._last, self.moved = self._last - off, off
+        self._moved_at, self._is_dated = self._last_tick, True
+
     def heard(self, ts: int) -> None:
         if not ts:
             return
-        self._is_dated = True
-        if not self.moved:
-            return
         late = self.now() - ts
         by_ours, by_computer = _unlikely(late), _unlikely(late + self.moved)
+        if by_ours <= self._known or self._last_tick - self._known_at > BELIEVED_AFTER:
+            self._known, self._known_at = by_ours, self._last_tick
         if min(by_ours, by_computer) < LATEST:
-            self._words = self._words + 1 if by_computer < by_ours else 0
+            self._is_dated = True
+            self._words = self._words + 1 if self.moved and by_computer < self._known else 0
 
     def _followed(self, apart: int, passed: int, tick: int) -> int:
         """How much of `apart` time goes now, `passed` after it went last."""
@@ -168,7 +176,7 @@ class WallClock(ComputerClock):
 
 def _unlikely(late: int) -> int:
     """The more so, the later something comes; nothing comes before it is sent."""
-    return abs(late) if late > -EARLIEST else LATEST
+    return min(abs(late), LATEST) if late > -EARLIEST else LATEST
 
 
 class DataClock(ComputerClock):

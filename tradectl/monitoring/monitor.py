@@ -207,13 +207,13 @@ def _clock_event(moved: int) -> SystemEvent:
             component="clock",
             message="the computer's clock is followed again",
         )
-    where = "ahead" if moved > 0 else "back"
+    where = "ahead" if moved > 0 else "behind"
     then = "the run keeps its own time until that is known to be right"
     return SystemEvent(
         source_component="monitor",
         kind=SystemEventKind.CLOCK_MOVED,
         component="clock",
-        message=f"the computer's clock was set {where} by {abs(moved) / SECOND:.1f} s: {then}",
+        message=f"the computer's clock is {abs(moved) / SECOND:.1f} s {where}: {then}",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -23,6 +23,7 @@ from tradectl.domain.errors import ConfigError, ExchangeError, VenueRefusal
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
+from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.symbols import by_exchange
@@ -33,6 +34,9 @@ from tradectl.state.at_exchange import BooksAtExchange
 from tradectl.state.books import Books
 
 Post = Callable[[Event], None]
+
+WRONG = 2 * SECOND
+"""A clock that is so far off is wrong, however slow the answer."""
 
 
 class Venues:
@@ -72,6 +76,7 @@ class Venues:
         for outcome in await asyncio.gather(*attempts, return_exceptions=True):
             if outcome is not None:
                 raise outcome
+        await set_by_exchanges(self.clock, self.by_name.values())
         for name, venue in self.by_name.items():
             for symbol in self.places[name]:
                 venue.instrument(symbol)
@@ -246,6 +251,19 @@ async def connected(
             await venues.close()
 
 
+async def set_by_exchanges(clock: WallClock, venues: Iterable[Venue]) -> None:
+    """Before time is anyone's, where this computer's clock is wrong by the word of each that tells its
+    time: their time is the run's from the start, and nothing of it is dated tomorrow."""
+    offs = list[int]()
+    for venue in venues:
+        with contextlib.suppress(ExchangeError):  # it does not tell, or cannot be asked now
+            theirs = await venue.time()
+            offs.append(clock.wall() - theirs)
+    least = min(offs, key=abs, default=0)
+    if abs(least) >= WRONG:
+        clock.begin(least)
+
+
 def effective(settings: Settings, venues: Venues) -> Settings:
     """The settings that the run follows, as its journal's header has them: with the exchanges' rules,
     with no entry on old data, and with money only what is synced to the disk is sent."""
@@ -261,4 +279,4 @@ def effective(settings: Settings, venues: Venues) -> Settings:
     )
 
 
-__all__ = ["Venues", "connected", "effective", "make_venue", "on_exchange"]
+__all__ = ["Venues", "connected", "effective", "make_venue", "on_exchange", "set_by_exchanges"]

@@ -1,7 +1,8 @@
 """What losses are measured from: equity when it was highest, and at the start of the day.
 
 Equity is measured at every risk check. A day (UTC) starts with what was measured last before it, however
-long ago: what is lost over midnight while nothing runs, or before the first check of the day, counts. The
+long ago: what is lost over midnight while nothing runs, or before the first check of the day, counts.
+None starts where time has gone back, after a run by a clock that was ahead: the loss is measured on. The
 highest since the account was opened (`high_water`) is what the maximum drawdown is measured from, and
 nothing resets it. Limits have a peak and a day's start of their own: they begin anew when an operator
 lets trading go on. Money put in or taken out moves them all.
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.money import plus_exactly
 from tradectl.domain.time import DAY
+from tradectl.state import trading_state
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView, drawdown_from
 from tradectl.state.readings import Prices, Reading, Readings, middle
@@ -34,10 +36,12 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
         day_start = middle(before.start, day_start, equity)
         if before.limits_began:
             peak = max(middle(before.start, account.peak_equity, equity), equity)
-    if day != account.day:
+    if day > account.day:
         day_start = account.measured_equity
         after = replace(after, start=_before_last(before))
     # in place
+    if day < account.day:
+        trading_state.date_back(account, at)
     account.peak_equity = peak
     if stood:
         _note_extremes(account, equity)

@@ -46,6 +46,15 @@ def end_pause(account: Account, cause: str) -> None:
             account.trading_state_reason = left.reason
 
 
+def date_back(account: Account, at: int) -> None:
+    """It is `at`, earlier than it was taken for: what was dated later began now, and does not wait for a
+    date that was never reached."""
+    account.pauses = {
+        cause: Pause(one.reason, min(one.since, at)) for cause, one in account.pauses.items()
+    }
+    account.state_since = min(account.state_since, at)
+
+
 def emergency_stop(account: Account, event: CommandReceived, at: int) -> None:
     """HALTED, or FLATTENING: that an operator may ask for in a halt, too. HALTED before, its reason
     stays; FLATTENING before, it has both."""

@@ -10,7 +10,6 @@ A little at a time: a transaction stays short, and what a month left is gone wit
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
@@ -25,7 +24,7 @@ from tradectl.documents.run import AlertRow
 from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import WORKING, OrderStatus
 from tradectl.domain.states import AlertStatus
-from tradectl.files.own import open_own
+from tradectl.storage.alert_archive import archive
 
 KEPT_ROWS = 100_000
 """Orders, and fills, of an account."""
@@ -34,7 +33,6 @@ KEPT_RUNS = 1_000
 """That are known with all that they left; of older ones a line."""
 AT_ONCE = 5_000
 """Rows that go in one transaction, at most."""
-ALERTS_FILE = "alerts-before.jsonl"
 
 OVER = tuple(s.value for s in OrderStatus if s not in {*WORKING, OrderStatus.INITIALIZED})
 EDGE = "SELECT rowid FROM {table} {of} ORDER BY rowid DESC LIMIT 1 OFFSET ?"
@@ -157,20 +155,11 @@ def _prune_alerts(db: sqlite3.Connection, folder: Path) -> None:
         (edge, AlertStatus.RESOLVED.value, AT_ONCE),
     ).fetchall()
     if found:
-        lines = (
-            msgspec.json.encode(dict(zip(names, row[1:], strict=True))) + b"\n" for row in found
+        archive(
+            folder,
+            [msgspec.json.encode(dict(zip(names, row[1:], strict=True))) + b"\n" for row in found],
         )
-        _append(folder / ALERTS_FILE, b"".join(lines))
         _delete(db, "alerts", (row[0] for row in found))
-
-
-def _append(path: Path, lines: bytes) -> None:
-    fd = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    try:
-        os.write(fd, lines)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _edge(db: sqlite3.Connection, table: str, of: str, kept: int, *values: Any) -> int:
@@ -193,7 +182,6 @@ def _note_runs(db: sqlite3.Connection, runs: dict[str, str]) -> None:
 
 
 __all__ = [
-    "ALERTS_FILE",
     "forget_again",
     "prune_account",
     "prune_runs",

@@ -83,6 +83,7 @@ async def _record(
     from tradectl.exchange.venue import Channel
     from tradectl.operations.recorder import default_path
     from tradectl.operations.recorder import record as record_to
+    from tradectl.runtime.exchanges import set_by_exchanges
 
     settings, place = chosen(exchange, config)
     wanted = _channels(channels or place.channels)
@@ -99,6 +100,7 @@ async def _record(
     if path.exists():
         raise UsageError(f"{path} is there already: name another file with --output")
     async with open_public_venue(place, places[name], clock.now) as venue:
+        await set_by_exchanges(clock, [venue])
         return await record_to(
             {name: venue},
             dict.fromkeys(names, name),
