@@ -16,11 +16,11 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.commands.table import CommandGroup
-from tradectl.domain.errors import TradectlError, UsageError
+from tradectl.domain.errors import Interrupted, TradectlError, UsageError
 from tradectl.domain.text import harmless, is_utf8
 from tradectl.version import __version__
 
-INTERRUPTED = 130
+INTERRUPTED = Interrupted.exit_code
 THREAD_ENDS_WITHIN_S = 1.0
 
 HELP = """Trade crypto markets from a terminal: replayable, stoppable, explainable.

@@ -197,10 +197,11 @@ class Statistics(Struct, kw_only=True, frozen=True):
 
 
 class Report(Struct, kw_only=True, frozen=True):
-    """`clean`: the run ended by itself; `torn`: its last record was cut off. `data_from` is when market
-    data came first, `tradable_from` when trading could begin, where that is known. `trips` are the
-    newest, of `statistics.trips` in all. The lines of each way of looking at the result (`attribution`)
-    add up to `pnl` exactly."""
+    """`incomplete` says why these are not the figures of a whole run (it still trades, was interrupted or
+    broke off); empty where they are, which is `clean`. `torn`: its last record was cut off. `data_from`
+    is when market data came first, `tradable_from` when trading could begin, where that is known. `trips`
+    are the newest, of `statistics.trips` in all. The lines of each way of looking at the result
+    (`attribution`) add up to `pnl` exactly."""
 
     run_id: str
     mode: str
@@ -217,6 +218,7 @@ class Report(Struct, kw_only=True, frozen=True):
     data_from: Time | None
     tradable_from: Time | None
     clean: bool
+    incomplete: str
     torn: bool
     end_reason: str
     records: int

@@ -252,7 +252,8 @@ class RunRecord(Struct, kw_only=True, frozen=True):
 
 
 class RunRow(RunRecord, kw_only=True, frozen=True):
-    """`status` is clean, crashed or running."""
+    """`status` is clean, running, crashed (it left no word), broke off (it could not go on), or, of
+    recorded data, interrupted before its end."""
 
     clean: bool
     status: str

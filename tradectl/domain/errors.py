@@ -43,6 +43,8 @@ class TradectlError(Exception):
 class Interrupted(KeyboardInterrupt):
     """A signal from outside: no strategy can have raised it, and none may keep it."""
 
+    exit_code: ClassVar[int] = 130
+
 
 class UsageError(TradectlError):
     exit_code = 2

@@ -43,7 +43,7 @@ class Asked:
         """Raises UsageError, JournalError."""
         assert self._html is not None
         if self._listener is not None:
-            write_page(self._listener.report(found.tradable_from), self._html)
+            write_page(self._listener.report(found.tradable_from, found.reason), self._html)
         else:
             run_report(self._options.state_dir, found.journal or found.run_id, self._html)
 

@@ -16,6 +16,7 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import FillRow, Halt, OrderRow
 from tradectl.documents.control import Done
 from tradectl.documents.run import AlertRow, ComponentRow, RunRecord, RunRow, Status
+from tradectl.domain.endings import CRASHED_WORD, Ending, ending
 from tradectl.domain.errors import NotRunning, StateError, TradectlError, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.journal.run_lock import goes_on
@@ -197,11 +198,11 @@ class Inspector:
         return self._dir.journals / f"{run.run_id}.jsonl"
 
     def _run_row(self, run: StoredRun) -> RunRow:
-        clean = run.ended_at is not None and run.end_reason != "crashed"
+        left = None if run.ended_at is None else run.end_reason or Ending.CLEAN
+        at_it = left in (None, CRASHED_WORD) and goes_on(self._journal(run))
+        ended = ending(run.source, left, goes_on=at_it)
         recorded = {name: getattr(run, name) for name in RunRecord.__struct_fields__}
-        is_running = not clean and goes_on(self._journal(run))
-        status = "clean" if clean else "running" if is_running else "crashed"
-        return RunRow(**recorded, clean=clean, status=status)
+        return RunRow(**recorded, clean=ended is Ending.CLEAN, status=ended)
 
     def _account(self) -> str:
         """The account of its newest run; the database is brought up to date first."""

@@ -34,11 +34,13 @@ from tradectl.documents.report import (
     SymbolPrices,
     TripRow,
 )
+from tradectl.domain.endings import ending, is_a_part
 from tradectl.domain.events import Record
 from tradectl.domain.money import HUNDRED, decimal_text
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND, iso
 from tradectl.feeds.whole_log import read_log
+from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import Footer, Header
 from tradectl.report.histogram import bins
 from tradectl.report.limits import limits_used
@@ -88,12 +90,18 @@ class ReportBuilder:
         torn: bool = False,
         journal: str = "",
         beside: Beside = NOTHING_BESIDE,
+        reason: str = "",
+        goes_on: bool = False,
     ) -> Report:
-        """All records were taken. `journal` is where they are kept."""
+        """All records were taken. `journal` is where they are kept; where none is, `reason` is what a
+        footer would say."""
         run = self._analysis.end(footer, torn=torn)
         for trip in run.open_trips:
             self._keep(trip)
-        return _report(run, self._prices, list(self._newest), journal, beside)
+        reason = harmless(footer.reason if footer is not None else reason)
+        ended = ending(run.header.source, reason, goes_on=goes_on)
+        incomplete = is_a_part(ended, reason, _minute(run.ended))
+        return _report(run, self._prices, list(self._newest), journal, beside, reason, incomplete)
 
 
 def report_of(path: Path, on_trip: OnTrip | None = None, beside: Beside = NOTHING_BESIDE) -> Report:
@@ -105,7 +113,9 @@ def report_of(path: Path, on_trip: OnTrip | None = None, beside: Beside = NOTHIN
         for group in log.groups():
             for record in group:
                 take(record)
-        return builder.end(log.footer, torn=log.torn, journal=str(path), beside=beside)
+        return builder.end(
+            log.footer, torn=log.torn, journal=str(path), beside=beside, goes_on=goes_on(path)
+        )
 
 
 def _report(
@@ -114,6 +124,8 @@ def _report(
     trips: list[RoundTrip],
     journal: str,
     beside: Beside,
+    reason: str,
+    incomplete: str,
 ) -> Report:
     curve, header = run.curve, run.header
     window = next((days for days in WINDOWS if len(curve.days) >= 2 * days), 0)
@@ -132,9 +144,10 @@ def _report(
         ended_at=iso(run.ended),
         data_from=iso(run.first_data) if run.first_data else None,
         tradable_from=beside.tradable_from,
-        clean=run.footer is not None,
+        clean=not incomplete,
+        incomplete=incomplete,
         torn=run.torn,
-        end_reason=harmless(run.footer.reason) if run.footer is not None else "",
+        end_reason=reason,
         records=run.records,
         signals=run.signals,
         orders=run.orders,
@@ -231,6 +244,10 @@ def trip_row(trip: RoundTrip) -> TripRow:
 def _attribution(run: RunFigures) -> dict[str, list[documents.Line]]:
     found = run.attribution
     return {way: [_line(key, line) for key, line in found.by(way)] for way in found.ways}
+
+
+def _minute(at: int) -> str:
+    return f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _line(name: str, line: attribution.Line) -> documents.Line:

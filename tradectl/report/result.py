@@ -48,8 +48,8 @@ def head(report: Report) -> Markup:
 def notes(report: Report) -> list[str]:
     """What to know before believing the figures."""
     found, numbers = [], report.statistics
-    if not report.clean:
-        found.append("This run has not ended by itself: it still trades, or it was killed.")
+    if report.incomplete:
+        found.append(f"{report.incomplete}.")
     if not report.fills:
         found.append("Nothing was traded: see below what was asked for, and what held it back.")
     elif numbers.days < FEW_DAYS or numbers.trips < FEW_TRIPS:

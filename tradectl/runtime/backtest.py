@@ -16,7 +16,8 @@ from msgspec.structs import asdict
 from tradectl.bus.clock import ComputerClock
 from tradectl.documents.backtest import Backtest
 from tradectl.documents.run import Summary
-from tradectl.domain.errors import UsageError
+from tradectl.domain.endings import BY_SIGNAL
+from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import WIRE_VERSION
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -86,8 +87,11 @@ class BacktestQuestion:
         played = feed.progress if isinstance(feed, RecordedFeed) else Progress()
         cash = settings.account.cash
         gained = Decimal(summary.pnl) / cash * 100 if cash else Decimal(0)
+        told = asdict(summary)
+        if summary.reason in BY_SIGNAL and summary.halt is None:
+            told["exit_code"] = Interrupted.exit_code
         return Backtest(
-            **asdict(summary),
+            **told,
             key=self.key,
             made_at=iso(ComputerClock.wall()),
             is_kept=False,

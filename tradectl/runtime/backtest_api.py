@@ -109,7 +109,9 @@ def _left_nowhere(options: RunOptions, config: str) -> BacktestResult:
             listener=listener.listen,
         )
         found = _answer(BacktestQuestion(options, config))
-    return BacktestResult(found, listener.report(found.tradable_from), listener.trades)
+    return BacktestResult(
+        found, listener.report(found.tradable_from, found.reason), listener.trades
+    )
 
 
 class _NoScreen:

@@ -33,10 +33,10 @@ class ReportListener:
     def sync(self) -> None:
         pass
 
-    def report(self, tradable_from: str | None) -> Report:
-        """All was taken."""
+    def report(self, tradable_from: str | None, reason: str) -> Report:
+        """All was taken, and the run ended for `reason`."""
         assert self._builder is not None
-        return self._builder.end(beside=Beside(tradable_from=tradable_from))
+        return self._builder.end(beside=Beside(tradable_from=tradable_from), reason=reason)
 
 
 __all__ = ["ReportListener"]

@@ -74,7 +74,7 @@ HALTED = "halted"
 def _ending(run: RunRow) -> Cell:
     halted = run.status == "clean" and run.end_reason == HALTED
     word = HALTED if halted else harmless(run.status or figures.NOTHING, 24)
-    return Cell(word, {"clean": GOOD, "crashed": LOUD, HALTED: LOUD}.get(word, PLAIN))
+    return Cell(word, {"clean": GOOD, "running": PLAIN, "interrupted": WARN}.get(word, LOUD))
 
 
 RUNS: tuple[Column[RunRow], ...] = (

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from tradectl.cli.output import figures
-from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, PLAIN, WARN, Cell
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
 from tradectl.cli.output.chart import sparkline
 from tradectl.cli.output.listing import line, value
 from tradectl.documents.report import Line, Report
@@ -21,10 +21,14 @@ MOST_NAMED = 4
 
 
 def report(found: Report) -> RenderableType:
-    parts = [_title(found), *_result(found)]
+    parts = [*_incomplete(found), _title(found), *_result(found)]
     if found.statistics.trips + found.statistics.open_trips:
         parts += [*_trips(found), *_made(found)]
     return Group(*parts, *_held_back(found))
+
+
+def _incomplete(found: Report) -> list[RenderableType]:
+    return [Text(harmless(found.incomplete), LOUD)] if found.incomplete else []
 
 
 def _title(found: Report) -> RenderableType:
