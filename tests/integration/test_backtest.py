@@ -286,6 +286,17 @@ def test_what_left_no_journal_is_told_so(
     assert "was made with --no-journal" in said
 
 
+def test_kept_ones_are_told_apart(tmp_path: Path, data: Path) -> None:
+    words = ("--strategy", "donchian-breakout", "--set", "strategy.entry=5", "--fill", "close")
+    backtest(tmp_path, data, "--no-journal", *words).document()
+    (row,) = tradectl(tmp_path, "backtests", "--json").document()
+    assert row["parameters"] == {"donchian-breakout": {"entry": 5}}
+    assert (row["fill"], row["symbols"]) == ("close", ["BTCUSDT"])
+    listed = tradectl(tmp_path, "backtests").out
+    for told in ("donchian-breakout entry=5", "BTCUSDT.csv", "close", "no file"):
+        assert told in listed
+
+
 def test_files_need_no_option(tmp_path: Path, data: Path) -> None:
     found = tradectl(tmp_path, "backtest", data, "--no-journal", "--json").document()
     assert [Path(file["path"]).name for file in found["data"]] == [data.name]

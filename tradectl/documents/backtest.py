@@ -7,6 +7,8 @@ from msgspec import Struct
 from tradectl.documents.run import Summary
 from tradectl.documents.values import Amount, Time
 
+Value = bool | int | float | str
+
 
 class DataFile(Struct, kw_only=True, frozen=True):
     """A file of recorded data as it is stored: its `size` in bytes, and the SHA-256 of all of them."""
@@ -19,7 +21,7 @@ class DataFile(Struct, kw_only=True, frozen=True):
 class Backtest(Summary, kw_only=True, frozen=True):
     """The summary of a run on recorded data, with what it was a run of: `config` is the file (empty: the
     defaults), `data_hash` one hash over all of `data`, `since` and `until` the part that was played
-    (null: without a bound), `fill` where orders traded.
+    (null: without a bound), `fill` where orders traded, `parameters` those that were chosen, by strategy.
 
     `key` is the same for the same question: version, settings, strategies' sources, data, part. `is_kept`
     tells that the answer is of `made_at` and was not worked out again."""
@@ -31,6 +33,7 @@ class Backtest(Summary, kw_only=True, frozen=True):
     config_hash: str
     fill: str
     strategy_names: list[str]
+    parameters: dict[str, dict[str, Value]]
     symbols: list[str]
     data: list[DataFile]
     data_hash: str
@@ -42,7 +45,8 @@ class Backtest(Summary, kw_only=True, frozen=True):
 
 
 class BacktestRow(Struct, kw_only=True, frozen=True):
-    """A kept backtest in a list: what it was of, and its headline figures."""
+    """A kept backtest in a list: what it was of, and its headline figures. `parameters` are those that
+    were chosen, by strategy."""
 
     run_id: str
     made_at: Time
@@ -54,6 +58,7 @@ class BacktestRow(Struct, kw_only=True, frozen=True):
     data_to: Time | None
     symbols: list[str]
     strategies: list[str]
+    parameters: dict[str, dict[str, Value]]
     fill: str
     pnl: Amount
     return_pct: Amount
@@ -76,6 +81,7 @@ def row_of(found: Backtest) -> BacktestRow:
         data_to=found.data_to,
         symbols=found.symbols,
         strategies=found.strategy_names,
+        parameters=found.parameters,
         fill=found.fill,
         pnl=found.pnl,
         return_pct=found.return_pct,

@@ -99,6 +99,7 @@ class BacktestQuestion:
             config_hash=settings.fingerprint(),
             fill=settings.paper.fill,
             strategy_names=[strategy.name for strategy in settings.strategies],
+            parameters={each.name: dict(each.parameters) for each in settings.strategies},
             symbols=list(feed.symbols),
             data=self.data,
             data_hash=self.data_hash,

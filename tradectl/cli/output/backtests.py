@@ -15,21 +15,22 @@ from tradectl.documents.backtest import Backtest, BacktestRow
 from tradectl.domain.text import harmless
 
 HASH_SHOWN = 12
+NAMED = 3
+DAY = len("2026-11-29")
 
 LISTED: tuple[Column[BacktestRow], ...] = (
     Column("run", lambda row: cells.text(row.run_id, BOLD), keep=9),
-    Column("made", lambda row: cells.moment(row.made_at), keep=4),
-    Column("config", lambda row: cells.text(_config(row.config)), keep=5),
-    Column("strategies", lambda row: cells.text(", ".join(row.strategies)), keep=6),
-    Column("data", lambda row: cells.text(row.data_hash[:HASH_SHOWN]), keep=3),
-    Column("from", lambda row: cells.moment(row.data_from), keep=2),
-    Column("to", lambda row: cells.moment(row.data_to), keep=2),
+    Column("strategies", lambda row: cells.text(_strategies(row)), least=14, keep=8, flexible=True),
+    Column("symbols", lambda row: cells.text(_some(row.symbols)), least=8, keep=7, flexible=True),
+    Column("data", lambda row: cells.text(_files(row.data)), least=10, keep=6, flexible=True),
+    Column("fill", lambda row: cells.text(row.fill), keep=5),
+    Column("from", lambda row: cells.text((row.data_from or "-")[:DAY]), keep=3),
+    Column("to", lambda row: cells.text((row.data_to or "-")[:DAY]), keep=3),
+    Column("config", lambda row: cells.text(_config(row.config)), keep=2),
     Column("fills", lambda row: cells.count(row.fills), keep=1, right=True),
-    Column("P&L", lambda row: cells.profit(row.pnl), keep=8, right=True),
+    Column("P&L", lambda row: cells.profit(row.pnl), keep=4, right=True),
     Column("return", lambda row: Cell(figures.percent(row.return_pct)), keep=7, right=True),
-    Column(
-        "max drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=7, right=True
-    ),
+    Column("drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=7, right=True),
 )
 
 
@@ -49,9 +50,7 @@ def result(found: Backtest) -> RenderableType:
 
 
 def _data(found: Backtest) -> str:
-    names = ", ".join(Path(file.path).name for file in found.data[:3])
-    more = len(found.data) - 3
-    names += f" and {more} more" if more > 0 else ""
+    names = _files([file.path for file in found.data])
     hashed = f"(sha256 {found.data_hash[:HASH_SHOWN]})"
     return f"{names}, {found.data_from or '-'} to {found.data_to or '-'} {hashed}"
 
@@ -62,8 +61,26 @@ def _trading(found: Backtest) -> Cell:
     return value(f"could begin at {found.tradable_from}")
 
 
+def _files(paths: Sequence[str]) -> str:
+    return _some([Path(path).name for path in paths])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _strategies(row: BacktestRow) -> str:
+    """`ema-cross fast=5 slow=20`, with the parameters that were chosen."""
+    chosen = (
+        " ".join([name, *(f"{key}={told}" for key, told in row.parameters.get(name, {}).items())])
+        for name in row.strategies
+    )
+    return ", ".join(chosen)
+
+
 def _config(path: str) -> str:
-    return harmless(Path(path).name) if path else "defaults"
+    return harmless(Path(path).name) if path else "no file"
 
 
 __all__ = ["listing", "result"]
