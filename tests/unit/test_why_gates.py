@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.unit.test_untraded import HOUR, PAUSE, RISING, START, candles, settin
 from tradectl.config.settings import Settings
 from tradectl.documents.why import GateRow, ShutGate, SymbolWhy
 from tradectl.domain.errors import UsageError
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -27,15 +30,18 @@ from tradectl.domain.events import (
     MarketDataEvent,
     OrderRejected,
     QuoteEvent,
+    Record,
     RestrictionKind,
     RiskAction,
     SignalAction,
     StrategySignalEvent,
     SymbolRestricted,
+    TargetComputed,
 )
+from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND, iso
-from tradectl.explain.not_traded import not_traded
+from tradectl.explain.not_traded import Unfollowed, not_traded
 from tradectl.explain.state_at import fold_to, state_at
 from tradectl.explain.why_symbol import why_symbol
 from tradectl.journal.reader import JournalReader
@@ -368,3 +374,27 @@ def test_a_target_that_waits_for_an_open_that_never_comes_is_counted(tmp_path: P
     other = f"{RUN[:-1]}2"
     (row,) = not_traded(journalled(tmp_path, made, bars[:heard], run_id=other)).targets
     assert (row.code, row.symbol, row.count) == ("not_filled", BTC, 1)
+
+
+def test_what_was_put_off_is_counted_and_not_kept() -> None:
+    """An order may work for days, and each tick in between puts a target off."""
+    unfollowed, seqs = Unfollowed(), iter(range(1, 100_000))
+
+    def put_off(times: int) -> int:
+        before, _ = tracemalloc.get_traced_memory()
+        for seq in islice(seqs, times):
+            why = f"{seq} is on its way"
+            target = TargetComputed(
+                symbol=BTC, target=ONE, current=ZERO, change=ZERO, reason=why,
+                code=ReasonCode.NOT_FILLED,
+            )  # fmt: skip
+            unfollowed.look(Record(seq, seq, target))
+        return tracemalloc.get_traced_memory()[0] - before
+
+    tracemalloc.start()
+    try:
+        put_off(1_000)
+        assert put_off(4_000) < 20_000  # bytes
+    finally:
+        tracemalloc.stop()
+    assert sum(row.count for row in unfollowed.end()) == 5_000

@@ -40,13 +40,13 @@ class _HeldBack:
         return dict(self._availability.end(at, max(symbols, 1)).causes)
 
 
-class _Unfollowed:
+class Unfollowed:
     """Why targets were not followed, of each symbol. What is on target has nothing to follow, and what
     was put off counts only where the next answer was no order either."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[Reason]] = {}
-        self._put_off: dict[str, list[Reason]] = {}
+        self._put_off: dict[str, Counter[Reason]] = {}
 
     def look(self, record: Record) -> None:
         event = record.event
@@ -57,11 +57,11 @@ class _Unfollowed:
             return
         why = event.code, event.reason
         if event.code in PUT_OFF and why != STOPPED_OUT:
-            self._put_off.setdefault(event.symbol, []).append(why)
+            _add(self._put_off.setdefault(event.symbol, Counter()), why)
             return
         self._never_followed(event.symbol)
         if event.code is not ReasonCode.ON_TARGET:
-            self._count(event.symbol, why)
+            _add(self._counts.setdefault(event.symbol, Counter()), why)
 
     def end(self) -> list[ReasonCount]:
         """The most frequent first."""
@@ -75,23 +75,24 @@ class _Unfollowed:
         return sorted(found, key=lambda row: -row.count)
 
     def _never_followed(self, symbol: str) -> None:
-        for why in self._put_off.pop(symbol, ()):
-            self._count(symbol, why)
+        for why, times in self._put_off.pop(symbol, Counter()).items():
+            _add(self._counts.setdefault(symbol, Counter()), why, times)
 
-    def _count(self, symbol: str, why: Reason) -> None:
-        counts = self._counts.setdefault(symbol, Counter())
-        known = why in counts or len(counts) < MOST_REASONS
-        counts[why if known else (why[0], OTHER)] += 1
+
+def _add(counts: Counter[Reason], why: Reason, times: int = 1) -> None:
+    """Of more reasons than are kept apart only the code."""
+    known = why in counts or len(counts) < MOST_REASONS
+    counts[why if known else (why[0], OTHER)] += times
 
 
 def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
     """Of the run of the journal `path`, so far. Raises JournalError."""
-    held_back, unfollowed = _HeldBack(), _Unfollowed()
+    held_back, unfollowed = _HeldBack(), Unfollowed()
 
     def watch(system: TradingSystem, record: Record) -> None:
         nonlocal unfollowed
         if record.seq == 1:  # it may be read once more
-            unfollowed = _Unfollowed()
+            unfollowed = Unfollowed()
         held_back.look(system, record)
         unfollowed.look(record)
 
@@ -136,4 +137,4 @@ def _counted(
     ]
 
 
-__all__ = ["not_traded"]
+__all__ = ["Unfollowed", "not_traded"]
