@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyte
@@ -527,7 +526,7 @@ def test_a_summary_says_why_no_funding_was_paid(source: str, paid: str, words: s
 
 
 def test_a_journal_below_home_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
+    monkeypatch.setenv("HOME", "/home/ada")
     output = shown(summary({"journal": "/home/ada/runs/1.jsonl"}))
     assert "tradectl replay ~/runs/1.jsonl" in output
 
