@@ -209,6 +209,24 @@ def test_two_states_are_compared_value_by_value(typed: Typed, recorded: Path) ->
     assert nothing["changes"] == []
 
 
+def test_events_are_told_in_the_same_columns_as_they_come(typed: Typed, recorded: Path) -> None:
+    listed = [line.split() for line in typed("events -n 0").out.splitlines()]
+    assert [line.split() for line in typed("events --follow -n 0").out.splitlines()] == listed
+
+
+def test_no_line_under_a_pipe_is_padded(typed: Typed, recorded: Path) -> None:
+    for words in (
+        "events",
+        "events --all",
+        "orders --run latest",
+        "runs",
+        "state",
+        "why --none latest",
+    ):
+        lines = typed(words).out.splitlines()
+        assert lines == [line.rstrip() for line in lines]
+
+
 def test_nobody_is_told_to_resume_a_run_on_recorded_data(typed: Typed, tmp_path: Path) -> None:
     path = journalled(tmp_path, settings("donchian-breakout"), [*candles(RISING[:3]), PAUSE])
     shown = typed(f"state {path}").out

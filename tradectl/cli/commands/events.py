@@ -175,10 +175,12 @@ def _failed(
 
 def _follow(path: Path, wanted: EventFilter, limit: int, since: str | None, as_json: bool) -> None:
     """One document, or line, for each."""
-    from tradectl.cli.output.event_lines import spelled
+    from tradectl.cli.output.event_lines import heading, spelled
     from tradectl.explain.event_rows import follow
     from tradectl.storage.reader import Page
 
+    if not as_json:
+        say(heading())
     for row in follow(path, wanted, Page(limit or None, 0, since or "")):
         if as_json:
             print_json(row)

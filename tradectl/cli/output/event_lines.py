@@ -55,10 +55,18 @@ def failed(rows: Sequence[EventRow]) -> RenderableType:
     return Listing((*COLUMNS, FAILED), rows, "no failed events: every handler took what it got")
 
 
+def heading() -> str:
+    """Of lines that come one by one, in the columns of a listing."""
+    return _in_columns(*(column.name for column in COLUMNS))
+
+
 def spelled(row: EventRow) -> str:
-    """In one line."""
-    cause = f" <- {row.cause}" if row.cause else ""
-    return f"{row.seq}{cause} {row.time} {words(row)}"
+    """In one line under the heading."""
+    return _in_columns(*(column.show(row).text for column in COLUMNS))
+
+
+def _in_columns(seq: str, time: str, cause: str, event: str) -> str:
+    return f"{seq:>8}  {time:<18}  {cause:>8}  {event}"
 
 
 def words(row: EventRow) -> str:
@@ -170,4 +178,4 @@ FAILED: Column[EventRow] = Column(
     flexible=True,
 )
 
-__all__ = ["failed", "listing", "spelled", "words"]
+__all__ = ["failed", "heading", "listing", "spelled", "words"]

@@ -69,7 +69,14 @@ ALWAYS_SHOWN = ("received", "delivered")
 
 
 def show(renderable: RenderableType, to: Console | None = None) -> None:
-    (to or console()).print(renderable, crop=False)
+    """Under a pipe, lines end where their text does."""
+    out = to or console()
+    if out.is_terminal:
+        out.print(renderable, crop=False)
+        return
+    with out.capture() as caught:
+        out.print(renderable, crop=False)
+    out.file.write("\n".join(line.rstrip(" ") for line in caught.get().split("\n")))
 
 
 # --- lists ----------------------------------------------------------------------------------------
