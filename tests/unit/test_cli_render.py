@@ -525,6 +525,26 @@ def test_a_summary_says_why_no_funding_was_paid(source: str, paid: str, words: s
     assert output.count("\nfunding ") == 1
 
 
+def test_a_summary_says_what_risk_denied_and_loudly_where_that_was_most() -> None:
+    by = [
+        {
+            "code": "ORDER_NOTIONAL",
+            "count": 826,
+            "example": "order notional 12 is over the limit of 10",
+        },
+        {"code": "ORDER_RATE", "count": 1, "example": "too fast"},
+    ]
+    output = shown(summary({"run_orders": 1_266, "denied_by": by}), width=160)
+    assert "DENIED 827 of 1,266 orders: what was traded says little" in output
+    assert (
+        "denied      827 (826 by ORDER_NOTIONAL, 1 by ORDER_RATE), such as: order notional"
+        in output
+    )
+    few = shown(summary({"run_orders": 10, "denied_by": by[1:]}))
+    assert "denied      1 (1 by ORDER_RATE), such as: too fast" in few
+    assert "DENIED" not in few
+
+
 def test_a_journal_below_home_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     output = shown(summary({"journal": "/home/ada/runs/1.jsonl"}))

@@ -99,6 +99,7 @@ class RunFigures(Struct, kw_only=True):
     available: Available
     hold: BuyAndHold
     refused: Counter[Reason]
+    refused_first: dict[Reason, str]
     limits: Counter[str]
     signals: int
     orders: int
@@ -140,6 +141,7 @@ class RunAnalysis:
         self._movements = Movements(self.books, self.causes, self._finished)
         self._hold = BuyAndHold(settings.paper.taker_fee)
         self._refused: Counter[Reason] = Counter()
+        self._refused_first: dict[Reason, str] = {}
         self._limits: Counter[str] = Counter()
         self._signals = self._records = 0
         self._begun: _Begun | None = None
@@ -236,7 +238,10 @@ class RunAnalysis:
     def _refuse(self, code: str, words: str) -> None:
         why = code, reason_kind(words)
         known = why in self._refused or len(self._refused) < MOST_REASONS
-        self._refused[why if known else (code, OTHERS)] += 1
+        if not known:
+            why = code, OTHERS
+        self._refused[why] += 1
+        self._refused_first.setdefault(why, words)
 
     # --- marks -----------------------------------------------------------------------------------------
 
@@ -306,6 +311,7 @@ class RunAnalysis:
             available=self._begun.availability.end(self._at, self._symbols()),
             hold=self._hold,
             refused=self._refused,
+            refused_first=self._refused_first,
             limits=self._limits,
             signals=self._signals,
             orders=account.orders_count - self._orders_before,

@@ -118,11 +118,12 @@ class LimitUse(Struct, kw_only=True, frozen=True):
 
 class Refused(Struct, kw_only=True, frozen=True):
     """Signals that led to no order and orders that were denied, by code and words (without what was
-    measured)."""
+    measured); `example` are those of the first."""
 
     code: str
     count: int
     words: str
+    example: str
 
 
 class HeldBackBy(Struct, kw_only=True, frozen=True):

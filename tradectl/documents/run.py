@@ -168,12 +168,21 @@ class HeldBack(Struct, kw_only=True, frozen=True):
     span_s: float
 
 
+class DeniedBy(Struct, kw_only=True, frozen=True):
+    """How often a check of the risk limits denied an order of this run, and what it said at first."""
+
+    code: str
+    count: int
+    example: str
+
+
 class Summary(Struct, kw_only=True, frozen=True):
     """What a finished run has to say for itself. `pnl` is net of fees, `max_drawdown_pct` of the
     account since it was opened; `bad` counts rows that were not traded on, by what was wrong there.
     `held_back` has all that paused or halted trading in this run, `held_back_share` how much of recorded
     data passed under any of it, 0 to 1.
     `orders`, `fills`, `pnl` are the account's; `run_orders`, `run_fills`, `run_pnl` what this run added.
+    `denied_by` says by which checks orders of this run were denied, the most frequent first.
 
     `funding_from` is where the funding of perpetuals came from: `file`, `rate` (a constant), `none`
     where it was not applied; null where no perpetual was traded. `funding_missing` says of each
@@ -195,6 +204,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     rate: int
     orders: int
     denied: int
+    denied_by: list[DeniedBy]
     fills: int
     paused: Paused | None
     halt: Halt | None

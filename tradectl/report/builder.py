@@ -323,8 +323,13 @@ def _drawdown(each: Drawdown) -> DrawdownRow:
 
 def _refused(run: RunFigures) -> list[Refused]:
     return [
-        Refused(code=code, count=count, words=harmless(words))
-        for (code, words), count in run.refused.most_common()
+        Refused(
+            code=why[0],
+            count=count,
+            words=harmless(why[1]),
+            example=harmless(run.refused_first.get(why, "")),
+        )
+        for why, count in run.refused.most_common()
     ]
 
 

@@ -180,7 +180,7 @@ def not_traded(report: Report) -> Markup:
             "tr",
             tag("td", each.code.replace("_", " ").lower()),
             tag("td", figures.count(each.count), class_="n"),
-            tag("td", each.words),
+            tag("td", each.words if each.words == each.example else f"such as: {each.example}"),
         )
         for each in report.refused[:MOST_ROWS]
     ]

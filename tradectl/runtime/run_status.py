@@ -124,6 +124,7 @@ class RunStatus:
             rate=round(_rate(events, elapsed)),
             orders=account.orders_count,
             denied=account.denied_count,
+            denied_by=session.system.tally.denied_by(),
             fills=account.fills_count,
             paused=paused(books),
             halt=halt(books),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from tradectl.bus.core import Core, Stage
 from tradectl.documents.reasons import Untraded, by_importance
+from tradectl.documents.run import DeniedBy
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import (
     OrderCanceled,
@@ -79,6 +80,18 @@ class OutcomeTally:
 
     def by_symbol(self) -> Mapping[str, SymbolTally]:
         return self._symbols
+
+    def denied_by(self) -> list[DeniedBy]:
+        """Over all symbols, the most frequent first."""
+        counts: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        for tally in self._symbols.values():
+            counts.update(tally.denied)
+            first = tally.messages | first
+        return [
+            DeniedBy(code=code, count=count, example=first[code])
+            for code, count in counts.most_common()
+        ]
 
     def bind(self, core: Core) -> None:
         core.attach(StrategySignalEvent, self._on_signal, Stage.STATE)

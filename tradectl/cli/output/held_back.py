@@ -1,4 +1,4 @@
-"""How much of a run's data passed while trading was paused or halted, for people."""
+"""How much of a run's data passed while trading was held back, and what risk denied, for people."""
 
 from __future__ import annotations
 
@@ -25,8 +25,22 @@ def not_traded(summary: Summary) -> list[RenderableType]:
         lines.append(
             Text(f"NO ENTRIES for {share:.0%} of the data: it says little of the strategy", LOUD)
         )
+    denied = sum(each.count for each in summary.denied_by or ())
+    if denied > MOST * (summary.run_orders or 0):
+        many = f"{figures.count(denied)} of {figures.counted(summary.run_orders, 'order')}"
+        lines.append(Text(f"DENIED {many}: what was traded says little of the strategy", LOUD))
     held = [each for each in summary.held_back or () if each.rows]
     return lines + [line("held back", value(_spelled(each), WARN)) for each in held]
+
+
+def denied(summary: Summary) -> list[RenderableType]:
+    """Orders of this run that risk denied, by check, with words of the most frequent one."""
+    by = summary.denied_by
+    if not by:
+        return []
+    total = figures.count(sum(each.count for each in by))
+    codes = ", ".join(f"{figures.count(each.count)} by {each.code}" for each in by)
+    return [line("denied", value(f"{total} ({codes}), such as: {by[0].example}", WARN))]
 
 
 def _spelled(each: HeldBack) -> str:

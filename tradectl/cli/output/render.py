@@ -17,7 +17,7 @@ from rich.text import Text
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
-from tradectl.cli.output.held_back import not_traded
+from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.trading_state import (
     RECORDED,
@@ -200,6 +200,7 @@ def summary(summary: Summary) -> RenderableType:
         line("time", Cell(figures.took(summary.elapsed_s))),
         line("events", Cell(events)),
         line("trades", Cell(trades)),
+        *denied(summary),
         *_of_this_run(summary),
         *totals(summary.portfolio),
         *by_strategy(summary.strategies),

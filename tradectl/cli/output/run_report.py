@@ -12,12 +12,14 @@ from tradectl.cli.output import figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, WARN, Cell
 from tradectl.cli.output.chart import sparkline
 from tradectl.cli.output.listing import line, value
-from tradectl.documents.report import Line, Report
+from tradectl.documents.report import Line, Refused, Report
 from tradectl.domain.text import harmless
 
 CURVE = 48
 """Cells of a curve."""
 MOST_NAMED = 4
+MEASURED, DOTS = "#", ".."
+"""What stands in a reason for a number that was measured, and how it is shown."""
 
 
 def report(found: Report) -> RenderableType:
@@ -133,7 +135,11 @@ def _lines(lines: Sequence[Line]) -> list[Cell]:
         shown = shown[:MOST_NAMED] + shown[-MOST_NAMED:]
     cells = []
     for each in shown:
-        cells += [Cell(harmless(f"{each.name} ", 60)), _tone(each.pnl), Cell("  ")]
+        cells += [
+            Cell(harmless(f"{each.name.replace(MEASURED, DOTS)} ", 60)),
+            _tone(each.pnl),
+            Cell("  "),
+        ]
     left_out = len(lines) - len(shown)
     return cells + ([Cell(f"({left_out} in between)", DIM)] if left_out else [])
 
@@ -142,8 +148,7 @@ def _held_back(found: Report) -> list[RenderableType]:
     parts = []
     if found.refused:
         told = ", ".join(
-            f"{figures.count(each.count)}x {each.words or each.code}"
-            for each in found.refused[:MOST_NAMED]
+            f"{figures.count(each.count)}x {_example(each)}" for each in found.refused[:MOST_NAMED]
         )
         parts.append(line("not traded", value(told)))
     if found.held_back:
@@ -156,6 +161,12 @@ def _held_back(found: Report) -> list[RenderableType]:
             line("alerts", value(f"{len(found.alerts)}, the newest: {newest.message}", WARN))
         )
     return parts
+
+
+def _example(each: Refused) -> str:
+    """What was measured differs: one of several stands for all."""
+    alike = each.words == each.example or each.count == 1
+    return (each.example or each.code) if alike else f"such as {each.example!r}"
 
 
 def _of(share: float) -> str:
