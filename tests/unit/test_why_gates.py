@@ -376,6 +376,26 @@ def test_a_target_that_waits_for_an_open_that_never_comes_is_counted(tmp_path: P
     assert (row.code, row.symbol, row.count) == ("not_filled", BTC, 1)
 
 
+def put_off_then(current: Decimal, target: Decimal, *, on_target: Decimal) -> list[Any]:
+    """What is counted of a target that was put off, and answered by being on target."""
+    off = TargetComputed(
+        symbol=BTC, target=target, current=current, change=ZERO, code=ReasonCode.NOT_FILLED
+    )
+    on = msgspec.structs.replace(
+        off, target=on_target, current=on_target, code=ReasonCode.ON_TARGET
+    )
+    unfollowed = Unfollowed()
+    for seq, event in enumerate((off, on), start=1):
+        unfollowed.look(Record(seq, seq, event))
+    return unfollowed.end()
+
+
+def test_what_something_else_reached_or_nobody_asked_for_is_not_untraded() -> None:
+    assert put_off_then(ONE, ZERO, on_target=ZERO) == []  # a stop has closed it
+    assert put_off_then(ZERO, ZERO, on_target=ONE) == []
+    assert len(put_off_then(ZERO, ONE, on_target=ZERO)) == 1
+
+
 def test_what_was_put_off_is_counted_and_not_kept() -> None:
     """An order may work for days, and each tick in between puts a target off."""
     unfollowed, seqs = Unfollowed(), iter(range(1, 100_000))

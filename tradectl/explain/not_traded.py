@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
 
 from tradectl.analysis.availability import Availability
@@ -47,21 +48,30 @@ class Unfollowed:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[Reason]] = {}
         self._put_off: dict[str, Counter[Reason]] = {}
+        self._wanted: dict[str, Decimal] = {}
 
     def look(self, record: Record) -> None:
         event = record.event
         if not isinstance(event, TargetComputed):
             return
-        if event.code is None:
+        if event.code is None or self._is_reached(event):
             self._put_off.pop(event.symbol, None)
             return
         why = event.code, event.reason
         if event.code in PUT_OFF and why != STOPPED_OUT:
+            if event.target == event.current:  # nothing is asked for that could be put off
+                return
+            self._wanted[event.symbol] = event.target
             _add(self._put_off.setdefault(event.symbol, Counter()), why)
             return
         self._never_followed(event.symbol)
         if event.code is not ReasonCode.ON_TARGET:
             _add(self._counts.setdefault(event.symbol, Counter()), why)
+
+    def _is_reached(self, event: TargetComputed) -> bool:
+        """By something else: a stop has closed what was to be closed."""
+        reached = event.code is ReasonCode.ON_TARGET and event.symbol in self._put_off
+        return reached and event.target == self._wanted[event.symbol]
 
     def end(self) -> list[ReasonCount]:
         """The most frequent first."""

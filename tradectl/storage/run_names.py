@@ -27,6 +27,8 @@ def run_named(known: Sequence[str], asked: str) -> str:
         found = list(known[-1:])
     else:
         found = [each for each in known if asked and each.startswith(asked)]
+    if not known:
+        raise UsageError("there is no run here: `tradectl run --paper` makes one")
     if not found:
         raise UsageError(f"no run begins with {told}: `tradectl runs` lists them")
     if len(found) > 1:
