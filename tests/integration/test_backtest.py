@@ -287,13 +287,14 @@ def test_what_left_no_journal_is_told_so(
 
 
 def test_kept_ones_are_told_apart(tmp_path: Path, data: Path) -> None:
-    words = ("--strategy", "donchian-breakout", "--set", "strategy.entry=5", "--fill", "close")
-    backtest(tmp_path, data, "--no-journal", *words).document()
+    words = ["--strategy", "donchian-breakout", "--set", "strategy.entry=5"]
+    words += ["--set", "strategy.exit=3", "--fill", "close", "--no-journal"]
+    backtest(tmp_path, data, *words).document()
     (row,) = tradectl(tmp_path, "backtests", "--json").document()
-    assert row["parameters"] == {"donchian-breakout": {"entry": 5}}
+    assert row["parameters"] == {"donchian-breakout": {"entry": 5, "exit": 3}}
     assert (row["fill"], row["symbols"]) == ("close", ["BTCUSDT"])
     listed = tradectl(tmp_path, "backtests").out
-    for told in ("donchian-breakout entry=5", "BTCUSDT.csv", "close", "no file"):
+    for told in ("donchian-breakout", "entry=5", "BTCUSDT.csv", "close", "no file"):
         assert told in listed
 
 

@@ -6,13 +6,14 @@ import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fixtures.command import tradectl
 from tests.integration.test_backtest import BEGIN, candles
 from tradectl import backtest
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import TradectlError, UsageError
 from tradectl.events import BarEvent
 from tradectl.replay.replay import Replay
 from tradectl.strategy import Signal, Strategy
@@ -65,6 +66,9 @@ def test_equity_and_statistics(data: Path) -> None:
     assert said["trips"] == len([trip for trip in found.trades if not trip.is_open])
     assert said["return_pct"] == pytest.approx(float(found.summary.return_pct), abs=1e-3)
     assert said["sharpe"] is not None
+    assert said["best"] >= said["expectancy"] >= said["worst"]
+    assert isinstance(said["best"], float)
+    assert times[0] <= found.trades[0].opened <= found.trades[0].closed <= times[-1]
     assert "trades" in repr(found)
     assert found.html().startswith("<!doctype html>")
 
@@ -115,10 +119,34 @@ def test_with_a_state_directory_there_is_a_journal_and_the_answer_is_kept(
 def test_what_is_no_strategy_is_refused(data: Path) -> None:
     with pytest.raises(UsageError, match="expected a Strategy, or the name of one"):
         backtest(data, dict)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(UsageError, match=r"got an object: give its class Waves"):
+        backtest(data, Waves())  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(UsageError, match="expected a Strategy, or the name of one, got 5"):
+        backtest(data, 5)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(UsageError, match="no strategy 'nonsense'"):
         backtest(data, "nonsense")
     with pytest.raises(UsageError, match="has no parameter 'high'"):
         backtest(data, Waves, parameters={"high": 3})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"since": 5}, "since: expected a text, a date or a datetime, got 5"),
+        ({"since": "soon"}, "since: expected a day"),
+        ({"until": "2020-01-01"}, "it begins at 2023-11-14"),
+        ({"symbols": 5}, "symbols: expected a name, or several, got 5"),
+        ({"fill": "middle"}, "paper.fill: expected"),
+        ({"fill": "intrabar"}, 'fill="intrabar": there is no finer data'),
+        ({"settings": {"paper.fil": "close"}}, "paper.fil: unknown key"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_argument(data: Path, arguments: Any, said: str) -> None:
+    with pytest.raises(TradectlError) as refused:
+        backtest(data, Waves, **arguments)
+    assert said in str(refused.value)
+    assert "--" not in str(refused.value)
+    assert "command line" not in str(refused.value)
 
 
 class TwoFirst(Strategy):

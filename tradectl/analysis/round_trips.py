@@ -14,6 +14,7 @@ at the mark that it began with, and what is still held at its end is worth its l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from msgspec import Struct
 
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, less_exactly, plus_exactly
 from tradectl.domain.positions import Position
+from tradectl.domain.time import EPOCH, MICROSECOND
 
 LONG, SHORT = "long", "short"
 
@@ -100,6 +102,16 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
     def return_(self) -> float:
         """The result as a share of what was entered: 0.01 is 1 %."""
         return float(self.pnl / self.entry_value) if self.entry_value else 0.0
+
+    @property
+    def opened(self) -> datetime:
+        """UTC, to the microsecond."""
+        return EPOCH + self.opened_at // 1000 * MICROSECOND
+
+    @property
+    def closed(self) -> datetime:
+        """UTC, to the microsecond."""
+        return EPOCH + self.closed_at // 1000 * MICROSECOND
 
     @property
     def duration(self) -> int:

@@ -13,7 +13,7 @@ import asyncio
 import gc
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
@@ -27,10 +27,11 @@ from tradectl.config.rules import on_paper
 from tradectl.config.settings import Settings
 from tradectl.documents.backtest import Backtest
 from tradectl.domain.errors import UsageError
-from tradectl.feeds.time_range import parse_range
+from tradectl.feeds.time_range import TimeRange, parse_range
 from tradectl.report.builder import Beside, report_of
 from tradectl.runtime.backtest import BacktestQuestion
 from tradectl.runtime.backtest_result import BacktestResult
+from tradectl.runtime.flags_in_code import told_in_code
 from tradectl.runtime.report_listener import ReportListener
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import Recording, RunOptions
@@ -69,18 +70,41 @@ def backtest(
     journal, and a result that was kept is given again unless `again`. Raises a TradectlError that says in
     one line what is wrong.
     """
+    with told_in_code():
+        span = parse_range(_spelled(since, "since"), _spelled(until, "until"))
+        return _backtest(
+            data, strategy, parameters, settings, config, symbols, span, fill, columns,
+            state_dir, flatten_at_end=flatten_at_end, again=again,
+        )  # fmt: skip
+
+
+def _backtest(
+    data: Paths,
+    strategy: Chosen | Sequence[Chosen] | None,
+    parameters: Mapping[str, Value] | None,
+    settings: Mapping[str, Value] | None,
+    config: str | Path | None,
+    symbols: str | Sequence[str],
+    span: TimeRange,
+    fill: str | None,
+    columns: Mapping[str, str] | None,
+    state_dir: str | Path | None,
+    *,
+    flatten_at_end: bool,
+    again: bool,
+) -> BacktestResult:
     chosen = _chosen(strategy)
     given = {_name(one): one for one in chosen if not isinstance(one, str)}
-    overrides: dict[str, Any] = {"symbols": tuple(_several(symbols))} if symbols else {}
+    overrides: dict[str, Any] = {"symbols": tuple(_several(symbols, "symbols"))} if symbols else {}
     if fill is not None:
         overrides["paper"] = {"fill": fill}
     options = RunOptions(
         settings=_settings(chosen, parameters or {}, settings or {}, config, overrides),
         state_dir=StateDir(None if state_dir is None else Path(state_dir)),
-        data=tuple(Path(path) for path in _several(data)),
+        data=tuple(Path(path) for path in _several(data, "data")),
         columns=dict(columns or {}),
-        span=parse_range(_spelled(since), _spelled(until)),
-        symbols=tuple(_several(symbols)),
+        span=span,
+        symbols=tuple(_several(symbols, "symbols")),
         flatten_at_end=flatten_at_end,
         find=lambda name: given.get(name) or catalog.find(name),
     )
@@ -161,13 +185,20 @@ def _answer_of(question: BacktestQuestion) -> Backtest:
 def _chosen(strategy: Chosen | Sequence[Chosen] | None) -> Sequence[Chosen]:
     if strategy is None:
         return ()
-    return (strategy,) if isinstance(strategy, str | type) else strategy
+    if isinstance(strategy, list | tuple):
+        return strategy
+    return (strategy,)  # type: ignore[return-value]  # whatever it is: `_name` refuses what is no strategy
 
 
 def _name(one: Chosen) -> str:
     """A class that a file has at its top can be found by it again, and so a replay can."""
     if isinstance(one, str):
         return one
+    if isinstance(one, Strategy):
+        raise UsageError(
+            f"expected a Strategy, or the name of one, got an object: give its class "
+            f"{type(one).__name__} and parameters={{...}}"
+        )
     if not (isinstance(one, type) and issubclass(one, Strategy)):
         raise UsageError(f"expected a Strategy, or the name of one, got {one!r:.60}")
     path = getattr(sys.modules.get(one.__module__), "__file__", None)
@@ -203,11 +234,22 @@ def _text(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _several(one_or_more: Any) -> Sequence[Any]:
-    return (one_or_more,) if isinstance(one_or_more, str | Path) else tuple(one_or_more)
+def _several(one_or_more: Any, argument: str) -> Sequence[Any]:
+    """Names. Raises UsageError."""
+    several = (one_or_more,) if isinstance(one_or_more, str | Path) else one_or_more
+    if not isinstance(several, Iterable) or isinstance(several, bytes):
+        raise UsageError(f"{argument}: expected a name, or several, got {one_or_more!r:.60}")
+    several = tuple(several)
+    for one in several:
+        if not isinstance(one, str | Path):
+            raise UsageError(f"{argument}: expected names, got {one!r:.60}")
+    return several
 
 
-def _spelled(moment: Moment | None) -> str | None:
+def _spelled(moment: Moment | None, argument: str) -> str | None:
+    """Raises UsageError."""
+    if moment is not None and not isinstance(moment, str | date):
+        raise UsageError(f"{argument}: expected a text, a date or a datetime, got {moment!r:.60}")
     return moment if moment is None or isinstance(moment, str) else moment.isoformat()
 
 

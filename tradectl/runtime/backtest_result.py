@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 class BacktestResult:
     """`summary` is what the command prints, `report` what `tradectl report --json` does, and `trades` the
-    round trips, those still open at the end last."""
+    round trips, those still open at the end last: `opened` and `closed` of each are datetimes (UTC), its
+    other times ns UTC, money and coins Decimals."""
 
     def __init__(self, summary: Backtest, report: Report, trades: Sequence[RoundTrip]) -> None:
         self.summary = summary
@@ -37,7 +38,8 @@ class BacktestResult:
         """By name, as in the report: percentages are 1.0 for 1 %; None where there is too little to say.
         Returns are daily at UTC midnight, the year has 365 days, the risk-free rate is 0, deviations have
         ddof 1."""
-        return asdict(self.report.statistics)
+        found = asdict(self.report.statistics)
+        return {name: float(v) if isinstance(v, str) else v for name, v in found.items()}
 
     def html(self) -> str:
         """The report as a page of its own, as `tradectl report --html` writes it."""
