@@ -328,7 +328,20 @@ def test_people_are_told_what_came_of_it(tmp_path: Path, data: Path) -> None:
 def test_a_page_is_made_of_it(tmp_path: Path, data: Path, words: tuple[str, ...]) -> None:
     page = tmp_path / "report.html"
     for _ in range(2):  # the second one is of the result that was kept
-        assert backtest(tmp_path / "state", data, *words, "--report", page).code == 0
+        mine = f"{data.parent / 'mine.py'}:Eager"
+        said = tradectl(
+            tmp_path / "state",
+            "backtest",
+            "--data",
+            data,
+            "--strategy",
+            mine,
+            *words,
+            "--report",
+            page,
+        )
+        assert said.code == 0
+        assert "buy and hold" in said.out
         text = page.read_text()
         assert text.startswith("<!doctype html>")
         assert "BTCUSDT" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import Interrupted
-from tradectl.domain.events import MarketDataEvent, Record
+from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent, Record
 from tradectl.domain.text import LONGEST_LINE
 from tradectl.strategy import containment
 from tradectl.strategy.base import Signal, Strategy
@@ -105,3 +106,27 @@ def test_the_operators_own_interrupt_goes_through(monkeypatch: pytest.MonkeyPatc
 
 def test_without_strategies_nothing_is_missing() -> None:
     assert not StrategyEngine([]).nothing_trades()
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (MarketDataEvent, "a trade has price, volume"),
+        (QuoteEvent, "a quote has bid, ask"),
+        (BarEvent, "a bar has open, high, low, price (its close)"),
+    ],
+)
+def test_who_asks_an_event_for_what_it_lacks_is_told_what_it_has(
+    event: type[MarketDataEvent], words: str
+) -> None:
+    more = dict.fromkeys(("bid", "ask", "open", "high", "low", "interval"), 1)
+    given = {n: more[n] for n in event.__struct_fields__ if n in more}
+    tick = event(source_component="t", symbol="S", price=1, volume=1, **given)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError) as raised:
+        operator.attrgetter("close")(tick)
+    said = containment.failure(raised.value, Raising)
+    assert f"no attribute 'close'; {words}" in said
+    assert len(said) <= LONGEST_LINE - len("30 failures in a row of on_quote: ")
+    has = containment.failure(raised.value).split(" has ")[-1]
+    named = re.findall(r"\b[a-z_]+(?=,| \(|$)", has)
+    assert all(hasattr(tick, name) for name in named)

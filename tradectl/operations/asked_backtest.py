@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tradectl.documents.backtest import Backtest
+from tradectl.documents.report import Report
 from tradectl.operations.run_report import refuse_unwritable, run_report, write_page
 from tradectl.runtime.backtest import BacktestQuestion
 from tradectl.runtime.report_listener import ReportListener
@@ -39,13 +40,14 @@ class Asked:
         with stdout_to_stderr():
             return asyncio.run(self._question.answer(self._screen))
 
-    def write_page(self, found: Backtest) -> None:
-        """Raises UsageError, JournalError."""
+    def write_page(self, found: Backtest) -> Report:
+        """The report of which it is. Raises UsageError, JournalError."""
         assert self._html is not None
-        if self._listener is not None:
-            write_page(self._listener.report(found.tradable_from, found.reason), self._html)
-        else:
-            run_report(self._options.state_dir, found.journal or found.run_id, self._html)
+        if self._listener is None:
+            return run_report(self._options.state_dir, found.journal or found.run_id, self._html)
+        report = self._listener.report(found.tradable_from, found.reason)
+        write_page(report, self._html)
+        return report
 
 
 __all__ = ["Asked"]

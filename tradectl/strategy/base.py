@@ -122,14 +122,19 @@ class Strategy:
         return max((need for need in needs if type(need) is int), default=0)
 
     def on_trade(self, trade: MarketDataEvent) -> Signal | None:
-        """A trade; where the data is candles, each candle as a trade at its close."""
+        """A trade; where the data is candles, each candle as a trade at its close. It has `symbol`,
+        `price`, `volume`, `side` (the taker's, or None) and `ts` (ns UTC)."""
         return None
 
     def on_quote(self, quote: QuoteEvent) -> Signal | None:
+        """The best bid and ask. It has `symbol`, `bid`, `ask`, `bid_size`, `ask_size`, `price` (the
+        middle) and `ts` (ns UTC)."""
         return None
 
     def on_bar(self, bar: BarEvent) -> Signal | None:
-        """A finished bar of `timeframe`, made from trades or shorter bars where need be."""
+        """A finished bar of `timeframe`, made from trades or shorter bars where need be. It has `symbol`,
+        `open`, `high`, `low`, `price` (its close), `volume`, `ts` (when it closed, ns UTC) and `interval`
+        (ns)."""
         return None
 
     def long(self, strength: float = 1.0, confidence: float = 1.0, reason: str = "") -> Signal:

@@ -32,7 +32,7 @@ _BASE = "tradectl.strategy.base"
 _HAS: dict[type, str] = {
     BarEvent: "a bar has open, high, low, price (its close), volume, ts",
     MarketDataEvent: "a trade has price, volume, side, ts",
-    QuoteEvent: "a quote has bid, ask, bid_size, ask_size, price (the middle), ts",
+    QuoteEvent: "a quote has bid, ask, bid_size, ask_size, price, ts",
 }
 
 

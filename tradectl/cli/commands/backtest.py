@@ -177,7 +177,9 @@ def backtest(
     found = question.answer(again=again)
     print_data(found, as_json, "backtests.result")
     if report is not None:
-        question.write_page(found)
+        made = question.write_page(found)
+        if not as_json:
+            print_data(made, False, "run_report.report")
         say(f"written: {report}", err=True)
     raise typer.Exit(found.exit_code)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 
 from tradectl.cli.output import cells, figures
-from tradectl.cli.output.cells import BOLD, WARN, Cell, Column
+from tradectl.cli.output.cells import BOLD, DIM, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, value
 from tradectl.cli.output.render import summary
 from tradectl.documents.backtest import Backtest, BacktestRow
@@ -46,6 +46,10 @@ def result(found: Backtest) -> RenderableType:
         )
         parts.append(line("kept", value(said, WARN)))
     parts += [summary(found), line("data", value(_data(found))), line("trading", _trading(found))]
+    if found.journal:
+        command = f"tradectl report {harmless(found.run_id)}"
+        told = ": against buy-and-hold, with ratios and round trips; --html makes a page"
+        parts.append(line("report", Cell(command, BOLD), Cell(told, DIM)))
     return Group(*parts)
 
 
