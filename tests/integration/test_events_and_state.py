@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     Record,
     StrategySignalEvent,
 )
-from tradectl.explain.event_filter import EventFilter
+from tradectl.explain.event_filter import EventFilter, kinds_named
 from tradectl.explain.event_rows import event_of, events, follow
 from tradectl.journal.reader import JournalReader
 from tradectl.runtime.control_handlers import ControlHandlers
@@ -82,6 +82,22 @@ def test_a_chain_goes_from_the_bar_over_the_next_open_to_the_position(tmp_path: 
         numbers = {row.seq for row in events(path, EventFilter(cause=signal.seq), page)}
         assert {signal.cause, signal.seq, order.seq} < numbers
         assert len(numbers) < 15
+
+
+def test_a_chain_goes_over_a_stop_that_is_cancelled_or_reached(tmp_path: Path) -> None:
+    made = settings("donchian-breakout", "paper.fill=next-open", "portfolio.stop_loss_pct=9")
+    bars = with_opens(candles([*RISING, *reversed(RISING[30:]), *RISING[30:50], 60, 50]))
+    path = journalled(tmp_path, made, bars)
+    page = Page(limit=None)
+
+    def chain(kind: str) -> list[str]:
+        (first, *_) = events(path, EventFilter(kinds=kinds_named([kind])), page)
+        return [row.type for row in events(path, EventFilter(cause=first.seq), page)]
+
+    for kind in ("strategy_signal", "order_canceled", "order_filled"):
+        assert kind in chain("cancel_requested")
+    after = chain("order_triggered")
+    assert after.index("order_triggered") < len(after) - 1 - after[::-1].index("order_filled")
 
 
 def is_signal(record: Record) -> bool:

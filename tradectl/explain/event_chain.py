@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     OrderCanceled,
     OrderInitialized,
     OrderSubmitted,
+    OrderTriggered,
     Record,
     StrategySignalEvent,
     TargetComputed,
@@ -78,15 +79,18 @@ class _Causes:
             self._submitted[event.order_id] = seq
         elif isinstance(event, CancelRequested):
             self._cancels[event.order_id] = seq
+            found += self._taken_up.get(event.symbol, ())
         elif isinstance(event, ExecutionEvent) and not found:
-            return self._of_execution(event)
+            found = self._of_execution(event)
+            if isinstance(event, OrderTriggered):  # what comes of it follows from that
+                self._submitted[event.order_id] = seq
         return found
 
     def _of_target(self, event: TargetComputed, seq: int) -> list[int]:
         before = self._put_off.pop(event.symbol, [])
-        if event.code is None:
+        if before:
             self._taken_up[event.symbol] = before
-        elif event.target != event.current:
+        if event.code is not None and event.target != event.current:
             self._put_off[event.symbol] = [seq]
         return before
 
