@@ -179,6 +179,7 @@ def test_an_emergency_stop_goes_on_whatever_else_is_typed_and_says_so(typed: Typ
             "risk.max_leverage: expected a number above 0 to below 1e15",
         ),
         ("TRADECTL__RISK__MAX_LEVERGE", "2", "did you mean risk.max_leverage?"),
+        ("TRADECTL__PAPER__FEES", "2", "did you mean paper.maker_fee or paper.taker_fee?"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.profiles import examples
 from tradectl.config.file import parse
 from tradectl.config.load import settings_from
-from tradectl.config.places import known_keys
+from tradectl.config.places import hint, known_keys
 from tradectl.config.render import describe, effective, literal
 from tradectl.config.settings import AccountSettings, Settings
 from tradectl.config.template import template
@@ -164,3 +164,10 @@ def test_the_template_explains_in_the_words_of_the_code() -> None:
 
 def test_no_line_of_the_template_is_too_wide() -> None:
     assert max(map(len, template().splitlines())) <= 100
+
+
+def test_a_parameter_in_the_wrong_table_is_told_its_place() -> None:
+    assert hint(("strategies", 0, "slow")) == "did you mean strategies[0].parameters.slow?"
+    assert hint(("strategies", 0, "symbol")) == "did you mean strategies[0].symbols?"
+    assert hint(("paper", "fees")) == "did you mean paper.maker_fee or paper.taker_fee?"
+    assert hint(("paper", "slippage_bp")) == "did you mean paper.slippage_bps?"

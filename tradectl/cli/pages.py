@@ -38,6 +38,19 @@ def parse_moment(text: str) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
+def parse_point(text: str) -> int | str:
+    """A record's number, or a time as journals have it. Raises typer.BadParameter."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        return parse_moment(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            "expected a record's number, or a day or a time such as 2026-11-29 or 2026-11-29T08:30, got "
+            f"{text!r}"
+        ) from None
+
+
 LimitOption = Annotated[
     int | None,
     typer.Option(
@@ -111,4 +124,4 @@ def _print_json(rows: Iterator[Any]) -> None:
     sys.stdout.write("\n]\n")
 
 
-__all__ = ["LimitOption", "SinceOption", "SkipOption", "parse_moment", "print_page"]
+__all__ = ["LimitOption", "SinceOption", "SkipOption", "parse_moment", "parse_point", "print_page"]

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 from tradectl.config.settings import Settings
 from tradectl.domain.setting import UNBOUNDED, Bounds, Field, fields_of, is_struct
 from tradectl.domain.text import harmless
+from tradectl.strategy.instances import StrategyInstance
 
 Place = tuple[str | int, ...]
 
@@ -21,6 +22,7 @@ PREFIX = "TRADECTL__"
 LISTS = ("strategies", "instruments", "exchanges")
 """Tables that there may be several of."""
 LONGEST_KEY = 100
+MOST_NEAR = 3
 
 SECRETS = (
     "apikey",
@@ -89,7 +91,8 @@ def variable(place: Place) -> str:
 def hint(place: Place) -> str:
     """What to write instead of the unknown key at `place`.
 
-    The nearest key beside it, else the same key in another section, else the nearest of all.
+    The keys beside it that have the word, or the nearest of them; a strategy's parameters have a table of
+    their own; else the same key in another section, or the nearest of all.
     """
     import difflib  # only on the way to an error message
 
@@ -101,9 +104,12 @@ def hint(place: Place) -> str:
     parent, kind, _ = locate(place[:-1])
     beside = list(fields_of(kind)) if is_struct(kind) else []
     wrong = str(place[-1])
-    near = difflib.get_close_matches(wrong, beside, n=1)
+    near = [key for key in beside if wrong and wrong.removesuffix("s") in key.split("_")]
+    near = near if 0 < len(near) <= MOST_NEAR else difflib.get_close_matches(wrong, beside, n=1)
     if near:
-        return f"did you mean {spelled((*parent, near[0]))}?"
+        return f"did you mean {' or '.join(spelled((*parent, key)) for key in near)}?"
+    if kind is StrategyInstance:
+        return f"did you mean {spelled((*parent, 'parameters', wrong))}?"
     everywhere = [*known_keys()]
     elsewhere = [key for key in everywhere if key.rpartition(".")[2] == wrong]
     elsewhere += difflib.get_close_matches(spelled(place), everywhere, n=1)

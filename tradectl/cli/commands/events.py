@@ -16,7 +16,7 @@ from tradectl.cli.options import (
     refuse_useless,
     say,
 )
-from tradectl.cli.pages import SHOWN, LimitOption, SinceOption, SkipOption, parse_moment, print_page
+from tradectl.cli.pages import SHOWN, LimitOption, SinceOption, SkipOption, parse_point, print_page
 
 if TYPE_CHECKING:
     from tradectl.explain.event_filter import EventFilter
@@ -224,7 +224,7 @@ def _point(text: str | None) -> int | str | None:
     """A record's number, or a time as journals have it. Raises typer.BadParameter."""
     if text is None:
         return None
-    return int(text) if text.isascii() and text.isdigit() else parse_moment(text)
+    return parse_point(text)
 
 
 def _journal(state_dir: Path | None, named: str | None, run: str | None) -> Path:

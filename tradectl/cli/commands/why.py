@@ -15,7 +15,7 @@ from tradectl.cli.options import (
     refuse_useless,
     say,
 )
-from tradectl.cli.pages import parse_moment
+from tradectl.cli.pages import parse_point
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def why(
         _show(lambda: not_traded(path, _judge(trust)), as_json, "why.none")
         return
     assert name is not None
-    point = None if at is None else int(at) if at.isascii() and at.isdigit() else parse_moment(at)
+    point = None if at is None else parse_point(at)
     named = find_journal(directory, run) if run is not None else None
     if _order(directory, name, named, as_json):
         refuse_useless({"--at is of a symbol: an order has its own time": at is not None})
