@@ -28,6 +28,7 @@ from tradectl.domain.events import (
     Event,
     LimitBreached,
     MarketDataEvent,
+    OrderCanceled,
     OrderRejected,
     QuoteEvent,
     Record,
@@ -362,6 +363,15 @@ def test_what_waited_for_the_next_open_and_was_ordered_then_was_traded(tmp_path:
     found = not_traded(path)
     assert found.fills == found.orders > 1
     assert (found.targets, found.denied, found.unfilled) == ([], [], [])
+
+
+def test_a_stop_that_is_cancelled_was_not_meant_to_trade(tmp_path: Path) -> None:
+    bars = with_opens(candles([*RISING, *reversed(RISING)]))
+    made = settings("donchian-breakout", "paper.fill=next-open", "portfolio.stop_loss_pct=9")
+    path = journalled(tmp_path, made, bars)
+    with JournalReader(path) as journal:
+        assert any(isinstance(record.event, OrderCanceled) for record in journal.records())
+    assert not_traded(path).unfilled == []
 
 
 def test_a_target_that_waits_for_an_open_that_never_comes_is_counted(tmp_path: Path) -> None:

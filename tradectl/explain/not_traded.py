@@ -11,10 +11,10 @@ from tradectl.analysis.availability import Availability
 from tradectl.analysis.run_analysis import CHANGES_STATE
 from tradectl.documents.why import NotTraded, ReasonCount
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import Record, TargetComputed
+from tradectl.domain.events import OrderCanceled, Record, TargetComputed
 from tradectl.explain.decided_again import Judge, decide_to, only_ours
 from tradectl.portfolio.decisions import STOPPED_OUT
-from tradectl.system.tally import MOST_REASONS, OTHER, SymbolTally
+from tradectl.system.tally import ENDED, MOST_REASONS, OTHER, SymbolTally
 from tradectl.system.trading_system import TradingSystem
 
 Count = tuple[str, str, int]
@@ -97,14 +97,18 @@ def _add(counts: Counter[Reason], why: Reason, times: int = 1) -> None:
 
 def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
     """Of the run of the journal `path`, so far. Raises JournalError."""
-    held_back, unfollowed = _HeldBack(), Unfollowed()
+    held_back, unfollowed, stops = _HeldBack(), Unfollowed(), Counter[str]()
 
     def watch(system: TradingSystem, record: Record) -> None:
         nonlocal unfollowed
         if record.seq == 1:  # it may be read once more
             unfollowed = Unfollowed()
+            stops.clear()
         held_back.look(system, record)
         unfollowed.look(record)
+        event = record.event
+        if isinstance(event, OrderCanceled) and _is_stop(system, event.order_id):
+            stops[event.symbol] += 1
 
     found = decide_to(path, None, judge, watch)
     system = found.system
@@ -118,7 +122,7 @@ def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
         fills=system.tally.fills,
         targets=unfollowed.end(),
         denied=_counted(tallies.items(), _denied),
-        unfilled=_counted(tallies.items(), _unfilled),
+        unfilled=_unfilled(tallies.items(), stops),
         untraded=system.untraded(symbols),
         failed=found.last.failed(),
         held_back=held_back.causes(found.at, len(system.books.last)),
@@ -130,8 +134,23 @@ def _denied(tally: SymbolTally) -> Iterable[Count]:
     return ((code, tally.messages[code], count) for code, count in tally.denied.items())
 
 
-def _unfilled(tally: SymbolTally) -> Iterable[Count]:
-    return ((word, f"orders that were {word}", count) for word, count in tally.ended.items())
+def _is_stop(system: TradingSystem, order_id: str) -> bool:
+    """One that protected what is not held any more, or was replaced: nobody wanted it filled."""
+    order = system.books.order(order_id)
+    return order is not None and order.spec.is_stop_loss
+
+
+def _unfilled(tallies: Iterable[tuple[str, SymbolTally]], stops: Counter[str]) -> list[ReasonCount]:
+    """`stops` were cancelled, of each symbol, and are not among them."""
+    ended = {symbol: Counter(tally.ended) for symbol, tally in tallies}
+    for symbol, count in stops.items():
+        ended[symbol][ENDED[OrderCanceled]] -= count
+    found = (
+        ReasonCount(code=word, symbol=symbol, text=f"orders that were {word}", count=count)
+        for symbol, words in ended.items()
+        for word, count in (+words).items()
+    )
+    return sorted(found, key=lambda row: -row.count)
 
 
 def _counted(
