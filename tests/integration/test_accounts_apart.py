@@ -250,7 +250,7 @@ def test_an_emergency_stop_is_the_accounts_and_recorded_runs_go_on(
         assert tradectl(folder, "run", "--headless", "--duration", "0.2").code == HALTED
         run.send(signal.SIGINT)
         assert run.end().code == 0
-    assert kinds_and_ends(folder) == [("recorded", "clean"), ("recorded", "clean")]
+    assert kinds_and_ends(folder) == [("recorded", "interrupted"), ("recorded", "clean")]
     assert len(journals(folder)) == 2
 
 
@@ -267,7 +267,7 @@ def test_one_that_is_killed_leaves_nothing_that_hinders_the_other(
         assert goes_on.end().code == 0
     expected = {
         "paper": "clean",
-        "recorded": "clean",
+        "recorded": "interrupted",  # before its data was played
         killed.replace("account", "paper"): "crashed",
     }
     assert dict(kinds_and_ends(folder)) == expected

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.fixtures.command import Answer, command, journals, running, tradectl
+from tests.fixtures.command import Answer, command, running, tradectl
 from tests.fixtures.run_inputs import private
 from tradectl.cli.app import app
 
@@ -65,7 +65,7 @@ def test_recorded_data_is_traded(
 def test_the_five_minutes(tmp_path: Path) -> None:
     """One after the other, beside a run, as somebody would who reads it for the first time."""
     folder = tmp_path / "state"
-    (five,) = (block for block in blocks() if "replay JOURNAL" in block)
+    (five,) = (block for block in blocks() if "replay latest" in block)
     typed = [shlex.split(line, comments=True)[1:] for line in five.splitlines()]
     said: dict[str, Answer] = {}
     with running(folder) as run:
@@ -73,10 +73,7 @@ def test_the_five_minutes(tmp_path: Path) -> None:
         for words in typed[:4]:
             said[words[0]] = tradectl(folder, *words)
         assert run.end().code == 0
-    (journal,) = journals(folder)
-    replay, *others = typed[4:]
-    said["replay"] = command(*(journal if word == "JOURNAL" else word for word in replay))
-    for words in others:
+    for words in typed[4:]:
         said[words[0]] = tradectl(folder, *words)
     codes = {name: answer.code for name, answer in said.items()}
     assert codes == {

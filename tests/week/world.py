@@ -23,6 +23,8 @@ QUIET_S = 240.0
 """How coarse timers are in hours in which nothing happens."""
 LIVELY_S = 100.0
 """How long they are not, after something did."""
+LATER_S = 0.01
+"""A timer may come a rounding early, and that hour would never be quiet again."""
 SETTLES_EVERY = 8.0
 BPS = Decimal("0.0001")
 
@@ -90,7 +92,7 @@ class World:
         """Something happens: for a while every timer counts."""
         self.system.coarse = 0.0
         self._lively_until = max(self._lively_until, self.system.clock.now + seconds)
-        asyncio.get_running_loop().call_later(seconds, self._is_quiet)
+        asyncio.get_running_loop().call_later(seconds + LATER_S, self._is_quiet)
 
     def _is_quiet(self) -> None:
         if self.system.clock.now >= self._lively_until:
