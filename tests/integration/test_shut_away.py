@@ -114,7 +114,7 @@ def test_a_run_whose_lock_is_shut_is_asked_all_the_same(users: Users) -> None:
 def test_a_graceful_stop_waits_for_the_run_where_the_lock_is_shut(users: Users) -> None:
     with users.started("run", "--headless") as run:
         assert run.stderr is not None
-        assert " journal " in run.stderr.readline()
+        assert any(" journal " in line for line in run.stderr)
         mode = shut(users.state / "lock")
         answer = users.tradectl("stop")
         users.state.joinpath("lock").chmod(mode)
