@@ -47,10 +47,11 @@ async def test_one_that_does_not_come_is_not_waited_for() -> None:
         never.wait()
         yield 1
 
+    before = threading.enumerate()
     reading = asyncio.ensure_future(ReadAside(source()).next())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    thread = next(thread for thread in threading.enumerate() if thread.name == "reader")
+    (thread,) = (t for t in threading.enumerate() if t.name == "reader" and t not in before)
     assert thread.daemon
     assert not reading.done()
     reading.cancel()

@@ -67,6 +67,7 @@ OPENS = {"open", "os.open", "io.open", "gzip.open", "tempfile.mkstemp"}
 MODE = re.compile("[rwaxbt+]+")
 ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
+    ("operations/new_strategy.py", "os.open"): "a new name, in a folder that the user named",
     ("report/page.py", "files(__package__).joinpath(name).read_text"): "a part of the program",
 }
 

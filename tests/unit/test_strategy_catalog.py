@@ -78,7 +78,7 @@ def test_the_list_says_what_each_strategy_does_and_takes() -> None:
     ("name", "message"),
     [
         ("ema-cros", r"no strategy 'ema-cros': did you mean 'ema-cross'\?"),
-        ("zzz", r"no strategy 'zzz': \(known: ema-cross, rsi-reversion"),
+        ("zzz", r"no strategy 'zzz': known: ema-cross, rsi-reversion"),
         ("", "no strategy ''"),
         ("mine.py", "mine.py: which class of it\\? expected mine.py:ClassName"),
         ("none.py:Always", "cannot read the strategy file none.py: No such file"),
