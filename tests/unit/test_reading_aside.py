@@ -48,7 +48,8 @@ async def test_one_that_does_not_come_is_not_waited_for() -> None:
         yield 1
 
     before = threading.enumerate()
-    reading = asyncio.ensure_future(ReadAside(source()).next())
+    reader = ReadAside(source())
+    reading = asyncio.ensure_future(reader.next())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     (thread,) = (t for t in threading.enumerate() if t.name == "reader" and t not in before)
@@ -57,5 +58,6 @@ async def test_one_that_does_not_come_is_not_waited_for() -> None:
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+    reader.close()
     never.set()
-    thread.join()
+    await asyncio.to_thread(thread.join)
