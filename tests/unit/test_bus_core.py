@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     Event,
     LimitBreached,
     MarketDataEvent,
+    OrderApproved,
     QuoteEvent,
     Record,
     SystemEvent,
@@ -300,3 +301,24 @@ def test_numbers_have_no_gap_and_every_cause_lies_before(words: list[str]) -> No
     records = [record for word in words for record in run_step(core, note(word))]
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     assert all(record.cause < record.seq for record in records)
+
+
+def test_what_is_at_once_goes_before_what_waits_and_nothing_else_does() -> None:
+    """The next order is judged when the books have the last approval."""
+    log: list[str] = []
+    approval = OrderApproved(order=submit("o1").order)
+    leads_to: dict[str, list[Event]] = {
+        "x": [note("first"), note("second")],
+        "first": [note("later"), approval],
+    }
+
+    def judged(event: SystemEvent, _record: Record) -> list[Event]:
+        log.append(event.kind)
+        return leads_to.get(event.kind, [])
+
+    core = core_with(
+        (Stage.RISK, SystemEvent, judged),
+        (Stage.STATE, OrderApproved, lambda event, _record: log.append(event.order_id)),
+    )
+    run_step(core, note("x"))
+    assert log == ["x", "first", "o1", "second", "later"]

@@ -152,8 +152,7 @@ class Core:
                 try:
                     emitted = handler(event, record)
                     if emitted:
-                        for follower in emitted:
-                            caused.append((seq, checked(follower)))
+                        self._follow(seq, emitted)
                 except Exception as error:  # as in _handle
                     caused.append((seq, _failure(handler, error)))
             if caused:
@@ -228,11 +227,18 @@ class Core:
             try:
                 emitted = handler(event, record)
                 if emitted:
-                    for follower in emitted:
-                        wait = caused.appendleft if follower.at_once else caused.append
-                        wait((seq, checked(follower)))
+                    self._follow(seq, emitted)
             except Exception as error:  # a component's bug must not stop the others: _failure tells
                 caused.append((seq, _failure(handler, error)))
+
+    def _follow(self, cause: int, emitted: Iterable[Event]) -> None:
+        """They wait in their order; one that is `at_once` goes before all that wait."""
+        for follower in emitted:
+            event = checked(follower)
+            if event.at_once:
+                self._caused.appendleft((cause, event))
+            else:
+                self._caused.append((cause, event))
 
 
 def checked(event: Event) -> Event:
