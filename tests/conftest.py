@@ -8,6 +8,7 @@ import decimal
 import functools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
@@ -58,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[STATE_HOME] = made = tempfile.mkdtemp(prefix="tradectl-tests-")
         atexit.register(shutil.rmtree, made, ignore_errors=True)
         _move_home(Path(made) / "home")
+    _hear_signals()
     # Hundreds of processes are started: none compiles what another one has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -71,6 +73,16 @@ def _move_home(home: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ[sitecustomize.VARIABLE] = str(home)
     sitecustomize.move()
+
+
+def _hear_signals() -> None:
+    """A shell has what it starts in the background ignore them, and what that starts would, too."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def _write_to_memory() -> None:
