@@ -141,6 +141,7 @@ FOUND = (
     53000473,
     3996365005,
     3562649687,
+    2372306756,
 )
 """Seeds that once found something."""
 

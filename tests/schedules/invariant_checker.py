@@ -198,6 +198,9 @@ class InvariantChecker:
         reach = (held if new.side == "BUY" else -held) + sum(open_now)
         reach -= self._closed_meanwhile(new)
         if reach * self.lowest[symbol] > LIMIT:
+            order_id = self.durable.intents.get(new.client_id, "")
+            reach -= self.own.closed_untold(symbol, new.side, order_id)
+        if reach * self.lowest[symbol] > LIMIT:
             self.say(f"{new.client_id} may bring {symbol} to {reach}: above the limit")
 
     def _closed_meanwhile(self, new: Order) -> Decimal:

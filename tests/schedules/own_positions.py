@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.loopback import LoopbackExchange
-from tradectl.domain.events import CloseCause, Event, PositionLiquidated
+from tests.loopback.exchange_acts import ADL, LIQUIDATION
+from tradectl.domain.events import CloseCause, Event, OrderApproved, PositionLiquidated
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
 from tradectl.journal.reader import JournalReader, NotBegun
@@ -65,6 +66,24 @@ class OwnPositions:
                 for record in journal.records():
                     if isinstance(record.event, kinds):
                         yield record.event
+
+    def closed_untold(self, symbol: str, side: str, order_id: str) -> Decimal:
+        """What the exchange itself had closed by that side, and no book knew of yet when the order was
+        approved."""
+        known = set[str]()
+        for event in self.recorded((OrderApproved, PositionLiquidated)):
+            if isinstance(event, PositionLiquidated):
+                known.add(event.liquidation_id.partition(":")[2])
+            elif isinstance(event, OrderApproved) and event.order_id == order_id:
+                break
+        forced = [
+            order
+            for order in self._exchange.truth.orders
+            if order.client_id.startswith((ADL, LIQUIDATION)) and order.market == self._market
+            if (order.symbol, order.side) == (symbol, side)
+        ]
+        fills = [fill for order in forced for fill in order.fills if str(fill.id) not in known]
+        return sum((fill.quantity for fill in fills), ZERO)
 
     def _moved(self, symbol: str) -> Decimal:
         """What became of it otherwise than by our orders and by the exchange's own."""
