@@ -11,9 +11,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from inspect import iscoroutinefunction
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.fixtures.another_home import sitecustomize
 from tests.simulated_os.virtual_time import virtual_loop
 
 STATE_HOME = "XDG_STATE_HOME"
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 PATIENCE_S = 120.0
@@ -108,6 +110,24 @@ def nothing_left_behind(fork_servers: None) -> Iterator[None]:
     yield
     left = processes.kill_left_behind()
     assert not left, f"left behind by the tests of this module: {left}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A package that is missing is no reason to skip: the extra `dev` brings all of them."""
+    return _failed_without_a_package((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _failed_without_a_package((yield))
+
+
+def _failed_without_a_package(report: Report) -> Report:
+    if report.skipped and "could not import" in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"{report.longrepr}: run pip install -e '.[dev]'"
+    return report
 
 
 def pytest_report_header() -> str:

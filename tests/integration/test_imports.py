@@ -23,7 +23,7 @@ try:
     main()
 except SystemExit as ended:
     code = ended.code
-needless = {"ccxt", "aiohttp", "pydantic_settings", "keyring"}
+needless = {"ccxt", "aiohttp", "pydantic_settings", "keyring", "numpy", "scipy", "clarabel"}
 needless |= {"tradectl.exchange.live.live_exchange", "tradectl.feeds.live.live_feed"}
 loaded = sorted(needless & {*sys.modules})
 print("loaded:", loaded, file=sys.stderr)

@@ -1,7 +1,7 @@
 """What TA-Lib says of real candles, and the indicator of ours that says the same.
 
 Some of its values are kept in `tests/data/ta_lib.json.gz`, so that they are compared where TA-Lib (the
-extra `reference`) is missing, too; `python -m tests.oracles.ta_lib` writes them anew.
+extra `dev`) is missing, too; `python -m tests.oracles.ta_lib` writes them anew.
 """
 
 from __future__ import annotations
