@@ -22,7 +22,13 @@ from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
-from tradectl.documents.market import AvailableStrategy, ExchangeRow, MarketRow, RecordingSummary
+from tradectl.documents.market import (
+    AvailableStrategy,
+    ExchangeRow,
+    MarketRow,
+    RecordingSummary,
+    StrategyDescription,
+)
 from tradectl.documents.operations import (
     Counterfactual,
     DoctorReport,
@@ -66,6 +72,7 @@ DOCUMENTS: dict[str, Any] = {
     "status": Status,
     "stop": Stopped,
     "strategies": list[AvailableStrategy],
+    "strategies NAME": StrategyDescription,
     "why --none": NotTraded,
     "why ORDER_ID": OrderWhy,
     "why SYMBOL": SymbolWhy,
@@ -116,6 +123,8 @@ def name_of(words: Sequence[str]) -> str | None:
     if words[0] == "why":
         return "why --none" if "--none" in words else _why(words[1])
     name = next((word for word in words if word in DOCUMENTS), None)
+    if name == "strategies" and not words[words.index(name) + 1].startswith("-"):
+        return "strategies NAME"
     if name == "state" and "--diff" in words:
         return "state --diff"
     return "replay -c" if name == "replay" and {"-c", "--config"} & {*words} else name

@@ -32,7 +32,7 @@ def test_what_it_writes_passes_its_own_tests_and_can_be_chosen(tmp_path: Path) -
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
     found = describe(f"{folder / 'my_idea.py'}:MyIdea")
     assert found.summary.startswith("Long once")
     assert {*found.parameters} == {"band", "length", "timeframe"}
@@ -136,7 +136,8 @@ def test_what_it_imports_is_what_its_name_may_not_hide() -> None:
             if isinstance(node, ast.ImportFrom) and node.module != "__future__"
             for alias in node.names
         }
-        for name in imported - {"backtest", "find"}:  # no class of ours begins with a small letter
+        small = {"backtest", "find", "param"}  # no class of ours begins with a small letter
+        for name in imported - small:
             with pytest.raises(UsageError):
                 names_of(name)
 
@@ -154,3 +155,14 @@ def test_a_file_loads_in_a_process_that_loaded_nothing_else(tmp_path: Path) -> N
         check=False,
     )
     assert done.stdout == "MyIdea\n", done.stderr
+
+
+def test_a_strategy_is_shown_in_full_by_its_name(tmp_path: Path) -> None:
+    new = write_strategy("my-idea", tmp_path / "mine")
+    said = command("strategies", new.chosen)
+    assert said.code == 0, said.err
+    assert "length = 20  a whole number from 1 to 1,000; bars in the average" in said.out
+    assert "warm-up     201 bars of 1m" in said.out
+    found = command("strategies", "ema-cross", "--json").document()
+    assert found["parameters"]["fast"]["high"] == 100_000
+    assert command("strategies", "ema-cros").code == 2

@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 
 from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
-from tradectl.cli.output import figures, render, reports
+from tradectl.cli.output import figures, render, reports, strategies
 from tradectl.cli.output.lines import LineLog
 from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.output.watched import show_again
@@ -235,7 +235,7 @@ ROWS: dict[Callable[[Any], RenderableType], type[Struct]] = {
     render.fills: FillRow,
     render.alerts: AlertRow,
     render.runs: RunRow,
-    render.strategies: AvailableStrategy,
+    strategies.listed: AvailableStrategy,
 }
 
 
@@ -312,7 +312,7 @@ def test_a_run_that_a_halt_ended_is_told_from_others() -> None:
         (render.fills_of_run, "no fills in this run"),
         (render.alerts, "no alerts"),
         (render.runs, "`tradectl run --paper`"),
-        (render.strategies, "no strategies"),
+        (strategies.listed, "no strategies"),
     ],
 )
 def test_an_empty_table_says_what_that_means(
@@ -357,7 +357,7 @@ def test_under_a_pipe_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_strategies_list_their_parameters() -> None:
-    assert shown(table_of(render.strategies, STRATEGY)).splitlines() == [
+    assert shown(table_of(strategies.listed, STRATEGY)).splitlines() == [
         "ema_cross  Fast above slow.",
         "  fast = 12",
     ]

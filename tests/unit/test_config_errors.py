@@ -153,7 +153,10 @@ def test_a_wrong_type_is_named_with_what_was_expected(
         (STRATEGY + "allocation = 1.5", "strategies[0].allocation: expected a number from 0 to 1"),
         (STRATEGY + "allocation = -1", "strategies[0].allocation: expected a number from 0 to 1"),
         (STRATEGY + "parameters = { fats = 3 }", "strategies[0]: strategy 'a': EmaCross has no "),
-        (STRATEGY + "parameters = { fast = 99 }", "strategies[0]: strategy 'a': EmaCross: fast "),
+        (
+            STRATEGY + "parameters = { fast = 99 }",
+            "strategies[0]: strategy 'a': EmaCross: fast, 99,",
+        ),
         ('[[strategies]]\nname = "a"\nstrategy = "ema-cros"', "strategies[0]: no strategy "),
         ('[[strategies]]\nname = "a"\nstrategy = "/nowhere/x.py:X"', "strategies[0]: cannot read "),
         (

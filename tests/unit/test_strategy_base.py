@@ -6,7 +6,8 @@ import pytest
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent, SignalAction
-from tradectl.strategy.base import Parameter, Signal, Strategy
+from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.parameters import Parameter
 
 
 class FillModel(Strategy):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.real_data import real_data
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent
-from tradectl.strategy.base import Strategy
+from tradectl.strategy.base import Answer, Signal, Strategy
 from tradectl.strategy.builtin.donchian_breakout import DonchianBreakout
 from tradectl.strategy.builtin.ema_cross import EmaCross
 from tradectl.strategy.builtin.rsi_reversion import RsiReversion
@@ -34,12 +34,13 @@ def actions(strategy: Strategy, prices: Iterable[float]) -> list[str]:
     """What was said at each price: `buy`, `sell`, `close`, or a dot."""
     strategy.start()
     said = []
+    answer: Answer
     for price in prices:
         if isinstance(strategy, EmaCross):
-            signal = strategy.on_trade(trade(price))
+            answer = strategy.on_trade(trade(price))
         else:
-            signal = strategy.on_bar(bar(price))
-        said.append(signal.action.value if signal else ".")
+            answer = strategy.on_bar(bar(price))
+        said.append(answer.action.value if isinstance(answer, Signal) else ".")
     return said
 
 
@@ -90,13 +91,17 @@ def test_donchian_breakout_follows_and_leaves_on_the_shorter_channel() -> None:
 @pytest.mark.parametrize(
     ("cls", "given", "message"),
     [
-        (EmaCross, {"fast": 30, "slow": 30}, "fast must be at least 1 and below slow"),
-        (EmaCross, {"fast": 0}, "fast must be at least 1"),
-        (EmaCross, {"band_bps": -1}, "band_bps must not be negative"),
-        (RsiReversion, {"period": 1}, "period must be at least 2"),
-        (RsiReversion, {"oversold": 60}, "0 <= oversold < middle < overbought <= 100"),
-        (DonchianBreakout, {"exit": 30}, "exit must be at least 1 and at most entry"),
-        (DonchianBreakout, {"exit": 0}, "exit must be at least 1"),
+        (EmaCross, {"fast": 30, "slow": 30}, "fast, 30, must be below slow, 30: lower fast"),
+        (EmaCross, {"fast": 0}, "fast: expected a whole number from 1 to 100,000, got 0"),
+        (EmaCross, {"band_bps": -1}, "band_bps: expected a number from 0 to 10,000, got -1"),
+        (
+            RsiReversion,
+            {"period": 1},
+            "period: expected a whole number from 2 to 10,000, got 1: set period",
+        ),
+        (RsiReversion, {"oversold": 60}, "oversold < middle < overbought"),
+        (DonchianBreakout, {"exit": 30}, "exit, 30, must not be above entry, 20: lower exit"),
+        (DonchianBreakout, {"exit": 0}, "exit: expected a whole number from 1 to 10,000, got 0"),
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(

@@ -10,8 +10,9 @@ import pytest
 import tradectl.strategy.builtin.ema_cross
 from tradectl.domain.errors import UsageError
 from tradectl.strategy import catalog
-from tradectl.strategy.base import Parameter, Strategy
+from tradectl.strategy.base import Strategy
 from tradectl.strategy.builtin.ema_cross import EmaCross
+from tradectl.strategy.parameters import Parameter
 
 MINE = '''"""A file of mine."""
 
@@ -70,7 +71,9 @@ def test_the_list_says_what_each_strategy_does_and_takes() -> None:
     assert list(infos)[:3] == ["ema-cross", "rsi-reversion", "donchian-breakout"]
     info = infos["ema-cross"]
     assert info.summary.startswith("Long while the fast average of trades is above the slow one")
-    assert info.parameters["fast"] == Parameter("int", 10)
+    assert info.parameters["fast"] == Parameter(
+        "int", 10, 1, 100_000, meaning="trades in the fast average"
+    )
     assert (info.origin, info.problem) == ("built-in", "")
 
 

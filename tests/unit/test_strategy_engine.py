@@ -19,12 +19,13 @@ from tradectl.domain.events import (
     SystemEvent,
 )
 from tradectl.domain.time import DAY, SECOND
-from tradectl.strategy.base import Signal, Strategy, Value
+from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.parameters import Value
 
 MINUTE = 60 * SECOND
-HERE, RAISED, NOT_STARTED = "test_strategy_engine.py", 75, 86
+HERE, RAISED, NOT_STARTED = "test_strategy_engine.py", 76, 87
 """This file, and the lines in which its strategies fail."""
 START = 1_723_161_240 * SECOND
 

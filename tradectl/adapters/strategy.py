@@ -11,6 +11,7 @@ from tradectl.domain.events import (
     Event,
     MarketDataEvent,
     Record,
+    TimerFired,
     WarmUpReceived,
 )
 from tradectl.strategy.engine import StrategyEngine
@@ -30,6 +31,20 @@ class StrategyAdapter(Adapter):
         self.attach(MarketDataEvent, self.engine.on_market, Stage.STRATEGY)
         self.attach(CommandReceived, self._on_command, Stage.STRATEGY)
         self.attach(WarmUpReceived, self._on_warm_up, Stage.STRATEGY)
+        if self.engine.timers:
+            self.attach(TimerFired, self.engine.on_timer, Stage.STRATEGY)
+        if self.engine.own_reports is not None:
+            for kind, handler in self.engine.own_reports.handlers():
+                self.attach(kind, handler, Stage.STRATEGY)
+
+    async def start(self) -> None:
+        await super().start()
+        self.set_timers()
+
+    def set_timers(self) -> None:
+        """Those that strategies want to hear."""
+        for name, interval in self.engine.timers.items():
+            self._bus.every(interval, name)
 
     def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:
         goes_on = not warm_up.run_id  # it is of the same recording

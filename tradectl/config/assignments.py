@@ -19,10 +19,10 @@ from tradectl.config.places import hint, is_key, is_secret, is_section, known_ke
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.setting import expected, fields_of
 from tradectl.domain.text import harmless
-from tradectl.strategy.base import KINDS
 from tradectl.strategy.catalog import find
 from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.own_process import while_loading
+from tradectl.strategy.parameters import KINDS
 
 Tree = dict[str, Any]
 

@@ -71,3 +71,31 @@ class AvailableStrategy(Struct, kw_only=True, frozen=True):
     parameters: dict[str, Any]
     origin: str
     problem: str
+
+
+class StrategyParameter(Struct, kw_only=True, frozen=True):
+    """`low` and `high` are the ends of its range, both included and null where there is none; `choices`
+    the only values it may have, if any."""
+
+    type: str
+    default: bool | int | float | str
+    low: int | float | None
+    high: int | float | None
+    choices: list[bool | int | float | str]
+    meaning: str
+
+
+class StrategyDescription(Struct, kw_only=True, frozen=True):
+    """One strategy in full: its `idea`, the `data` that it hears, how many `warm_up_of` (bars, trades,
+    ...) it must have seen before it is itself, with the parameters' defaults, and whether one object
+    sees all its symbols."""
+
+    name: str
+    idea: str
+    parameters: dict[str, StrategyParameter]
+    data: list[str]
+    timeframes: list[str]
+    warm_up: int
+    warm_up_of: str
+    several_symbols: bool
+    origin: str

@@ -74,7 +74,7 @@ def names_of(name: str) -> tuple[str, str]:
 
 
 _ANOTHER = "choose another name, as my-idea"
-_TAKEN = {*dir(builtins), *strategy.__all__, *events.__all__, "Decimal", "Path"}
+_TAKEN = {*dir(builtins), *strategy.__all__, *events.__all__, "Decimal", "Path", "UsageError"}
 
 
 def _is_anothers(module: str) -> bool:

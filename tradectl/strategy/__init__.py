@@ -8,7 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.base import Answer, Signal, Strategy
+from tradectl.strategy.own_events import Fill, OrderUpdate, Timer
+from tradectl.strategy.parameters import param
 
 if TYPE_CHECKING:
     from tradectl.strategy.indicators import (
@@ -35,26 +37,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adx",
+    "Answer",
     "Atr",
     "Bollinger",
     "Donchian",
     "Ema",
     "EwmVolatility",
+    "Fill",
     "Keltner",
     "LinearRegression",
     "Macd",
     "Obv",
+    "OrderUpdate",
     "Rsi",
     "Signal",
     "Sma",
     "Stochastic",
     "Strategy",
     "Supertrend",
+    "Timer",
     "Volatility",
     "Vwap",
     "Wilder",
     "Wma",
     "ZScore",
+    "param",
 ]
 
 

@@ -35,6 +35,16 @@ def parse_timeframe(text: str) -> int:
     return interval
 
 
+def parse_interval(text: str) -> int:
+    """Nanoseconds of `30s`, `5m`, `36h` or `7d`. Raises UsageError for what is no such length of time."""
+    match = _TIMEFRAME.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{text[:20]!r} is not a length of time: expected a number and s, m, h or d, as 30s or 7d"
+        )
+    return int(match[1]) * UNITS[match[2]]
+
+
 def spell_timeframe(interval: int) -> str:
     """The shortest spelling of `interval` ns: `1h` for 3,600 seconds."""
     unit = next((u for u in "dhm" if interval % UNITS[u] == 0), "s")

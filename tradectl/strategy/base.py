@@ -12,47 +12,55 @@
         def on_trade(self, trade: MarketDataEvent) -> Signal | None:
             ...
 
-The annotated public attributes with a default are its parameters. There is one object per symbol, so
-that a strategy need not keep tables; it sees events in their order, keeps what state it likes, and says
-what it wants (`self.long()`, `self.short()`, `self.flat()`). How much of it is bought is not its affair.
-It must not look at the clock or at anything outside: the same events must give the same signals, or
-a replay diverges.
+The annotated public attributes with a default are its parameters (`param` gives them a range). There is
+one object per symbol, so that a strategy need not keep tables; or one for all (`per_symbol = False`). It
+hears what it has a callback for, in its order: trades, quotes, the top of the book, bars of one length or
+of several, its timer, its own fills and orders; it may ask what it holds, keeps what state it likes, and
+says what it wants (`self.long()`, `self.short()`, `self.flat()`). How much of it is bought is not its
+affair. It must not look at the clock or at anything outside: the same events must give the same signals,
+or a replay diverges.
 """
 
 from __future__ import annotations
 
-import inspect
-import sys
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent, SignalAction
-from tradectl.domain.text import harmless, suggest
-from tradectl.strategy.bars import parse_timeframe
+from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent, SignalAction
+from tradectl.domain.money import ZERO
+from tradectl.domain.positions import Position
+from tradectl.strategy.bars import parse_interval, parse_timeframe
+from tradectl.strategy.own_events import Fill, OrderUpdate, Timer
+from tradectl.strategy.parameters import Parameter, checked, collect, known_or_refused
 
-Value = bool | int | float | str
-
-KINDS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
-CALLBACKS = ("on_trade", "on_quote", "on_bar")
+CALLBACKS = ("on_trade", "on_quote", "on_book", "on_bar", "on_timer", "on_fill", "on_order")
 
 
 class Signal(Struct, frozen=True, gc=False):
-    """What a strategy wants of the symbol whose event it was given; strengths are 0 to 1."""
+    """What a strategy wants of a symbol: of the one whose event it was given, unless it names another.
+    Strengths are 0 to 1."""
 
     action: SignalAction
     strength: float = 1.0
     confidence: float = 1.0
     reason: str = ""
+    symbol: str = ""
 
 
-class Parameter(NamedTuple):
-    """A parameter's type (`bool`, `int`, `float` or `str`) and its default."""
+Answer = Signal | Sequence[Signal] | None
+"""What a callback may return: one word, several (of several symbols, say), or none."""
 
-    type: str
-    default: Value
+
+class Holdings(Protocol):
+    """What a strategy may ask of the account: its own part."""
+
+    def position(self, symbol: str) -> Position: ...
+
+    def budget(self) -> Decimal: ...
 
 
 class Strategy:
@@ -68,32 +76,40 @@ class Strategy:
     timeframe: str = "1m"
     """Length of the bars that `on_bar` gets; a parameter of the strategies that have one. Where it is
     not set, and cannot be made of a recording's candles, it is the candles' own."""
+    every: str = "1m"
+    """How often `on_timer` is called, at multiples of it since 1970 (UTC); a parameter of the strategies
+    that have one: `30s`, `5m`, `1d`, `7d`."""
 
     _parameters: ClassVar[dict[str, Parameter]] = {}
+    _holdings: Holdings | None = None
     _noted: dict[str, object] | None = None
     _noted_at: int = 0
     _moment: Callable[[], int] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._parameters = _collect(cls)
+        has, extra = cls.callbacks(), dict[str, str]()
+        if "on_bar" in has:
+            extra["timeframe"] = "str"
+        if "on_timer" in has:
+            extra["every"] = "str"
+        cls._parameters = collect(cls, Strategy, extra)
 
     def __init__(self, symbol: str = "", /, **parameters: object) -> None:
-        known = self._parameters
-        for name in parameters:
-            if name not in known:
-                what = f"{type(self).__name__} has no parameter {harmless(name, 40)!r}"
-                raise UsageError(f"{what}: {suggest(name, known)}")
+        known, owner = self._parameters, type(self).__name__
+        known_or_refused(owner, parameters, known)
         self.symbol = symbol
-        for name, (kind, default) in known.items():
-            value = parameters.get(name, default)
-            setattr(self, name, _checked(f"{type(self).__name__}.{name}", kind, value))
+        for name, parameter in known.items():
+            value = parameters.get(name, parameter.default)
+            setattr(self, name, checked(f"{owner}.{name}", parameter, value))
         try:
             if "timeframe" in known:
                 parse_timeframe(self.timeframe)
+            if "every" in known:
+                parse_interval(self.every)
             self.check()
         except (ValueError, UsageError) as error:
-            raise UsageError(f"{type(self).__name__}: {error}") from error
+            raise UsageError(f"{owner}: {error}") from error
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
@@ -110,42 +126,104 @@ class Strategy:
     def start(self) -> None:
         """Make the indicators. Called once, before the first event; the parameters are set."""
 
+    def timeframes(self) -> Sequence[str]:
+        """The lengths of the bars that `on_bar` gets, told apart by `bar.interval` (ns): `timeframe` by
+        default. Where several end at one moment they come in this order. Asked once, after `start`."""
+        return (self.timeframe,)
+
     def warm_up(self) -> int:
         """How many bars it must see before it is itself, or trades where it hears no bars, or quotes.
 
-        By default as many as the slowest of our indicators among its attributes; a strategy that keeps
-        other state says it here, and does not trade before: of its signals only `flat` counts until
-        then. After a restart it is shown as many out of the run before, and in a backtest out of the
-        data before `--from`. Asked once, after `start`.
+        By default as many as the slowest of our indicators among its attributes, of the longest bars that
+        it gets; they are counted in bars of `timeframe`. A strategy that keeps other state says it here,
+        and does not trade before: of its signals only `flat` counts until then. After a restart it is
+        shown as many out of the run before, and in a backtest out of the data before `--from`. Asked
+        once, after `start`.
         """
         needs = (getattr(value, "warm_up", 0) for value in vars(self).values())
-        return max((need for need in needs if type(need) is int), default=0)
+        most = max((need for need in needs if type(need) is int), default=0)
+        lengths = [parse_interval(each) for each in self.timeframes()]
+        if len(lengths) < 2:
+            return most
+        return most * -(-max(lengths) // parse_interval(self.timeframe))
 
-    def on_trade(self, trade: MarketDataEvent) -> Signal | None:
+    @property
+    def position(self) -> Position:
+        """What it holds of its symbol by itself: `quantity` (signed), `entry_price`, `realized`. Other
+        strategies' parts of the account are not in it."""
+        return self.position_in(self.symbol)
+
+    def position_in(self, symbol: str) -> Position:
+        """The same of another of its symbols."""
+        if self._holdings is None:
+            return Position(symbol)
+        return self._holdings.position(symbol)
+
+    @property
+    def budget(self) -> Decimal:
+        """What its allocation comes to at the equity of now, in the account's currency."""
+        return ZERO if self._holdings is None else self._holdings.budget()
+
+    def on_trade(self, trade: MarketDataEvent) -> Answer:
         """A trade; where the data is candles, each candle as a trade at its close. It has `symbol`,
         `price`, `volume`, `side` (the taker's, or None) and `ts` (ns UTC)."""
         return None
 
-    def on_quote(self, quote: QuoteEvent) -> Signal | None:
+    def on_quote(self, quote: QuoteEvent) -> Answer:
         """The best bid and ask. It has `symbol`, `bid`, `ask`, `bid_size`, `ask_size`, `price` (the
         middle) and `ts` (ns UTC)."""
         return None
 
-    def on_bar(self, bar: BarEvent) -> Signal | None:
-        """A finished bar of `timeframe`, made from trades or shorter bars where need be. It has `symbol`,
-        `open`, `high`, `low`, `price` (its close), `volume`, `ts` (when it closed, ns UTC) and `interval`
-        (ns)."""
+    def on_book(self, book: BookEvent) -> Answer:
+        """The top of the order book: as a quote, and `bids` and `asks`, (price, quantity) each, best
+        price first."""
         return None
 
-    def long(self, strength: float = 1.0, confidence: float = 1.0, reason: str = "") -> Signal:
-        return Signal(SignalAction.BUY, strength, confidence, reason)
+    def on_bar(self, bar: BarEvent) -> Answer:
+        """A finished bar of `timeframe`, or of one of its `timeframes`, made from trades or shorter bars
+        where need be. It has `symbol`, `open`, `high`, `low`, `price` (its close), `volume`, `ts` (when
+        it closed, ns UTC) and `interval` (ns)."""
+        return None
 
-    def short(self, strength: float = 1.0, confidence: float = 1.0, reason: str = "") -> Signal:
+    def on_timer(self, timer: Timer) -> Answer:
+        """Every `every`, at each symbol that it has had data of; `ts` is the moment (ns UTC). A strategy
+        that sees all its symbols is called once and names the symbol in its signals. Timers are recorded
+        as data is: a replay calls at the same moments."""
+        return None
+
+    def on_fill(self, fill: Fill) -> Answer:
+        """A fill of its own, or its part of one: `symbol`, `side`, `quantity`, `price`, `fee` (in the
+        account's currency), `tag`, `order_id`, `ts` (ns UTC). Its position has it already."""
+        return None
+
+    def on_order(self, order: OrderUpdate) -> Answer:
+        """Something became of an order of its own, or that it has a part in: `status`, `filled`,
+        `remaining`, `reason` and what was ordered."""
+        return None
+
+    def long(
+        self,
+        strength: float = 1.0,
+        confidence: float = 1.0,
+        reason: str = "",
+        *,
+        symbol: str = "",
+    ) -> Signal:
+        return Signal(SignalAction.BUY, strength, confidence, reason, symbol)
+
+    def short(
+        self,
+        strength: float = 1.0,
+        confidence: float = 1.0,
+        reason: str = "",
+        *,
+        symbol: str = "",
+    ) -> Signal:
         """Be short, or out where one cannot be short."""
-        return Signal(SignalAction.SELL, strength, confidence, reason)
+        return Signal(SignalAction.SELL, strength, confidence, reason, symbol)
 
-    def flat(self, reason: str = "") -> Signal:
-        return Signal(SignalAction.CLOSE, reason=reason)
+    def flat(self, reason: str = "", *, symbol: str = "") -> Signal:
+        return Signal(SignalAction.CLOSE, reason=reason, symbol=symbol)
 
     def note(self, **values: object) -> None:
         """Name what you look at, `self.note(rsi=31.2)`: it is written down with the signal that is given
@@ -161,54 +239,3 @@ class Strategy:
         if noted and self._moment is not None and self._noted_at != self._moment():
             return {}
         return noted or {}
-
-
-def _collect(cls: type[Strategy]) -> dict[str, Parameter]:
-    """The parameters of `cls`, its bases' first. Raises UsageError for one that cannot be."""
-    kinds: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if base is Strategy:
-            if "on_bar" in cls.callbacks():
-                kinds["timeframe"] = "str"
-            continue
-        for name, annotation in inspect.get_annotations(base).items():
-            kind = _spelled(annotation)
-            if "ClassVar" in kind.partition("[")[0]:
-                kinds.pop(name, None)
-            elif not name.startswith("_"):
-                kinds[name] = kind
-    return {
-        name: Parameter(kind, _default(cls, name, kind))
-        for name, kind in kinds.items()
-        if hasattr(cls, name)
-    }
-
-
-def _spelled(annotation: object) -> str:
-    """An annotation is text already where its module postpones them; text is all that is needed."""
-    if isinstance(annotation, str):
-        return annotation
-    return annotation.__name__ if isinstance(annotation, type) else repr(annotation)
-
-
-def _default(cls: type[Strategy], name: str, kind: str) -> Value:
-    where = f"{cls.__name__}.{name}"
-    if name in vars(Strategy) and name != "timeframe":
-        raise UsageError(f"{where}: a parameter of this name hides Strategy.{name}: rename it")
-    if kind not in KINDS:
-        raise UsageError(
-            f"{where}: a parameter is a bool, int, float or str, not {kind}: "
-            "begin the name with _ or annotate it as ClassVar if it is none"
-        )
-    return _checked(where, kind, getattr(cls, name))
-
-
-def _checked(where: str, kind: str, value: object) -> Value:
-    """`value` as a `kind`; whole numbers pass as floats, and nothing else as what it is not."""
-    if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) <= sys.float_info.max:  # false for NaN, too
-            return float(value)
-    elif isinstance(value, bool | int | float | str) and type(value) is KINDS[kind]:
-        return value
-    expected = "a finite float" if kind == "float" else f"a value of type {kind}"
-    raise UsageError(f"{where}: expected {expected}, got {harmless(repr(value), 40)}")

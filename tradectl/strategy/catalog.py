@@ -23,9 +23,10 @@ from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.keys import without_keys
 from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
 from tradectl.files.places import expanded
-from tradectl.strategy.base import Parameter, Strategy
+from tradectl.strategy.base import Strategy
 from tradectl.strategy.imports import HASH, CheckedImports, read_trusted, refuse_open
 from tradectl.strategy.own_process import while_loading
+from tradectl.strategy.parameters import Parameter
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -16,6 +16,7 @@ from tradectl.domain.event import Reason
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
+    BookEvent,
     Event,
     MarketDataEvent,
     Record,
@@ -23,11 +24,15 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SystemEvent,
     SystemEventKind,
+    TimerFired,
 )
 from tradectl.domain.text import LONGEST_LINE, harmless, suggest
+from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
+from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.instances import (
+    BOOKS,
     QUOTES,
     TRADES,
     Callback,
@@ -38,6 +43,8 @@ from tradectl.strategy.instances import (
     WarmUpNeed,
     signal_event,
 )
+from tradectl.strategy.own_events import Timer
+from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
 
 
@@ -47,6 +54,7 @@ class StrategyEngine:
     `max_failures` in a row of one callback put its instance in quarantine. Each instance may emit
     `max_signals_per_second` for a symbol; of those that come faster the last is deferred until it may.
     `moment` gives the number of the event that is handled: notes of an earlier one are not this one's.
+    `view` is the account, of which each strategy sees its own part, and hears of its fills and orders.
     Raises UsageError for an instance that cannot be run.
     """
 
@@ -60,6 +68,7 @@ class StrategyEngine:
         max_failures: int = 3,
         max_signals_per_second: int = 20,
         moment: Callable[[], int] | None = None,
+        view: AccountView | None = None,
         find: Callable[[str], type[Strategy]] = catalog.find,
         decides_on: int = 0,
     ) -> None:
@@ -70,7 +79,7 @@ class StrategyEngine:
             if instance.name in self._strategies:
                 raise UsageError(f"two strategies are named {instance.name!r}: rename one")
             self._strategies[instance.name] = RunningStrategy(
-                instance, find(instance.strategy), moment
+                instance, find(instance.strategy), moment, view
             )
         self._max_failures = max_failures
         self._max_signals = max_signals_per_second
@@ -78,6 +87,12 @@ class StrategyEngine:
         self._deferred: dict[tuple[str, str], SymbolSlot] = {}
         self._events: list[Event] = []
         self._silent = False
+        intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
+        self.timers = {timer_name(interval): interval for interval in intervals}
+        """name -> interval (ns) of the timers that strategies want to hear"""
+        self.own_reports = (
+            None if view is None else OwnReports(self._strategies, view, self._answers)
+        )
 
     def on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
         """The signals and failures of the strategies at `event`: a handler of the core, called for
@@ -90,7 +105,7 @@ class StrategyEngine:
         elif type(event) is BarOpened:
             return None  # what comes of it is not known before it closes
         else:
-            feed = QUOTES
+            feed = BOOKS if type(event) is BookEvent else QUOTES
         if self._deferred:
             self._emit_deferred(at)
         try:
@@ -100,10 +115,28 @@ class StrategyEngine:
         if bars:
             self._call_with_bars(bars, event, at)
         self._call(callbacks, event, at)
-        if not self._events:
+        return self._taken() if self._events else None
+
+    def on_timer(self, timer: TimerFired, record: Record) -> list[Event] | None:
+        """What strategies say whose time has come."""
+        interval = self.timers.get(timer.name)
+        if interval is None:
             return None
+        due = Timer(record.at)
+        for running in self._strategies.values():
+            if running.timer == interval and not running.quarantined:
+                slots = running.objects()
+                self._call(tuple(slot.callbacks["on_timer"] for slot in slots), due, record.at)
+        return self._taken() if self._events else None
+
+    def _answers(self, callbacks: tuple[Callback, ...], event: object, at: int) -> list[Event]:
+        """What is said to something that concerns a few alone."""
+        self._call(callbacks, event, at)
+        return self._taken()
+
+    def _taken(self) -> list[Event]:
         events, self._events = self._events, []
-        return events if len(events) == 1 else _netted(events)
+        return events if len(events) < 2 else _netted(events)
 
     def warm_up(
         self, events: Iterable[MarketDataEvent], at: int, *, goes_on: bool = False
@@ -182,17 +215,19 @@ class StrategyEngine:
             for bar in builder.update(event, at):
                 self._call(callbacks, bar, at)
 
-    def _call(self, callbacks: tuple[Callback, ...], event: MarketDataEvent, at: int) -> None:
+    def _call(self, callbacks: tuple[Callback, ...], event: object, at: int) -> None:
         for callback in callbacks:
             try:
                 answer = callback.call(event)
-                signal = None if answer is None else signal_event(callback.slot, answer)
+                signals = None if answer is None else _signals(callback, answer)
             except BaseException as error:  # a user's code: whatever it raises, the others go on
                 self._count_failure(callback, error)
                 continue
             callback.failures_in_a_row = 0
-            if signal is not None:
-                self._emit(callback.slot, signal, at)
+            if signals is not None:
+                slot = callback.slot
+                for signal in signals:
+                    self._emit(slot.running.slots.get(signal.symbol, slot), signal, at)
 
     def _emit(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
         if self._silent or (slot.is_held_back and signal.action is not SignalAction.CLOSE):
@@ -261,6 +296,23 @@ class StrategyEngine:
                 self._add_failure(running, f"start: {why}")
                 self._events += self.quarantine(running.config.name, f"could not start: {why}")
         return slots
+
+
+def timer_name(interval: int) -> str:
+    """Of the timer that strategies hear every `interval` ns."""
+    return f"strategies, every {spell_timeframe(interval)}"
+
+
+def _signals(callback: Callback, answer: object) -> list[StrategySignalEvent]:
+    """What a callback returned, checked: one word, or several of them. Raises TypeError or ValueError."""
+    slot = callback.slot
+    if not isinstance(answer, list | tuple):
+        answer = (answer,)
+    signals = [signal_event(slot, each) for each in answer]
+    at_no_symbol = callback.name == "on_timer" and not slot.running.cls.per_symbol
+    if at_no_symbol and not all(each.symbol for each in answer):
+        raise ValueError("on_timer of a strategy of all symbols: name the signal's symbol")
+    return signals
 
 
 def _system(kind: SystemEventKind, component: str, message: str) -> SystemEvent:

@@ -15,25 +15,18 @@ STRATEGY = '''\
 from __future__ import annotations
 
 from tradectl.events import BarEvent
-from tradectl.strategy import Atr, Signal, Sma, Strategy
+from tradectl.strategy import Atr, Signal, Sma, Strategy, param
 
 
 class MyStrategy(Strategy):
     """Long once the price closes well above its average, out once it closes well below it."""
 
-    # Parameters: annotated, with a default. `--set strategy.length=50` sets one, and so does the
-    # configuration. `timeframe`, the length of the bars, is one as well: `--set strategy.timeframe=1h`.
-    length: int = 20
-    """Bars in the average, and in the usual range."""
-    band: float = 0.5
-    """How far is well above or below, in usual ranges of a bar."""
-
-    def check(self) -> None:
-        """A ValueError is shown to whoever set the parameters, before anything runs."""
-        if self.length < 1:
-            raise ValueError("length must be at least 1")
-        if self.band < 0:
-            raise ValueError("band must not be negative")
+    # Parameters: annotated, with a default, a range and a word on what they are. `--set
+    # strategy.length=50` sets one, and so does the configuration; what is out of its range is refused
+    # before anything runs. `timeframe`, the length of the bars, is one as well: `--set
+    # strategy.timeframe=1h`. What contradicts each other is for `check` to refuse.
+    length: int = param(20, 1, 1_000, "bars in the average, and in the usual range")
+    band: float = param(0.5, 0, 100, "how far is well above or below, in usual ranges of a bar")
 
     def start(self) -> None:
         """Called once, for each symbol. Before it trades it is shown as much as its indicators need."""
@@ -42,7 +35,8 @@ class MyStrategy(Strategy):
         self._is_long = False
 
     def on_bar(self, bar: BarEvent) -> Signal | None:
-        """A finished bar; `on_trade` and `on_quote` would get trades and quotes.
+        """A finished bar; `on_trade` and `on_quote` would get trades and quotes, `on_timer` the time, and
+        `on_fill` what was bought or sold for it. What it holds is `self.position`.
 
         Say what you want to hold: `self.long()`, `self.short()`, `self.flat()`, or None for no change.
         How much of it is bought is decided by portfolio and risk. Decide by nothing but the events: no
@@ -72,9 +66,12 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tradectl import backtest
+from tradectl.domain.errors import UsageError
 from tradectl.events import BarEvent
-from tradectl.strategy import Strategy
+from tradectl.strategy import Signal, Strategy
 from tradectl.strategy.catalog import find
 
 MINUTE_MS = 60_000
@@ -96,7 +93,7 @@ def actions(made: Strategy, closes: list[float]) -> list[str]:
     said = []
     for close in closes:
         price = Decimal(str(close))
-        signal = made.on_bar(
+        answer = made.on_bar(
             BarEvent(
                 symbol="BTCUSDT",
                 open=price,
@@ -107,8 +104,8 @@ def actions(made: Strategy, closes: list[float]) -> list[str]:
                 interval=MINUTE_MS * 1_000_000,
             )
         )
-        if signal is not None:
-            said.append(signal.action.value)
+        if isinstance(answer, Signal):
+            said.append(answer.action.value)
     return said
 
 
@@ -118,6 +115,11 @@ def test_it_buys_what_rises_and_leaves_what_falls() -> None:
 
 def test_it_says_nothing_before_it_knows_enough() -> None:
     assert actions(strategy(length=20), UP[:20]) == []
+
+
+def test_a_parameter_out_of_its_range_is_refused() -> None:
+    with pytest.raises(UsageError, match="length: expected a whole number from 1 to 1,000, got 0"):
+        strategy(length=0)
 
 
 def test_a_market_that_stands_still_is_left_alone() -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from decimal import Context as DecimalContext
+from decimal import Decimal, localcontext
 from functools import partial
 from math import isfinite
 from typing import Annotated, Any
@@ -18,24 +20,30 @@ from msgspec import Struct
 
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
-from tradectl.domain.money import ONE, is_sane
+from tradectl.domain.money import ONE, ZERO, is_sane
 from tradectl.domain.notes import sane_notes
+from tradectl.domain.positions import Position
 from tradectl.domain.setting import Share
 from tradectl.domain.text import counted, harmless
 from tradectl.domain.time import SECOND
+from tradectl.domain.views import AccountView
 from tradectl.strategy import containment
-from tradectl.strategy.bars import parse_timeframe, spell_timeframe
-from tradectl.strategy.base import Signal, Strategy, Value
+from tradectl.strategy.bars import parse_interval, parse_timeframe, spell_timeframe
+from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.own_process import apart
+from tradectl.strategy.parameters import Value
 
 TRADES = 0
 QUOTES = -1
+BOOKS = -2
 """Feeds: bars have the length of theirs, in ns."""
 
 OURS = "tradectl.strategy.builtin."
 
-WARMED_BY = ("on_bar", "on_trade", "on_quote")
-"""The callback whose calls count, of those that a strategy has: the rarest."""
+WARMED_BY = ("on_bar", "on_trade", "on_quote", "on_book", "on_timer")
+"""The callback whose calls count, of those that a strategy has: the rarest of those for data."""
+OF_PRICES = frozenset({"on_trade", "on_bar", "on_timer"})
+OF_BOOKS = frozenset({"on_quote", "on_book"})
 
 
 class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -90,6 +98,25 @@ class WarmUpNeed(Struct, frozen=True):
     symbols: tuple[str, ...] = ()
 
 
+class OwnHoldings:
+    """A strategy's part of the account that `view` shows: nothing where there is none. Whatever decimal
+    context the strategy has set, the books answer in their own."""
+
+    def __init__(self, config: StrategyInstance, view: AccountView | None) -> None:
+        self._name, self._allocation = config.name, config.allocation
+        self._view = view
+
+    def position(self, symbol: str) -> Position:
+        held = None if self._view is None else self._view.holdings(symbol).get(self._name)
+        return Position(symbol) if held is None else held
+
+    def budget(self) -> Decimal:
+        if self._view is None:
+            return ZERO
+        with localcontext(DecimalContext()):
+            return max(self._view.equity(), ZERO) * self._allocation
+
+
 class Callback:
     """One callback of one strategy object. `failures_in_a_row` counts its failures in a row."""
 
@@ -120,6 +147,7 @@ class SymbolSlot:
         self.symbol = symbol
         self.strategy = strategy
         self.timeframe = timeframe
+        self.timeframes = running.apart.run(_timeframes, strategy, timeframe)
         self.began = began
         self.callbacks = {
             n: Callback(self, n, running.callback_of(strategy, n)) for n in running.callbacks
@@ -136,6 +164,11 @@ class SymbolSlot:
             self._count_calls(self.callbacks[running.warmed_by])
 
     @property
+    def trades(self) -> str:
+        """The symbol that what it says is about, where it names none."""
+        return self.running.config.trades or self.symbol
+
+    @property
     def is_held_back(self) -> bool:
         """It has said itself what it must have seen, and has not: what it says is no reason to trade. A
         need that is only worked out from its indicators holds nothing back."""
@@ -143,9 +176,11 @@ class SymbolSlot:
 
     def _count_calls(self, callback: Callback) -> None:
         """Until it is warm; after that counting costs nothing."""
-        call = callback.call
+        call, several = callback.call, callback.name == "on_bar" and len(self.timeframes) > 1
 
         def counted(event: Any) -> object:
+            if several and event.interval != self.timeframe:
+                return call(event)
             self.cold -= 1
             if not self.cold:
                 callback.call = call
@@ -187,6 +222,7 @@ class RunningStrategy:
         config: StrategyInstance,
         cls: type[Strategy],
         moment: Callable[[], int] | None = None,
+        view: AccountView | None = None,
     ) -> None:
         _check(config, cls)
         self.apart = apart()
@@ -204,6 +240,9 @@ class RunningStrategy:
         self.warmed_by = next(n for n in WARMED_BY if n in self.callbacks)
         self.component = f"strategy:{config.name}"
         self.timeframe = parse_timeframe(probe.timeframe)
+        self.timer = parse_interval(probe.every) if "on_timer" in self.callbacks else 0
+        """ns from one call of `on_timer` to the next; 0 for who has none"""
+        self._holdings = OwnHoldings(config, view)
         self.slots: dict[str, SymbolSlot] = {}
         self.failures = self.signals = self.throttled = 0
         self.last_failure = ""
@@ -218,13 +257,40 @@ class RunningStrategy:
 
     def hears(self, feed: int) -> bool:
         """Whether it has a callback for what comes on `feed`."""
-        return self.callbacks != ("on_quote",) if feed != QUOTES else "on_quote" in self.callbacks
+        if feed == QUOTES:
+            return "on_quote" in self.callbacks
+        return not (OF_BOOKS if feed == BOOKS else OF_PRICES).isdisjoint(self.callbacks)
+
+    def timeframes(self) -> tuple[int, ...]:
+        """The lengths of its bars (ns) by its parameters; none for who hears none. Raises whatever the
+        strategy raises."""
+        probe = self.apart.run(self.cls, **self.config.parameters)
+        self.apart.run(probe.start)
+        return self.apart.run(_timeframes, probe, self.timeframe)
+
+    def may_trade(self, symbol: str) -> bool:
+        """Its signals may be about it."""
+        config = self.config
+        if config.trades or config.symbols:
+            return symbol in config.reach(())
+        return symbol in self.slots
+
+    def objects(self) -> list[SymbolSlot]:
+        """A slot for each object that it has."""
+        slots = list(self.slots.values())
+        return slots if self.cls.per_symbol else slots[:1]
+
+    def concerned(self, symbol: str) -> list[SymbolSlot]:
+        """The slots of the objects that are to hear of orders in `symbol`."""
+        if self.config.trades or not self.cls.per_symbol:
+            return self.objects()
+        return [self.slots[symbol]] if symbol in self.slots else []
 
     def wants_bars(self, symbol: str, timeframe: int) -> bool:
         slot = self.slots.get(symbol)
         return (
             slot is not None
-            and slot.timeframe == timeframe
+            and timeframe in slot.timeframes
             and self.wants(symbol)
             and "on_bar" in self.callbacks
         )
@@ -255,6 +321,7 @@ class RunningStrategy:
         strategy = self.apart.run(self.cls, of_symbol, **self.config.parameters)
         if timeframe != self.timeframe:
             strategy.timeframe = spell_timeframe(timeframe)
+        strategy._holdings = self._holdings
         self.apart.run(strategy.start)
         strategy._moment, strategy._noted = self._moment, None  # what `start` noted is of no event
         if not self.cls.per_symbol:
@@ -272,7 +339,7 @@ class RunningStrategy:
         try:
             probe = self.apart.run(self.cls, **self.config.parameters)
             self.apart.run(probe.start)
-            count = self.apart.run(_need, probe)
+            count = self.apart.run(_need, probe) if self.warmed_by != "on_timer" else 0
         except Interrupted:
             raise
         except BaseException:  # a user's code: what it cannot say it does not get
@@ -332,7 +399,7 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
     noted = slot.strategy._noted
     return StrategySignalEvent(
         source_component="strategy",
-        symbol=slot.running.config.trades or slot.symbol,
+        symbol=_symbol_of(slot, signal.symbol) if signal.symbol else slot.trades,
         action=signal.action,
         strategy=slot.running.config.name,
         strength=_fraction("strength", signal.strength),
@@ -340,6 +407,25 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         reason=_line(signal.reason),
         notes={} if noted is None else _notes(slot.strategy._take_notes()),
     )
+
+
+def _symbol_of(slot: SymbolSlot, symbol: object) -> str:
+    if isinstance(symbol, str) and slot.running.may_trade(symbol):
+        return symbol
+    name = slot.running.config.name
+    raise ValueError(
+        f"{harmless(symbol, 40)!r} is not a symbol of {name}, or there was no data of it yet: "
+        "list it under `symbols`"
+    )
+
+
+def _timeframes(strategy: Strategy, timeframe: int) -> tuple[int, ...]:
+    """The lengths of its bars (ns), each once; its own is `timeframe`. Raises UsageError."""
+    if "on_bar" not in strategy.callbacks():
+        return ()
+    own = strategy.timeframe
+    found = (timeframe if t == own else parse_timeframe(t) for t in strategy.timeframes())
+    return tuple(dict.fromkeys(found))
 
 
 def _need(strategy: Strategy) -> int:
@@ -380,6 +466,11 @@ def _check(config: StrategyInstance, cls: type[Strategy]) -> None:
         raise UsageError(f"{where}: allocation must not be negative, got {config.allocation}")
     if not cls.callbacks():
         raise UsageError(f"{where}: {cls.__name__} has none of on_trade, on_quote and on_bar")
+    if not set(WARMED_BY).intersection(cls.callbacks()):
+        raise UsageError(
+            f"{where}: {cls.__name__} hears of its orders alone: give it on_trade, on_quote, on_bar or "
+            "on_timer"
+        )
 
 
 def _ignore(_event: object) -> None:

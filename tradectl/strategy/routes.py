@@ -13,7 +13,14 @@ from typing import NamedTuple
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.time import DAY
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
-from tradectl.strategy.instances import QUOTES, TRADES, Callback, RunningStrategy, SymbolSlot
+from tradectl.strategy.instances import (
+    BOOKS,
+    QUOTES,
+    TRADES,
+    Callback,
+    RunningStrategy,
+    SymbolSlot,
+)
 
 BarCallbacks = tuple[tuple[BarBuilder, tuple[Callback, ...]], ...]
 
@@ -57,6 +64,10 @@ class Routes(dict[int, dict[str, Route]]):
         """At the first event of `symbol` on `feed`, at `at` (ns), and again after `reset`."""
         if feed == QUOTES:
             route = Route((), callbacks_of(self._slots(symbol, feed, at), "on_quote"))
+        elif feed == BOOKS:
+            slots = self._slots(symbol, feed, at)
+            both = callbacks_of(slots, "on_quote"), callbacks_of(slots, "on_book")
+            route = Route((), (*both[0], *both[1]))
         elif self._decides_on and feed != self._decides_on:
             route = NO_CALLBACKS
         elif self._is_finest(feed, symbol):
@@ -100,10 +111,11 @@ class Routes(dict[int, dict[str, Route]]):
         built: dict[int, list[Callback]] = {}
         for callback in callbacks_of(slots, "on_bar"):
             slot = callback.slot
-            if feed == TRADES or slot.timeframe % feed == 0:
-                built.setdefault(slot.timeframe, []).append(callback)
-            else:
-                message = f"{symbol}: {cannot_be_made(slot.timeframe, feed)}"
+            for timeframe in slot.timeframes:
+                if feed == TRADES or timeframe % feed == 0:
+                    built.setdefault(timeframe, []).append(callback)
+                    continue
+                message = f"{symbol}: {cannot_be_made(timeframe, feed)}"
                 self._report_once(SystemEventKind.STRATEGY_IDLE, slot.running.component, message)
         bars = tuple((self._builder(symbol, t), tuple(group)) for t, group in built.items())
         return Route(bars, callbacks_of(slots, "on_trade"))

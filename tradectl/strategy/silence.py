@@ -9,7 +9,13 @@ from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.instances import RunningStrategy, SymbolSlot
 from tradectl.strategy.routes import cannot_be_made
 
-_UNITS = {"on_bar": "bar", "on_trade": "trade", "on_quote": "quote"}
+_UNITS = {
+    "on_bar": "bar",
+    "on_trade": "trade",
+    "on_quote": "quote",
+    "on_book": "book",
+    "on_timer": "time",
+}
 
 
 def why_silent(
@@ -36,7 +42,7 @@ def why_silent(
             f"needs {counted(slot.need, unit)}{of}, saw {slot.need - slot.cold}{failed}",
         )
     length = slot.timeframe if by_bars else (candles or 0)
-    if running.warmed_by == "on_quote" or not length:
+    if running.warmed_by in ("on_quote", "on_book", "on_timer") or not length:
         return (
             ReasonCode.NO_SIGNAL,
             f"no signal in {_span(newest - slot.began)} of {unit}s{of}{failed}",

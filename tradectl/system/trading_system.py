@@ -148,6 +148,7 @@ class TradingSystem(BookkeepingSystem):
             max_failures=settings.engine.max_failures,
             max_signals_per_second=settings.engine.max_signals_per_second,
             moment=lambda: bus.core.seq,
+            view=self.books,
             find=find,
             decides_on=settings.paper.decides_on_ms * MILLISECOND,
         )
@@ -175,6 +176,7 @@ class TradingSystem(BookkeepingSystem):
         """For who drives it without a loop: let orders out, and set the timers."""
         self.execution.open()
         set_timers(self.bus, self.settings.orchestrator)
+        self.strategy.set_timers()
 
     def untraded(self, symbols: tuple[str, ...] = ()) -> list[Untraded]:
         """Why nothing was traded, by strategy and symbol. `symbols` are those of the run; without any,

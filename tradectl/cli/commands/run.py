@@ -70,7 +70,6 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     app.command("run", help=HELP, short_help="Trade, in the foreground, until Ctrl-C.")(run)
-    app.command("strategies", help="The strategies there are, with their parameters.")(strategies)
 
 
 def run(
@@ -154,22 +153,3 @@ def _screen(*, headless: bool) -> Screen:
 
     console = make_console()
     return PanelScreen(console) if panel.suits(console) else LineScreen()
-
-
-def strategies(as_json: JsonOption = False) -> None:
-    from tradectl.documents.market import AvailableStrategy
-    from tradectl.domain.keys import take_keys
-    from tradectl.strategy.catalog import available
-
-    take_keys(os.environ)  # looking at a strategy runs its file
-    rows = [
-        AvailableStrategy(
-            name=info.name,
-            description=info.summary,
-            parameters={name: p.default for name, p in info.parameters.items()},
-            origin=info.origin,
-            problem=info.problem,
-        )
-        for info in available()
-    ]
-    print_data(rows, as_json, "render.strategies")

@@ -14,7 +14,7 @@ from tradectl.cli.quick_options import QuickCommand, quick
 
 MODULES = {
     "run": "run",
-    "strategies": "run",
+    "strategies": "strategies",
     "status": "account",
     "positions": "account",
     "orders": "account",

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.account_totals import by_strategy, totals
-from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.trading_state import (
@@ -42,7 +42,6 @@ from tradectl.files.places import home
 
 if TYPE_CHECKING:  # not for the documents that are printed most
     from tradectl.documents.market import (
-        AvailableStrategy,
         ExchangeRow,
         MarketRow,
         RecordingSummary,
@@ -130,10 +129,6 @@ def _idle_run(row: RunRow) -> RenderableType:
     return line("no trades", value(f"{row.run_id}: {first}", WARN), more)
 
 
-def strategies(rows: Sequence[AvailableStrategy]) -> RenderableType:
-    return Group(*map(_strategy, rows)) if rows else Text("no strategies found", DIM)
-
-
 def exchanges(rows: Sequence[ExchangeRow]) -> RenderableType:
     return Listing(columns.EXCHANGES, rows, "no exchanges")
 
@@ -141,14 +136,6 @@ def exchanges(rows: Sequence[ExchangeRow]) -> RenderableType:
 def markets(rows: Sequence[MarketRow]) -> RenderableType:
     listing = Listing(columns.MARKETS, rows, "no such markets")
     return Group(listing, Text(figures.counted(len(rows), "market"), DIM)) if rows else listing
-
-
-def _strategy(row: AvailableStrategy) -> Text:
-    text = Text(harmless(row.name or figures.NOTHING), TITLE, overflow="fold")
-    text.append(f"  {harmless(row.description or '')}", PLAIN)
-    for name, default in row.parameters.items():
-        text.append(f"\n  {harmless(name, 40)} = {harmless(default, 80)}", DIM)
-    return text
 
 
 # --- a run ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tradectl.domain.events import BarEvent
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.indicators import Donchian
+from tradectl.strategy.parameters import param
 
 
 class DonchianBreakout(Strategy):
@@ -14,12 +15,14 @@ class DonchianBreakout(Strategy):
     beyond both begins nothing.
     """
 
-    entry: int = 20
-    exit: int = 10
+    entry: int = param(20, 1, 10_000, "bars whose high or low is broken to enter")
+    exit: int = param(10, 1, 10_000, "bars whose low or high is broken to leave")
 
     def check(self) -> None:
-        if not 1 <= self.exit <= self.entry:
-            raise ValueError("exit must be at least 1 and at most entry")
+        if self.exit > self.entry:
+            raise ValueError(
+                f"exit, {self.exit}, must not be above entry, {self.entry}: lower exit"
+            )
 
     def start(self) -> None:
         self._entry = Donchian(self.entry)

@@ -6,6 +6,7 @@ from tradectl.domain.events import MarketDataEvent, SignalAction
 from tradectl.domain.money import BPS
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.indicators import Ema
+from tradectl.strategy.parameters import param
 
 BUY, SELL = SignalAction.BUY, SignalAction.SELL
 
@@ -17,15 +18,13 @@ class EmaCross(Strategy):
     side is taken as it is found, so that a run starts trading as soon as the averages are warm.
     """
 
-    fast: int = 10
-    slow: int = 30
-    band_bps: float = 1.0
+    fast: int = param(10, 1, 100_000, "trades in the fast average")
+    slow: int = param(30, 2, 100_000, "trades in the slow one")
+    band_bps: float = param(1.0, 0, 10_000, "how far apart they must be to change sides, in bps")
 
     def check(self) -> None:
-        if not 1 <= self.fast < self.slow:
-            raise ValueError("fast must be at least 1 and below slow")
-        if self.band_bps < 0:
-            raise ValueError("band_bps must not be negative")
+        if self.fast >= self.slow:
+            raise ValueError(f"fast, {self.fast}, must be below slow, {self.slow}: lower fast")
 
     def start(self) -> None:
         self._fast = Ema(self.fast)

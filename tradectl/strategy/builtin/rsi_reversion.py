@@ -5,21 +5,20 @@ from __future__ import annotations
 from tradectl.domain.events import BarEvent
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.indicators import Rsi
+from tradectl.strategy.parameters import param
 
 
 class RsiReversion(Strategy):
     """Long when the RSI of bars falls below `oversold`, short above `overbought`, out at `middle`."""
 
-    period: int = 14
-    oversold: float = 30.0
-    middle: float = 50.0
-    overbought: float = 70.0
+    period: int = param(14, 2, 10_000, "bars in the RSI")
+    oversold: float = param(30.0, 0, 100, "below it: long")
+    middle: float = param(50.0, 0, 100, "where it is left again")
+    overbought: float = param(70.0, 0, 100, "above it: short")
 
     def check(self) -> None:
-        if self.period < 2:
-            raise ValueError("period must be at least 2")
-        if not 0 <= self.oversold < self.middle < self.overbought <= 100:
-            raise ValueError("expected 0 <= oversold < middle < overbought <= 100")
+        if not self.oversold < self.middle < self.overbought:
+            raise ValueError("expected oversold < middle < overbought: mend the one out of order")
 
     def start(self) -> None:
         self._rsi = Rsi(self.period)
