@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.events import (
     EmergencyStopReceived,
     OrderAccepted,
@@ -20,6 +21,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
@@ -154,11 +156,11 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
     account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
-        b'{"account_id":"","candles":{},"cash":"100.5","configured":[],"currency":"USDT","day":0,'
+        b'{"account_id":"","allocation":null,"candles":{},"cash":"100.5","configured":[],"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
-        b'"high_water":"100.5","holdings":{},"initial_cash":"100.5",'
+        b'"high_water":"100.5","history":null,"holdings":{},"initial_cash":"100.5",'
         b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0","measured_equity":"100.5","opened_at":0,'
         b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
@@ -261,6 +263,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "strategy's fills": lambda a: setattr(a.strategies["a"], "fills", 99),
     "strategy's holding": lambda a: a.holdings[SPOT].update(c=Position(SPOT, Decimal(1))),
     "strategy's target": lambda a: a.targets.update({SPOT: {"c": StrategyTarget("c", ONE, ONE)}}),
+    "history": lambda a: setattr(a, "history", MarketHistory(closes={SPOT: (ONE,)})),
+    "weights": lambda a: setattr(a, "allocation", Allocated(weights={SPOT: ONE})),
     "configured": lambda a: setattr(a, "configured", ("b", "a")),
 }
 

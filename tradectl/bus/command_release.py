@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.allocation import ComputeWeights
+from tradectl.domain.commands import OutboundCommand, StepCommand
 from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
 
 Sender = Callable[[OutboundCommand, int], None]
+Computer = Callable[[ComputeWeights], None]
 
 
 class Journal(Protocol):
@@ -40,7 +42,8 @@ class Journal(Protocol):
 class CommandRelease:
     """`sender` takes commands, `remote` says whether it outlives this process; `now` gives the time.
 
-    `fail` hears of what broke where nobody else would.
+    `computer` takes what is to be worked out instead, and posts the answer. `fail` hears of what
+    broke where nobody else would.
     """
 
     def __init__(
@@ -51,10 +54,11 @@ class CommandRelease:
     ) -> None:
         self.journal = journal
         self.sender: Sender | None = None
+        self.computer: Computer | None = None
         self.remote = True
         self._now = now
         self._fail = fail
-        self._held: list[OutboundCommand] = []
+        self._held: list[StepCommand] = []
         self._syncing: asyncio.Task[None] | None = None
         self._syncs: set[asyncio.Future[None]] = set()
         self._closed = False
@@ -64,7 +68,7 @@ class CommandRelease:
         if self.journal is not None and records:
             self.journal.append(records)
 
-    def release(self, commands: list[OutboundCommand], records: list[Record], written: int) -> int:
+    def release(self, commands: list[StepCommand], records: list[Record], written: int) -> int:
         """Let a step's commands go; how many of the turn's `records` are written now."""
         strict = self.journal is not None and self.journal.strict
         if strict or self.remote:
@@ -117,9 +121,14 @@ class CommandRelease:
         finally:
             self._syncing = None
 
-    def _send(self, commands: list[OutboundCommand]) -> None:
-        if self.sender is not None and not self._closed:
-            for command in commands:
+    def _send(self, commands: list[StepCommand]) -> None:
+        if self._closed:
+            return
+        for command in commands:
+            if isinstance(command, ComputeWeights):
+                if self.computer is not None:
+                    self.computer(command)
+            elif self.sender is not None:
                 self.sender(command, self._now())
 
 

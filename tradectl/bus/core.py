@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from tradectl.bus.input_queue import InputQueue
 from tradectl.bus.scheduler import Scheduler
-from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.commands import StepCommand
 from tradectl.domain.errors import CoreError, RunawayCascade
 from tradectl.domain.events import (
     KINDS,
@@ -76,8 +76,8 @@ class Core:
     """Handlers by kind of event, and the step that runs them.
 
     `seq` is the last sequence number given, `at` the time (ns) of the step, and `outbox` what the step
-    asked of exchanges: the bus takes it once the step is durable. An input that causes more than
-    `max_cascade` events halts trading.
+    asked of exchanges, or of whoever computes: the bus takes it once the step is durable. An input that
+    causes more than `max_cascade` events halts trading.
     """
 
     def __init__(self, run_id: str = "run", *, max_cascade: int = MAX_CASCADE) -> None:
@@ -85,7 +85,7 @@ class Core:
         self._max_cascade = max_cascade
         self.seq = 0
         self.at = 0
-        self.outbox: list[OutboundCommand] = []
+        self.outbox: list[StepCommand] = []
         self._attached: Attached = []
         self._handlers = HandlersByKind(self._attached, max(Stage))
         self._books = HandlersByKind(self._attached, Stage.STATE)

@@ -19,7 +19,7 @@ import msgspec
 
 from tradectl.bus.alarm import Alarm
 from tradectl.bus.clock import Clock, WallClock
-from tradectl.bus.command_release import CommandRelease, Journal, Sender, broken
+from tradectl.bus.command_release import CommandRelease, Computer, Journal, Sender, broken
 from tradectl.bus.components import ComponentRegistry, Terms
 from tradectl.bus.core import AnyHandler, Core, E, Handler, Stage, checked
 from tradectl.bus.delivery import Observer
@@ -29,7 +29,7 @@ from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Scheduler
 from tradectl.bus.step_times import StepTimes
 from tradectl.documents.run import BusFigures
-from tradectl.domain.commands import OutboundCommand
+from tradectl.domain.commands import StepCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
 from tradectl.domain.events import (
     Event,
@@ -173,12 +173,16 @@ class EventBus:
         """Commands leave by `sender`, to an exchange that outlives this process or not (`remote`)."""
         self.command_release.sender, self.command_release.remote = sender, remote
 
+    def compute_by(self, computer: Computer) -> None:
+        """What is to be worked out goes to `computer`, which posts the answer."""
+        self.command_release.computer = computer
+
     def disconnect(self) -> None:
         """Commands leave no more."""
         self.command_release.sender = None
 
-    def send(self, command: OutboundCommand) -> None:
-        """From a core handler: ask the exchange for this once the step is durable."""
+    def send(self, command: StepCommand) -> None:
+        """From a core handler: ask for this once the step is durable."""
         self.core.outbox.append(command)
 
     def run_dry(self) -> list[Record]:

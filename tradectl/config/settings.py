@@ -13,8 +13,11 @@ import msgspec
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
+from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.engine_settings import EngineSettings
@@ -87,6 +90,19 @@ class FeedSettings(Section, frozen=True, kw_only=True):
     ] = 30.0
 
 
+class HistorySettings(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """How prices moved, for what looks at more than the present: `portfolio.sizing = "allocation"`."""
+
+    section = "history"
+
+    period_hours: Annotated[
+        float,
+        Bounds(ge=0.01, le=8_760),
+        "one price of each symbol is kept for so long: 24 is daily",
+    ] = 24.0
+    length: Annotated[int, Bounds(ge=2, le=5_000), "returns kept of each symbol"] = 365
+
+
 class JournalSettings(Section, frozen=True, kw_only=True):
     """How durable the journal is before anything leaves or is shown."""
 
@@ -114,6 +130,8 @@ class Settings(Section, frozen=True, kw_only=True):
     account: AccountSettings = AccountSettings()
     engine: EngineSettings = EngineSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
+    allocation: AllocationSettings = AllocationSettings()
+    history: HistorySettings = HistorySettings()
     risk: RiskLimits = RiskLimits()
     paper: PaperSettings = PaperSettings()
     feed: FeedSettings = FeedSettings()
@@ -122,6 +140,16 @@ class Settings(Section, frozen=True, kw_only=True):
     strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
     instruments: tuple[Instrument, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
+
+    def begun_history(self, known: MarketHistory | None) -> MarketHistory | None:
+        """As a run begins: what is `known` goes on if it is of the same periods. None where nothing looks
+        at it."""
+        if self.portfolio.sizing != "allocation":
+            return None
+        period, length = int(self.history.period_hours * HOUR), self.history.length
+        if known is not None and (known.period, known.length) == (period, length):
+            return known
+        return MarketHistory(period=period, length=length)
 
     def undescribed(self, symbols: Iterable[str]) -> list[str]:
         """Those that no `instruments` describe."""

@@ -52,7 +52,7 @@ def _lines_of_keys(values: Struct, names: list[str] | None = None) -> Iterator[s
     for name in fields if names is None else names:
         yield from _prose(_explained(fields[name]))
         if choices := choices_of(fields[name].kind):
-            yield f"# {one_of(choices)}"
+            yield from _prose(one_of(choices))
         yield f"#{name} = {literal(getattr(values, name))}"
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.shares import StrategyTarget
@@ -30,16 +31,23 @@ class Size(Struct, frozen=True):
 
 
 class Funds(Struct, frozen=True):
-    """An account as a sizer sees it: so much equity, for these symbols."""
+    """An account as a sizer sees it: so much equity, for these symbols. Where weights are worked out from
+    how prices moved, equal ones stand for them."""
 
     amount: Decimal
     symbols: Collection[str]
+    allotted: Decimal = ONE
 
     def equity(self) -> Decimal:
         return self.amount
 
     def wanted(self) -> Collection[str]:
         return self.symbols
+
+    @property
+    def allocation(self) -> Allocated:
+        share = self.allotted / max(len(self.symbols), 1)
+        return Allocated(weights=dict.fromkeys(self.symbols, share))
 
 
 class Sizing:
@@ -98,7 +106,15 @@ class Sizing:
         self, symbol: str, targets: Mapping[str, Decimal], price: Decimal, equity: Decimal
     ) -> Decimal:
         net = targets[symbol]
-        return abs(self._sizer.quantity(symbol, net, net, price, Funds(equity, targets.keys())))
+        return abs(
+            self._sizer.quantity(
+                symbol,
+                net,
+                net,
+                price,
+                Funds(equity, targets.keys(), ONE - self._settings.portfolio.cash_reserve),
+            )
+        )
 
 
 def full_targets(settings: Settings) -> dict[str, Decimal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tradectl.domain.allocation import ComputeWeights
 from tradectl.domain.orders import OrderSpec
 
 
@@ -26,3 +27,6 @@ class CancelOrder(Struct, frozen=True, gc=False):
 
 
 OutboundCommand = SubmitOrder | CancelOrder
+
+StepCommand = OutboundCommand | ComputeWeights
+"""What a step asks for: of an exchange, or of whoever computes."""

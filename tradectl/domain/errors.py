@@ -20,6 +20,7 @@ TradectlError
 │   ├── NotExecuted       nothing was done, and it may be asked again
 │   ├── OutcomeUnknown    it may have been done, or not: only the exchange can tell
 │   └── AccessLost        keys or account do not work: trading must halt
+├── AllocationFailed      there are no weights that keep to all constraints
 └── CoreError             the core broke its own rule: halts
     ├── IllegalTransition an order asked for a step that its status does not have
     └── RunawayCascade    one input caused events without end
@@ -51,6 +52,10 @@ class UsageError(TradectlError):
 
 
 class ConfigError(UsageError):
+    pass
+
+
+class AllocationFailed(TradectlError):
     pass
 
 

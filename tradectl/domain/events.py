@@ -10,7 +10,7 @@ Seven families, each with a base class or one class that users make themselves:
     market data       MarketDataEvent      quotes, books and bars: see `domain.market_events`
     strategy signal   StrategySignalEvent
     portfolio         PortfolioEvent       TargetComputed, PositionChanged, FillShared,
-                                           StrategiesCrossed
+                                           StrategiesCrossed, AllocationRequested
     order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
     risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, PauseEnded, ...
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: see `domain.execution_events`
@@ -82,7 +82,7 @@ from tradectl.domain.system_events import (
     WarmUpReceived,
 )
 
-WIRE_VERSION = 7
+WIRE_VERSION = 8
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -179,6 +179,24 @@ class StrategiesCrossed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
 
 
 # --- orders ----------------------------------------------------------------------------------------
+
+
+class AllocationRequested(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """Weights are wanted for these `symbols`: `WeightsComputed` answers, by this record's number."""
+
+    symbol: str = ""
+    symbols: tuple[str, ...]
+    reason: str = ""
+
+
+class WeightsComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """An input: shares of equity by symbol that were worked out outside of the core, for record number
+    `request`. Without any, `failure` says why there are none."""
+
+    symbol: str = ""
+    request: int
+    weights: dict[str, Decimal] = field(default_factory=dict)
+    failure: str = ""
 
 
 class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -291,6 +309,7 @@ AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
     | StrategySignalEvent
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
+    | AllocationRequested | WeightsComputed
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
     | HaltContinued
@@ -323,6 +342,7 @@ __all__ = [
     "WIRE_VERSION",
     "Acceptance",
     "AccountReported",
+    "AllocationRequested",
     "AnyEvent",
     "BarEvent",
     "BarOpened",
@@ -380,5 +400,6 @@ __all__ = [
     "TimerFired",
     "TradingConcluded",
     "WarmUpReceived",
+    "WeightsComputed",
     "trade_key",
 ]

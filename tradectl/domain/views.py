@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Protocol
 
 from tradectl.domain.account_sums import AccountSums
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
@@ -68,6 +70,16 @@ class AccountView(Protocol):
 
     def mark(self, symbol: str) -> Decimal | None:
         """Last price seen, or None before the first."""
+        ...
+
+    @property
+    def history(self) -> MarketHistory | None:
+        """How prices moved; None where nothing looks at that."""
+        ...
+
+    @property
+    def allocation(self) -> Allocated | None:
+        """The weights by which symbols share the equity; None before they were asked for."""
         ...
 
     def awaits_open(self, symbol: str) -> bool:

@@ -11,6 +11,7 @@ from tradectl.domain.event import EventType, wire_name
 from tradectl.domain.events import (
     KINDS,
     AccountReported,
+    AllocationRequested,
     BarOpened,
     Event,
     FillShared,
@@ -32,12 +33,14 @@ from tradectl.domain.events import (
     TimerFired,
     TradingConcluded,
     WarmUpReceived,
+    WeightsComputed,
 )
 from tradectl.domain.text import harmless, suggest
 
 BY_NAME = {wire_name(kind.__name__): kind for kind in KINDS}
 BY_WORD: dict[str, tuple[type[Event], ...]] = {
     "account": (AccountReported,),
+    "allocation": (AllocationRequested, WeightsComputed),
     "crossed": (StrategiesCrossed,),
     "fill": (OrderFilled,),
     "funding": (FundingPaid,),
@@ -68,6 +71,10 @@ def symbols_of(event: Event) -> tuple[str, ...]:
             return (event.instrument.symbol,)
         case AccountReported():
             return tuple(event.positions)
+        case AllocationRequested():
+            return event.symbols
+        case WeightsComputed():
+            return tuple(event.weights)
         case SystemEvent():
             kind, _, name = event.component.partition(":")
             return (name,) if kind == "symbol" else ()

@@ -31,7 +31,7 @@ from tradectl.files.own import open_own
 from tradectl.journal.reference import MarketSource, ReferenceWriter
 from tradectl.journal.signature import NONE, Signing, SigningKey
 
-FORMAT = 8
+FORMAT = 9
 BLOCK = 1024
 """Bytes of a group under one checksum: a handful of lines."""
 

@@ -10,7 +10,9 @@ from tradectl.domain.setting import Bounds, Section
 Part = Annotated[Decimal, Bounds(gt=0)]
 Amount = Annotated[Decimal, Bounds(ge=0)]
 
-SizingName = Literal["fixed_quantity", "fixed_fraction", "equal_weight", "inverse_volatility"]
+SizingName = Literal[
+    "fixed_quantity", "fixed_fraction", "equal_weight", "inverse_volatility", "allocation"
+]
 EntryType = Literal["market", "limit"]
 
 
@@ -19,7 +21,11 @@ class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
 
     section = "portfolio"
 
-    sizing: Annotated[SizingName, "how a net target signal becomes a quantity"] = "fixed_fraction"
+    sizing: Annotated[
+        SizingName,
+        "how a net target signal becomes a quantity; allocation: by weights of all symbols together, "
+        "as [allocation] says",
+    ] = "fixed_fraction"
     fraction: Annotated[
         Part,
         "fixed_fraction: share of equity in a position asked for with full strength (0.2 is 20%)",
@@ -34,7 +40,8 @@ class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
     cash_reserve: Annotated[
         Decimal,
         Bounds(ge=0, lt=1),
-        "share of equity that equal_weight and inverse_volatility never allot: it pays the fees",
+        "share of equity that is never allotted by equal_weight, inverse_volatility and allocation: it "
+        "pays the fees",
     ] = Decimal("0.02")
     drift: Annotated[
         Amount, "share of the target by which a position may be off before it is rebalanced"

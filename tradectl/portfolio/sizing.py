@@ -1,6 +1,6 @@
 """From a net target to quantities.
 
-Four ways, each a few lines. A net of 1 is a full position, of -0.5 half a short one; each strategy has a
+Five ways, each a few lines. A net of 1 is a full position, of -0.5 half a short one; each strategy has a
 part of it. What is sized is always one part.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Protocol
 
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.statistics import EwmVolatility
 from tradectl.domain.views import AccountView
@@ -30,6 +31,9 @@ class HasEquity(Protocol):
     """All that a sizer asks an account for."""
 
     def equity(self) -> Decimal: ...
+
+    @property
+    def allocation(self) -> Allocated | None: ...
 
     def wanted(self) -> Collection[str]:
         """The symbols that a strategy wants to hold something of."""
@@ -158,6 +162,14 @@ class InverseVolatility(WeightSizer):
         return self._allotted * Decimal(f"{share:.{WEIGHT_DIGITS}f}")
 
 
+class ByWeights(WeightSizer):
+    """weight = that of the allocation in force; none before there is one."""
+
+    def weight(self, symbol: str, account: HasEquity) -> Decimal:
+        known = account.allocation
+        return ZERO if known is None else known.weights.get(symbol, ZERO)
+
+
 def sizer_for(settings: PortfolioSettings) -> Sizer:
     allotted = ONE - settings.cash_reserve
     match settings.sizing:
@@ -169,3 +181,5 @@ def sizer_for(settings: PortfolioSettings) -> Sizer:
             return EqualWeight(allotted, settings.max_weight)
         case "inverse_volatility":
             return InverseVolatility(allotted, settings.max_weight)
+        case "allocation":
+            return ByWeights(settings.max_weight)

@@ -9,10 +9,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
@@ -87,6 +89,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `rules` are, by symbol, those that became others in this run. `refused_exits` and `refused_entries`
     are, by symbol, orders that an exchange would not take and that are tried again.
 
+    `history` is there where something looks at how prices moved, `allocation` where symbols share the
+    equity by weights.
+
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
 
@@ -131,6 +136,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     refused_exits: dict[str, Refusal] = {}
     refused_entries: dict[str, Refusal] = {}
     reconciliation: ReconciliationState | None = None
+    history: MarketHistory | None = None
+    allocation: Allocated | None = None
 
     def refusals(self, exits: bool) -> dict[str, Refusal]:
         return self.refused_exits if exits else self.refused_entries

@@ -8,10 +8,14 @@ float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.errors import CoreError
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
+    AllocationRequested,
     BarOpened,
     CashMoved,
     CloseCause,
@@ -32,6 +36,8 @@ from tradectl.domain.events import (
     TargetComputed,
     TimerFired,
     TradingConcluded,
+    WarmUpReceived,
+    WeightsComputed,
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
@@ -63,6 +69,7 @@ from tradectl.state.perpetual_booking import (
     liquidation,
     liquidation_fill,
 )
+from tradectl.state.price_history import note_period, warmed_up
 from tradectl.state.reconciliation import ReconciliationState
 from tradectl.state.snapshot import snapshot
 from tradectl.state.stopped_targets import stop_out
@@ -234,6 +241,30 @@ class Books(OrderBooks):
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
             measure(self, record.at, reads=event.name == RISK_TIMER)
+        if event.name == RISK_TIMER:
+            note_period(self, record.at)
+
+    def on_warm_up(self, event: WarmUpReceived, _record: Record) -> None:
+        if self.account.history is not None:
+            self.account.history = warmed_up(self.account.history, event.events)
+
+    def on_allocation_requested(self, event: AllocationRequested, record: Record) -> None:
+        self.account.allocation = replace(
+            self.account.allocation or Allocated(),
+            symbols=event.symbols,
+            request=record.seq,
+            asked_at=record.at,
+        )
+
+    def on_weights(self, event: WeightsComputed, record: Record) -> None:
+        """An answer to what is not asked any more changes nothing."""
+        known = self.account.allocation
+        if known is None or event.request != known.request:
+            return
+        known = replace(known, answered_at=record.at, failure=event.failure)
+        if not event.failure:
+            known = replace(known, weights=event.weights, at=record.at)
+        self.account.allocation = known
 
     # --- dump and hash ---------------------------------------------------------------------------------
 

@@ -10,9 +10,11 @@ from collections.abc import Collection, Mapping, Set
 from decimal import Decimal
 
 from tradectl.domain.account_sums import AccountSums
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, nearer_zero
@@ -172,6 +174,14 @@ class BooksView:
             self._take_in()
         tick = self._last.get(symbol)
         return tick.price if tick is not None else self.account.marks.get(symbol)
+
+    @property
+    def history(self) -> MarketHistory | None:
+        return self.account.history
+
+    @property
+    def allocation(self) -> Allocated | None:
+        return self.account.allocation
 
     def price_of(self, symbol: str) -> Decimal:
         """The last price seen; before the first, that of the position's entry."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from tradectl.domain.events import (
     AccountReported,
+    AllocationRequested,
     BarEvent,
     BarOpened,
     BookEvent,
@@ -41,6 +42,8 @@ from tradectl.domain.events import (
     TargetComputed,
     TimerFired,
     TradingConcluded,
+    WarmUpReceived,
+    WeightsComputed,
 )
 from tradectl.state.books import Books
 
@@ -80,6 +83,9 @@ _folds(Books.on_command, CommandReceived, EmergencyStopReceived)
 _folds(Books.on_halt_continued, HaltContinued)
 _folds(Books.on_concluded, TradingConcluded)
 _folds(Books.on_timer, TimerFired)
+_folds(Books.on_warm_up, WarmUpReceived)
+_folds(Books.on_allocation_requested, AllocationRequested)
+_folds(Books.on_weights, WeightsComputed)
 
 
 __all__ = ["FOLD"]

@@ -77,6 +77,7 @@ class BookkeepingSystem:
         self.settings = settings
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
+        account.history = settings.begun_history(account.history)
         self.books = Books(account, Instruments(settings.instruments), projected=projected)
         attach_books(self.bus.core, self.books)
 

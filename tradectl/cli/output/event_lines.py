@@ -17,6 +17,7 @@ from tradectl.cli.output.listing import Listing
 from tradectl.documents.explain import EventRow
 from tradectl.domain.events import (
     AccountReported,
+    AllocationRequested,
     BarEvent,
     BarOpened,
     BookEvent,
@@ -36,6 +37,7 @@ from tradectl.domain.events import (
     TargetComputed,
     TimerFired,
     WarmUpReceived,
+    WeightsComputed,
 )
 from tradectl.domain.money import plain
 from tradectl.domain.text import counted, harmless
@@ -132,6 +134,12 @@ def _account(event: AccountReported) -> str:
     return f"ACCOUNT {harmless(event.exchange)} holds {held or 'nothing'}{cash}"
 
 
+def _weights(event: WeightsComputed) -> str:
+    if event.failure:
+        return f"WEIGHTS none: {harmless(event.failure)}"
+    return "WEIGHTS " + ", ".join(f"{harmless(s)} {plain(w)}" for s, w in event.weights.items())
+
+
 _WORDS: dict[type[Event], Callable[[Any], str]] = {
     MarketDataEvent: lambda event: f"TRADE {_price(event)}",
     BarOpened: lambda event: f"OPEN {_price(event)}",
@@ -149,6 +157,10 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     FillShared: _shares,
     StrategiesCrossed: _shares,
     AccountReported: _account,
+    AllocationRequested: lambda event: (
+        f"WEIGHTS wanted of {harmless(', '.join(event.symbols))}: {harmless(event.reason)}"
+    ),
+    WeightsComputed: _weights,
     InstrumentChanged: lambda event: f"RULES {harmless(event.instrument.symbol)} are others now",
     TimerFired: lambda event: f"TIMER {harmless(event.name)}",
     WarmUpReceived: lambda event: (
