@@ -98,6 +98,27 @@ async def test_on_an_exchange_entries_go_on_through_a_step_and_back(
     assert {row.time[:10] for row in rows} == {"2026-01-05"}
 
 
+async def _prices_now_and_then(exchange: LoopbackExchange, seconds: int) -> None:
+    for turn in range(seconds // 2):
+        exchange.print_trade(SPOT, "60000", "1")
+        exchange.quote(SPOT, 59_990 + turn % 8, 60_010)
+        await asyncio.sleep(2)
+
+
+async def test_a_step_and_back_cost_no_connection_of_the_exchanges_library(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    settings = settings_for(exchange, stale_after=5.0)
+    async with trading(exchange, tmp_path / "state", settings=settings, duration=None) as trader:
+        await _prices_now_and_then(exchange, 16)
+        connected = set(exchange.hub.sockets)
+        for off in (DAY_S, 0):
+            set_clock(off, exchange)
+            await _prices_now_and_then(exchange, 32)
+        assert set(exchange.hub.sockets) == connected
+        assert not trader.said("feed_lost")
+
+
 async def test_a_clock_that_is_put_right_is_followed_as_the_exchange_says(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -292,3 +292,19 @@ async def test_polling_ends_when_there_is_no_answer(harness: VenueHarness) -> No
     heard = await Heard(harness, Channel.TRADES).begun()
     harness.exchange.misbehave("html", path="trades")
     await heard.ends()
+
+
+@pytest.mark.virtual_time(lasting=600.0)
+async def test_a_line_is_lost_by_pings_without_an_answer(harness: VenueHarness) -> None:
+    """Quiet alone, for however long, is none."""
+    heard = await Heard(harness, Channel.TRADES).begun()
+    await asyncio.sleep(300)
+    assert not heard.task.done()
+
+    async def unheard() -> None: ...
+
+    for connection in harness.venue._at.client.clients.values():
+        connection.connection.ping = unheard
+    before = asyncio.get_running_loop().time()
+    await heard.ends()
+    assert 30 <= asyncio.get_running_loop().time() - before <= 50

@@ -28,7 +28,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
-from tradectl.state.account import Account, ChangedRules, Pause, StrategyTotals
+from tradectl.state.account import Account, ChangedRules, DayStart, Pause, StrategyTotals
 from tradectl.state.books import Books
 from tradectl.state.readings import Readings
 
@@ -162,8 +162,8 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"funded_until":{},"funding":"0",'
         b'"high_water":"100.5","history":null,"holdings":{},"initial_cash":"100.5",'
         b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
-        b'"max_drawdown":"0","measured_equity":"100.5","opened_at":0,'
-        b'"orders":[],"orders_count":0,"pauses":{},"peak_equity":"100.5","positions":{},'
+        b'"max_drawdown":"0","measured_at":0,"measured_equity":"100.5","opened_at":0,'
+        b'"orders":[],"orders_count":0,"other_days":[],"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,'
         b'"refused_entries":{},"refused_exits":{},"rules":{},"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
@@ -242,6 +242,8 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "largest drawdown": lambda a: setattr(a, "max_drawdown", a.max_drawdown + Decimal("0.1")),
     "day start": lambda a: setattr(a, "day_start_equity", a.day_start_equity + 1),
     "day": lambda a: setattr(a, "day", a.day + 1),
+    "another day": lambda a: setattr(a, "other_days", (DayStart(1, ONE, 5),)),
+    "when it was measured": lambda a: setattr(a, "measured_at", 5),
     "last measure": lambda a: setattr(a, "measured_equity", a.measured_equity + 1),
     "orders count": lambda a: setattr(a, "orders_count", 99),
     "denied count": lambda a: setattr(a, "denied_count", 99),

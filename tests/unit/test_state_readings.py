@@ -47,7 +47,8 @@ class Reviewed:
         self.ledger.at += after
         self.ledger.tell(RISK_CHECK)
         books, at = self.ledger.books, self.ledger.at
-        ended, breaches = self.risk.ended_pauses(books, at), self.risk.review(books)
+        ended = self.risk.ended_pauses(books, at)
+        breaches = self.risk.review(books, [pause.code for pause in ended])
         self.ledger.tell(*ended, *breaches)
         self.said += [f"{each.code} over" for each in ended]
         self.said += [f"{each.code} {each.action}" for each in breaches]
@@ -259,6 +260,90 @@ def test_a_resume_when_nothing_is_paused_moves_no_limit() -> None:
     reviewed.prints([95, 95])
     reviewed.resume()
     assert reviewed.ledger.books.limit_peak == CASH
+
+
+NO_HALT = RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+
+
+def restarted(reviewed: Reviewed, at: int) -> Reviewed:
+    """The next run, that begins at `at` (ns)."""
+    ledger = Ledger(Account.load(reviewed.ledger.books.snapshot().dump()))
+    ledger.at = at
+    return Reviewed(ledger, NO_HALT)
+
+
+@pytest.mark.parametrize("behind", [3600 * SECOND, DAY, 2 * DAY, 365 * DAY])
+def test_a_run_by_a_clock_that_was_behind_begins_no_day_anew(behind: int) -> None:
+    noon = DAY * 100 + 1800 * SECOND
+    today = all_in(NO_HALT)
+    today.ledger.at = noon
+    today.prints([100, 97, 97])
+    late = restarted(today, noon + 600 * SECOND - behind)
+    late.prints([94, 94])
+    assert late.ledger.books.day_start_equity == CASH
+    again = restarted(late, noon + 1200 * SECOND)
+    again.prints([94, 94])
+    assert again.ledger.books.day_start_equity == CASH
+    assert again.account.pauses == {}
+    again.prints([89, 89])
+    assert [*again.account.pauses] == ["DAILY_LOSS"]
+    once_more = restarted(again, noon + 1800 * SECOND - behind)
+    once_more.review()
+    last = restarted(once_more, noon + 2400 * SECOND)
+    last.review()
+    assert [*last.account.pauses] == ["DAILY_LOSS"]
+    last.ledger.at = DAY * 101 - 60 * SECOND
+    last.review()
+    assert last.account.pauses == {}
+    assert last.ledger.books.day_start_equity == 8_900
+
+
+def test_what_was_got_by_a_clock_that_was_behind_may_be_lost_again() -> None:
+    today = all_in(NO_HALT)
+    today.ledger.at = DAY * 100 + 1
+    today.prints([100, 100])
+    late = restarted(today, DAY * 99 + 1)
+    late.prints([120, 120])
+    again = restarted(late, DAY * 100 + 3600 * SECOND)
+    again.prints([120, 107, 107])
+    assert [*again.account.pauses] == ["DAILY_LOSS"]
+
+
+def test_the_day_of_a_clock_that_was_ahead_parts_no_loss() -> None:
+    """Five percent before it, and five by it and after it."""
+    today = all_in(NO_HALT)
+    today.ledger.at = DAY * 100 + 1
+    today.prints([100, 95, 95])
+    tomorrow = restarted(today, DAY * 101 + 1)
+    tomorrow.prints([92, 92])
+    assert tomorrow.ledger.books.day_start_equity == 9_500
+    again = restarted(tomorrow, DAY * 100 + 3600 * SECOND)
+    again.prints([89, 89])
+    assert again.ledger.books.day_start_equity == CASH
+    assert [*again.account.pauses] == ["DAILY_LOSS"]
+
+
+def test_money_that_is_moved_moves_the_starts_of_other_days() -> None:
+    today = all_in(NO_HALT)
+    today.ledger.at = DAY * 100 + 1
+    today.prints([100, 100])
+    late = restarted(today, DAY * 99 + 1)
+    late.prints([100])
+    shift(late.account, D(500))
+    again = restarted(late, DAY * 100 + 3600 * SECOND)
+    again.review()
+    assert again.ledger.books.day_start_equity == CASH + 500
+
+
+def test_a_loss_over_midnight_while_nothing_runs_pauses_anew_where_a_pause_ends() -> None:
+    today = all_in(NO_HALT)
+    today.ledger.at = DAY * 100 + 1
+    today.prints([100, 89, 89])
+    tomorrow = restarted(today, DAY * 101)
+    tomorrow.ledger.trade("o2", "sell 100@75")
+    tomorrow.review()
+    assert [*tomorrow.account.pauses] == ["DAILY_LOSS"]
+    assert tomorrow.account.pauses["DAILY_LOSS"].since > DAY * 101
 
 
 @pytest.mark.parametrize("bad", ["250", "40"])

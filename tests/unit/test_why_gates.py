@@ -227,9 +227,9 @@ def test_a_symbol_without_data_or_without_a_strategy(tmp_path: Path) -> None:
         why_symbol(path, "FOO")
 
 
-def test_data_that_is_old_by_the_clock_of_now(tmp_path: Path) -> None:
+def test_data_that_grew_old_while_the_run_wrote_nothing(tmp_path: Path) -> None:
     made = settings("donchian-breakout", "risk.max_data_age_seconds=30")
-    why = asked(tmp_path, made, [trade("100", 0)], now=START + 90 * SECOND)
+    why = asked(tmp_path, made, [trade("100", 0)], silent=90 * SECOND)
     assert why.held_by is ShutGate.STALE
     row = named(why, ShutGate.STALE)
     assert (row.limit, row.actual, why.data_age_s) == ("30", "90", 90.0)

@@ -62,7 +62,8 @@ class RiskAdapter(Adapter):
         if timer.name != RISK_TIMER:
             return []
         books, at = self._state.books, record.at
-        return [*self.engine.ended_pauses(books, at), *self.engine.review(books)]
+        ended = self.engine.ended_pauses(books, at)
+        return [*ended, *self.engine.review(books, [pause.code for pause in ended])]
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         """An account that is lost trades no more, on one reading: it is an exchange's word. What an

@@ -20,16 +20,16 @@ def why_symbol(
     symbol: str,
     point: Point | None = None,
     judge: Judge = only_ours,
-    now: int | None = None,
+    silent: int = 0,
 ) -> SymbolWhy:
-    """In the run of the journal `path`; `now` (ns UTC) is what time it is where the run goes on. Raises
-    UsageError for a symbol that it has nothing to do with."""
+    """In the run of the journal `path`; `silent` (ns) is how long ago it wrote its last record, where it
+    goes on. Raises UsageError for a symbol that it has nothing to do with."""
     found = decide_to(path, point, judge)
     if isinstance(point, int) and found.seq < point:
         raise UsageError(f"{path} has no record {point} so far: its last one is {found.seq}")
     _refuse_unknown(symbol, found)
     system, books = found.system, found.system.books
-    at = max(now or 0, found.at) if found.is_last else found.at
+    at = found.at + silent if found.is_last else found.at
     made = books.data_time(symbol)
     mark = books.mark(symbol)
     then = max(at, from_iso(point)) if isinstance(point, str) and not found.is_last else at

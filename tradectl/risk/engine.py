@@ -6,7 +6,7 @@ never counts as a yes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from tradectl.domain.commands import ApprovedOrder
@@ -104,16 +104,18 @@ class RiskEngine:
         except Exception as error:  # as in _denial
             return _failed(check.code, error)
 
-    def review(self, view: AccountView) -> list[LimitBreached]:
+    def review(self, view: AccountView, ended: Collection[str] = ()) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
-        take."""
+        take. Pauses by the limits in `ended` end now: what those have reached already is new."""
         if not self._monitors:
             return []
         account = Reviewed.of(view)
         found: list[LimitBreached] = []
         for monitor in self._monitors:
+            if monitor.code in ended:
+                monitor.begin_anew()
             event = monitor.newly_breached(account)
-            if event is not None and not _is_so(event, view):
+            if event is not None and not _is_so(event, view, ended):
                 found.append(event)
         return found
 
@@ -136,11 +138,12 @@ def reason_of(code: str) -> ReasonCode:
     return DENIED_AS.get(code, ReasonCode.DENIED)
 
 
-def _is_so(event: LimitBreached, view: AccountView) -> bool:
-    """A pause that is there already, or a halt, which is more than one."""
+def _is_so(event: LimitBreached, view: AccountView, ended: Collection[str]) -> bool:
+    """A pause that is there already and stays, or a halt, which is more than one."""
     if event.action is not RiskAction.PAUSE:
         return False
-    return view.trading_state.is_halt or view.paused_at(event.code) is not None
+    is_paused = view.paused_at(event.code) is not None and event.code not in ended
+    return view.trading_state.is_halt or is_paused
 
 
 def _failed(code: str, error: Exception) -> Denial:

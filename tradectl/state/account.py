@@ -50,6 +50,15 @@ class StrategyTotals(Struct, omit_defaults=True):
         return sum((getattr(self, line) for line in INCOME), ZERO)
 
 
+class DayStart(Struct, frozen=True):
+    """What the account was worth (`equity`) as a day (UTC, counted from 1970) began; `until` (ns UTC) it
+    was measured in it."""
+
+    day: int
+    equity: Decimal
+    until: int
+
+
 class Pause(Struct, frozen=True):
     """Why, and since when (ns UTC), there are no new entries."""
 
@@ -69,7 +78,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     (a late report may still concern them), `marks` the last prices. `reconciliation` is
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of `high_water`,
     the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
-    have a `peak_equity` of their own, and `measured_equity` is that of the last risk check.
+    have a `peak_equity` of their own, and `measured_equity` is that of the last risk check, at
+    `measured_at` (ns UTC). `other_days` are the starts of a few that came before `day`, should a clock name
+    one once more.
     `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
     that an emergency stop was to cancel protective stops, too. `lifted_stops` are, by symbol, the prices
     of those that were cancelled to make room for an exit, as long as something is held.
@@ -118,7 +129,9 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     peak_equity: Decimal = ZERO
     day_start_equity: Decimal = ZERO
     day: int = 0
+    other_days: tuple[DayStart, ...] = ()
     measured_equity: Decimal = ZERO
+    measured_at: int = 0
     readings: Readings | None = None
     orders_count: int = 0
     denied_count: int = 0

@@ -2,7 +2,9 @@
 
 Equity is measured at every risk check. A day (UTC) starts with what was measured last before it, however
 long ago: what is lost over midnight while nothing runs, or before the first check of the day, counts.
-None starts where time has gone back, after a run by a clock that was ahead: the loss is measured on. The
+None starts where time has gone back, after a run by a clock that was ahead: the loss is measured on. Nor
+does one start twice, after a run by a clock that was behind: a day that goes on starts with the higher of
+what it started with before and of what it would now, so that no clock makes a loss count for no day. The
 highest since the account was opened (`high_water`) is what the maximum drawdown is measured from, and
 nothing resets it. Limits have a peak and a day's start of their own: they begin anew when an operator
 lets trading go on. Money put in or taken out moves them all.
@@ -14,12 +16,15 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from tradectl.domain.money import plus_exactly
+from tradectl.domain.money import ZERO, plus_exactly
 from tradectl.domain.time import DAY
 from tradectl.state import trading_state
-from tradectl.state.account import Account
+from tradectl.state.account import Account, DayStart
 from tradectl.state.books_view import BooksView, drawdown_from
 from tradectl.state.readings import Prices, Reading, Readings, middle
+
+DAYS_KEPT = 3
+"""Beside the present one: as many as a clock that is set to and fro comes by."""
 
 
 def measure(books: BooksView, at: int, *, reads: bool) -> None:
@@ -36,20 +41,44 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
         day_start = middle(before.start, day_start, equity)
         if before.limits_began:
             peak = max(middle(before.start, account.peak_equity, equity), equity)
-    if day > account.day:
-        day_start = account.measured_equity
-        after = replace(after, start=_before_last(before))
+    other_days = account.other_days
+    if day != account.day:
+        left, begins = day_start, account.measured_equity if day > account.day else day_start
+        day_start = max(begins, _started_with(account, at))
+        other_days = _with_left(account, left)
+        if day > account.day:
+            start = _before_last(before) if day_start is begins else None
+            after = replace(after, start=start)
     # in place
     if day < account.day:
         trading_state.date_back(account, at)
+    account.other_days = other_days
     account.peak_equity = peak
     if stood:
         _note_extremes(account, equity)
     account.day, account.day_start_equity = day, day_start
-    account.measured_equity = equity
+    account.measured_equity, account.measured_at = equity, at
     account.readings = after
     if has_read:
         books.prices_were_read()
+
+
+def _started_with(account: Account, at: int) -> Decimal:
+    """Zero where the day of `at` has not begun, as far as is known. Time that comes up again to a day, and
+    finds it measured further on, says that the clock was ahead then: only now it begins."""
+    day = at // DAY
+    for known in account.other_days:
+        if known.day == day and (day < account.day or known.until <= at):
+            return known.equity
+    return ZERO
+
+
+def _with_left(account: Account, start: Decimal) -> tuple[DayStart, ...]:
+    """The newest days but the present one; that, which began with `start`, is left."""
+    others = [known for known in account.other_days if known.day != account.day]
+    if account.day:
+        others.append(DayStart(account.day, start, account.measured_at))
+    return tuple(others[-DAYS_KEPT:])
 
 
 def measure_closes(books: BooksView) -> None:
@@ -77,6 +106,7 @@ def begin_anew(books: BooksView) -> None:
     start = _before_now(books, before)
     # in place
     account.peak_equity = account.day_start_equity = account.measured_equity = equity
+    account.other_days = ()
     account.readings = replace(before, peak=equity, start=start, limits_began=start is not None)
 
 
@@ -86,6 +116,9 @@ def shift(account: Account, amount: Decimal) -> None:
     account.peak_equity += amount
     account.day_start_equity += amount
     account.measured_equity += amount
+    account.other_days = tuple(
+        replace(known, equity=known.equity + amount) for known in account.other_days
+    )
     if account.readings is not None:
         account.readings = account.readings.shifted(amount)
 

@@ -100,8 +100,8 @@ def why(
         say(f"of run {path.stem}, the newest one: --run names another", err=True)
     from tradectl.explain.why_symbol import why_symbol
 
-    now = _now(path) if point is None else None
-    _show(lambda: why_symbol(path, name, point, _judge(trust), now), as_json, "why.symbol")
+    silent = _silent(path) if point is None else 0
+    _show(lambda: why_symbol(path, name, point, _judge(trust), silent), as_json, "why.symbol")
 
 
 def _order(directory: Any, name: str, named: Path | None, as_json: bool) -> bool:
@@ -137,12 +137,13 @@ def _judge(trust: bool) -> Judge:
     return (lambda settings: settings) if trust else only_ours
 
 
-def _now(path: Path) -> int | None:
-    """What time it is, for a run on a market of now that goes on."""
-    from tradectl.bus.clock import WallClock
+def _silent(path: Path) -> int:
+    """How long (ns) a run on a market of now, that goes on, has written nothing: both by the computer's
+    clock, which need not be the one that the run goes by."""
+    from tradectl.bus.clock import ComputerClock
     from tradectl.journal.reader import read_header
     from tradectl.journal.run_lock import goes_on
 
     if not goes_on(path) or read_header(path).source == "recorded":
-        return None
-    return WallClock().wall()
+        return 0
+    return max(0, ComputerClock.wall() - path.stat().st_mtime_ns)

@@ -5,7 +5,8 @@ nothing comes any more. Of several updates between two reads it hands over the l
 symbol, and some it overlooks. So every connection is guarded. Market data that cannot be read is dropped
 and counted; on the account's own stream it may have been a fill, and ends the connection, loudly, like
 any other loss. Orders and fills are taken as each message is handled, in the order of their arrival;
-connections that no stream needs any more are closed.
+connections that no stream needs any more are closed. ccxt calls a line dead by the computer's clock, and
+loses all of them when that is set; here it is dead when pings stay unanswered, whatever any clock says.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, NamedTuple
 
 MOST_WAITING = 100_000
@@ -96,6 +98,7 @@ class WebsocketGuard:
             connection.is_account = False
             connection.handle_message = self._guarded(connection, connection.handle_message)
             connection.future = _heard(connection.future)
+            connection.ping_loop = partial(_pings, connection)
         used = _USED.get()
         if used is not None and connection not in used:
             used.add(connection)
@@ -186,6 +189,30 @@ def _heard(future: Callable[[str], Any]) -> Callable[[str], Any]:
         return made
 
     return heard
+
+
+async def _pings(connection: Any) -> None:
+    """In place of ccxt's: a line is lost by so many pings in a row without a pong between them as ccxt
+    allows it. `lastPong` is a time that may be any clock's: only that it was set says something."""
+    from ccxt import RequestTimeout
+
+    unanswered = -1  # before the first there is nothing to answer
+    while connection.keepAlive and not connection.closed():
+        await asyncio.sleep(connection.keepAlive / 1000)
+        unanswered = 0 if connection.lastPong is not None else unanswered + 1
+        connection.lastPong = None
+        if unanswered >= connection.maxPingPongMisses:
+            connection.on_error(RequestTimeout(f"no answer to {unanswered} pings"))
+            return
+        try:
+            if connection.ping:
+                await connection.send(connection.ping(connection))
+            else:
+                await connection.connection.ping()
+        except Exception as error:  # the line may have gone in the meantime
+            if not connection.closed():
+                connection.on_error(error)
+            return
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
