@@ -79,8 +79,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     there once a real exchange has had to do with it. `max_drawdown` is the largest share of `high_water`,
     the highest equity since the account was opened, that was lost, as it was measured, 0 to 1; limits
     have a `peak_equity` of their own, and `measured_equity` is that of the last risk check, at
-    `measured_at` (ns UTC). `other_days` are the starts of a few that came before `day`, should a clock name
-    one once more.
+    `measured_at` (ns UTC). `other_days` are the starts of a few that came before `day`, should a clock
+    name one once more.
     `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
     that an emergency stop was to cancel protective stops, too. `lifted_stops` are, by symbol, the prices
     of those that were cancelled to make room for an exit, as long as something is held.

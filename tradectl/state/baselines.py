@@ -64,8 +64,8 @@ def measure(books: BooksView, at: int, *, reads: bool) -> None:
 
 
 def _started_with(account: Account, at: int) -> Decimal:
-    """Zero where the day of `at` has not begun, as far as is known. Time that comes up again to a day, and
-    finds it measured further on, says that the clock was ahead then: only now it begins."""
+    """Zero where the day of `at` has not begun, as far as is known. Time that comes up to a day again,
+    and finds it measured further on, says that the clock was ahead then: only now it begins."""
     day = at // DAY
     for known in account.other_days:
         if known.day == day and (day < account.day or known.until <= at):
