@@ -30,6 +30,7 @@ from tradectl.documents.market import (
     StrategyDescription,
 )
 from tradectl.documents.operations import (
+    Controls,
     Counterfactual,
     DoctorReport,
     Receipt,
@@ -51,6 +52,7 @@ DOCUMENTS: dict[str, Any] = {
     "config show": Settings,
     "data check": DataCheck,
     "doctor": DoctorReport,
+    "doctor --controls": Controls,
     "emergency-stop": Receipt,
     "events": list[EventRow],
     "exchanges": list[ExchangeRow],
@@ -125,6 +127,8 @@ def name_of(words: Sequence[str]) -> str | None:
     name = next((word for word in words if word in DOCUMENTS), None)
     if name == "strategies" and not words[words.index(name) + 1].startswith("-"):
         return "strategies NAME"
+    if name == "doctor" and "--controls" in words:
+        return "doctor --controls"
     if name == "state" and "--diff" in words:
         return "state --diff"
     return "replay -c" if name == "replay" and {"-c", "--config"} & {*words} else name

@@ -28,7 +28,9 @@ OFF = RiskLimits(
     max_gross_notional=None,
     max_leverage=None,
     price_collar_pct=None,
+    self_match_prevention=False,
     max_orders_per_second=None,
+    max_messages_per_second=None,
     max_working_orders=None,
     duplicate_window_ms=0,
     daily_loss_alert_pct=None,
@@ -82,7 +84,8 @@ def test_the_checks_are_asked_in_this_order() -> None:
         "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
         "BAD_NUMBER", "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
-        "NO_PRICE", "ORDER_RATE", "WORKING_ORDERS", "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
+        "NO_PRICE", "SELF_MATCH", "ORDER_RATE", "MESSAGE_RATE", "WORKING_ORDERS",
+        "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
         "BALANCE", "MARGIN",
     ]  # fmt: skip
 

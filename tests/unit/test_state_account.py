@@ -165,7 +165,10 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"max_drawdown":"0","measured_at":0,"measured_equity":"100.5","opened_at":0,'
         b'"orders":[],"orders_count":0,"other_days":[],"pauses":{},"peak_equity":"100.5","positions":{},'
         b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,'
-        b'"refused_entries":{},"refused_exits":{},"rules":{},"state_since":0,'
+        b'"refused_entries":{},"refused_exits":{},'
+        b'"risk":{"closed_at":0,"closes":{},"day_high":"0","executions":{},"losing":"0",'
+        b'"losing_trips":0,"messages":[],"opened":{},"ranges":{},"run_high":"0","run_start":"0",'
+        b'"sizes":{},"volatile":{}},"rules":{},"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'
     )
@@ -267,6 +270,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "strategy's target": lambda a: a.targets.update({SPOT: {"c": StrategyTarget("c", ONE, ONE)}}),
     "history": lambda a: setattr(a, "history", MarketHistory(closes={SPOT: (ONE,)})),
     "weights": lambda a: setattr(a, "allocation", Allocated(weights={SPOT: ONE})),
+    "what limits remember": lambda a: a.risk.messages.append(7),
     "configured": lambda a: setattr(a, "configured", ("b", "a")),
 }
 

@@ -13,6 +13,7 @@ from tradectl.domain.events import (
     LimitBreached,
     OrderApproved,
     OrderDenied,
+    OrderFilled,
     OrderInitialized,
     PositionLiquidated,
     Record,
@@ -44,6 +45,8 @@ class RiskAdapter(Adapter):
 
     def attach_all(self) -> None:
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
+        if self.engine.counts_executions:
+            self.attach(OrderFilled, self._on_fill, Stage.RISK)
         self.attach(TimerFired, self._on_timer, Stage.RISK)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
         self.attach(CommandReceived, self._on_command, Stage.RISK)
@@ -57,6 +60,11 @@ class RiskAdapter(Adapter):
     def _on_command(self, event: CommandReceived, _record: Record) -> None:
         if event.command in (Command.RESUME, Command.CLEAR_HALT):
             self.engine.begin_anew()
+
+    def _on_fill(self, fill: OrderFilled, record: Record) -> list[LimitBreached]:
+        books = self._state.books
+        order = books.order(fill.order_id)
+        return self.engine.executed(order.spec, books, record.at) if order is not None else []
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         if timer.name != RISK_TIMER:

@@ -131,7 +131,9 @@ class RunAnalysis:
         self.settings = settings = Settings.load(header.config)
         account = Account.begun_with(header.state, header.run_id)
         account.configured = tuple(strategy.name for strategy in settings.strategies)
-        self.books = Books(account, Instruments(settings.instruments), projected=False)
+        self.books = Books(
+            account, Instruments(settings.instruments), limits=settings.risk, projected=False
+        )
         self._core = Core(header.run_id)
         attach_books(self._core, self.books)
         self._on_trip, self._watch = on_trip, watch

@@ -287,3 +287,18 @@ class DoctorReport(Struct, kw_only=True, frozen=True):
 
     ok: bool
     findings: list[Finding]
+
+
+class ControlRow(Struct, kw_only=True, frozen=True):
+    """One of the controls that regulators ask for. `settings` are the keys it is set by, with their
+    present values (`off` where one switches it off); none where it is always on."""
+
+    number: int
+    name: str
+    on: bool
+    settings: dict[str, str]
+    does: str
+
+
+class Controls(Struct, kw_only=True, frozen=True):
+    controls: list[ControlRow]

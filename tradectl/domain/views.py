@@ -14,6 +14,7 @@ from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
+from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.working_orders import WorkingOrders
@@ -52,6 +53,11 @@ class AccountView(Protocol):
     def confirmed_equity(self) -> Decimal | None:
         """The equity that readings agree it has fallen to (`state.readings`), if they do: what limits
         pause and halt by."""
+        ...
+
+    @property
+    def risk(self) -> RiskMemory:
+        """What limits remember of the time before; nobody changes it but the books."""
         ...
 
     def paused_at(self, cause: str) -> int | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
+from heapq import heappop, heappush
 
 from msgspec import Struct
 
@@ -55,12 +56,14 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_others", "_sells", "stops", "unsettled",
+        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "stops", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._all: dict[str, Order] = {}
         self._others: dict[Side, dict[str, Order]] = {BUY: {}, SELL: {}}
+        self._resting: dict[Side, list[tuple[Decimal, str]]] = {BUY: [], SELL: []}
+        """heaps, the best price first, with what is over until it comes up"""
         self.stops: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self._begin()
@@ -84,6 +87,24 @@ class WorkingOrders:
     def on(self, side: Side) -> Collection[Order]:
         """Those that are no protective stops."""
         return self._others[side].values()
+
+    def best(self, side: Side) -> Order | None:
+        """The resting order of that side that is met first by who trades against it. One that is asked to
+        be cancelled is not met any more."""
+        prices, orders = self._resting[side], self._others[side]
+        skipped: list[tuple[Decimal, str]] = []
+        found = None
+        while prices and found is None:
+            order = orders.get(prices[0][1])
+            if order is not None and order.status is not PENDING_CANCEL:
+                found = order
+            else:
+                first = heappop(prices)
+                if order is not None:  # its cancel may be refused yet
+                    skipped.append(first)
+        for each in skipped:
+            heappush(prices, each)
+        return found
 
     @property
     def free(self) -> Quantities:
@@ -125,6 +146,9 @@ class WorkingOrders:
         self._all[order_id] = self._kind(order.spec)[order_id] = order
         if order.status in UNSETTLED:
             self.unsettled[order_id] = order
+        price, side = order.spec.price, order.spec.side
+        if price is not None and not order.spec.type.is_stop:
+            heappush(self._resting[side], (-price if side is BUY else price, order_id))
         self._count(order, order.remaining)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
@@ -153,6 +177,7 @@ class WorkingOrders:
             self._count(order, -order.remaining)
         else:
             self._begin()
+            self._resting = {BUY: [], SELL: []}
 
     def _kind(self, spec: OrderSpec) -> dict[str, Order]:
         return self.stops if spec.is_protective else self._others[spec.side]

@@ -17,6 +17,12 @@ from tradectl.risk.account_checks import (
     PositionNotionalCheck,
 )
 from tradectl.risk.base import Check
+from tradectl.risk.entry_checks import (
+    CapitalCheck,
+    OrderQuantityCheck,
+    RestrictedSymbolCheck,
+    SelfMatchCheck,
+)
 from tradectl.risk.limits import RiskLimits
 from tradectl.risk.margin_check import MarginCheck
 from tradectl.risk.order_validation import (
@@ -34,7 +40,12 @@ from tradectl.risk.order_validation import (
     StaleDataCheck,
     UnknownSymbolCheck,
 )
-from tradectl.risk.rate_limits import DuplicateCheck, OrderRateCheck, WorkingOrdersCheck
+from tradectl.risk.rate_limits import (
+    DuplicateCheck,
+    MessageRateCheck,
+    OrderRateCheck,
+    WorkingOrdersCheck,
+)
 
 L = TypeVar("L")
 
@@ -46,6 +57,7 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         PauseCheck(),
         ReducingCheck(),
         RestrictionCheck(),
+        *_on(limits.restricted_symbols or None, RestrictedSymbolCheck),
         *_on(limits.max_data_age_seconds, StaleDataCheck),
         UnknownSymbolCheck(),
         CurrencyCheck(),
@@ -53,13 +65,17 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         NumberCheck(),
         ReduceOnlyCheck(),
         MinNotionalCheck(),
+        *_on(limits.min_equity, CapitalCheck),
+        *([OrderQuantityCheck(limits)] if limits.max_order_quantity else []),
         *_on(limits.max_order_notional, OrderNotionalCheck),
         *_on(limits.max_position_notional, PositionNotionalCheck),
         *_on(limits.max_gross_notional, GrossExposureCheck),
         *_on(limits.max_leverage, LeverageCheck),
         *_on(limits.price_collar_pct, PriceCollarCheck),
         PriceKnownCheck(),
+        *([SelfMatchCheck()] if limits.self_match_prevention else []),
         *_on(limits.max_orders_per_second, lambda n: OrderRateCheck(n, limits.rate_window_seconds)),
+        *_on(limits.message_window, MessageRateCheck),
         *_on(limits.max_working_orders, WorkingOrdersCheck),
         DuplicateCheck(limits.duplicate_window_ms),
         *_on(limits.no_entries_from("daily_loss"), DailyLossCheck),

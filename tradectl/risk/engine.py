@@ -14,16 +14,17 @@ from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded, RiskAction
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
-from tradectl.domain.time import DAY, iso
+from tradectl.domain.time import DAY, SECOND, iso
 from tradectl.domain.views import AccountView
 from tradectl.risk.base import Check, Denial, Figures, RememberingCheck
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
-from tradectl.risk.limit_monitor import Reviewed, default_limit_monitors
+from tradectl.risk.limit_monitor import UNTIL_RESUME, Reviewed, default_limit_monitors
 from tradectl.risk.limits import RiskLimits
 
 NAME = "risk"
 DAILY_LOSS = "DAILY_LOSS"
+REPEATED = "REPEATED_EXECUTION"
 DENIED_AS = {
     "PAUSED": ReasonCode.PAUSED,
     "RESTRICTED": ReasonCode.RESTRICTED,
@@ -50,6 +51,7 @@ class RiskEngine:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]
+        self._repeated = limits.repeated_window
         self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
@@ -119,6 +121,27 @@ class RiskEngine:
                 found.append(event)
         return found
 
+    def executed(self, order: OrderSpec, view: AccountView, at: int) -> list[LimitBreached]:
+        """An order was executed: has one like it been too often? It may be a strategy that runs in
+        circles, and only a person can say whether it does."""
+        window = self._repeated
+        if window is None or order.is_for_all or view.paused_at(REPEATED) is not None:
+            return []
+        times = view.risk.repeated(order, at, window)
+        if times < window[0]:
+            return []
+        what = f"{order.entered_by} had an order to {order.side} {order.symbol} executed"
+        event = LimitBreached(
+            source_component=NAME,
+            code=REPEATED,
+            message=f"{what} {times} times within {window[1] // SECOND} s{UNTIL_RESUME}",
+            limit=str(window[0]),
+            actual=str(times),
+            action=RiskAction.PAUSE,
+            symbol=order.symbol,
+        )
+        return [] if _is_so(event, view) else [event]
+
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
         """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""
         since = view.paused_at(DAILY_LOSS)
@@ -126,6 +149,10 @@ class RiskEngine:
             return []
         message = f"the day is over that trading was paused in, at {iso(since)}"
         return [PauseEnded(source_component=NAME, code=DAILY_LOSS, message=message)]
+
+    @property
+    def counts_executions(self) -> bool:
+        return self._repeated is not None
 
     def begin_anew(self) -> None:
         """Limits measure from the present on."""

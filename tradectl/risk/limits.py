@@ -4,10 +4,13 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 import msgspec
+from msgspec import field
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import RiskAction
+from tradectl.domain.money import is_sane
 from tradectl.domain.setting import Bounds, Limit, Section
+from tradectl.domain.time import SECOND
 
 Loss = Literal["daily_loss", "drawdown"]
 PauseEnds = Literal["next-day", "resume"]
@@ -33,6 +36,19 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         Limit, "of all positions, long and short added up, working orders counted as filled"
     ] = Decimal(200_000)
     max_leverage: Annotated[Limit, "the same as a multiple of equity"] = Decimal(2)
+    max_order_quantity: Annotated[
+        dict[str, Decimal],
+        'coins in one order that does more than reduce a position, by symbol; "*" is of those not named',
+    ] = field(default_factory=dict)
+    min_equity: Annotated[
+        Limit, "capital threshold: nothing is entered while equity is below it"
+    ] = None
+    restricted_symbols: Annotated[
+        tuple[str, ...], "nothing is entered in these; what is held of them may be reduced"
+    ] = ()
+    self_match_prevention: Annotated[
+        bool, "no entry at a price at which it would trade with a resting order of ours"
+    ] = True
     price_collar_pct: Annotated[
         Limit,
         "how far a limit or stop price may be from the mark, in percent of the mark, either way",
@@ -49,6 +65,18 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         "average over the window below; a burst may use all of the window's orders at once",
     ] = 10
     rate_window_seconds: Annotated[int, Bounds(ge=1), "length of that window"] = 10
+    max_messages_per_second: Annotated[
+        int | None,
+        Bounds(ge=1),
+        "orders and cancels together, over the same window; it holds back entries alone",
+    ] = 20
+    max_repeated_executions: Annotated[
+        int | None,
+        Bounds(ge=1, le=1000),
+        "so many orders of one strategy, symbol and side that are executed within the time below pause "
+        "trading until `tradectl resume`",
+    ] = None
+    repeated_window_seconds: Annotated[int, Bounds(ge=1), "that time"] = 60
     max_working_orders: Annotated[
         int | None,
         Bounds(ge=1),
@@ -85,8 +113,28 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_quantities()
         self._check_levels("daily_loss")
         self._check_levels("drawdown")
+
+    def most_coins(self, symbol: str) -> Decimal | None:
+        """In one order of the symbol; None where there is no limit."""
+        return self.max_order_quantity.get(symbol, self.max_order_quantity.get("*"))
+
+    @property
+    def message_window(self) -> tuple[int, int] | None:
+        """How many messages may leave in how many ns; None where there is no limit."""
+        if self.max_messages_per_second is None:
+            return None
+        seconds = self.rate_window_seconds
+        return self.max_messages_per_second * seconds, seconds * SECOND
+
+    @property
+    def repeated_window(self) -> tuple[int, int] | None:
+        """How many executions may be alike in how many ns; None where there is no limit."""
+        if self.max_repeated_executions is None:
+            return None
+        return self.max_repeated_executions, self.repeated_window_seconds * SECOND
 
     def levels(self, loss: Loss) -> tuple[tuple[Decimal, RiskAction], ...]:
         """The (percent, action) that are on, mildest first."""
@@ -111,6 +159,14 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         """Those that are on, by name."""
         found = [(step, getattr(self, f"{loss}_{step}_pct")) for step in STEPS]
         return [(step, value) for step, value in found if value is not None]
+
+    def _check_quantities(self) -> None:
+        for symbol, most in self.max_order_quantity.items():
+            if not isinstance(most, Decimal) or not is_sane(most) or most <= 0:
+                raise ConfigError(
+                    f"risk.max_order_quantity.{symbol:.60}: expected a number of coins above 0, "
+                    f"got {most!s:.60}"
+                )
 
     def _check_levels(self, loss: Loss) -> None:
         before, milder = Decimal(0), ""

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from tradectl.domain.money import plain
 from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
+from tradectl.domain.risk_memory import Window, is_full, lately
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import counted
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -52,6 +53,33 @@ class OrderRateCheck(RememberingCheck):
 
     def remember(self, order: OrderSpec, at: int) -> None:
         self._times.append(at)
+
+
+class MessageRateCheck(Check):
+    """At most so many messages in a window: orders, and the cancels of orders. What reduces or protects
+    a position passes, and no cancel is ever held back: no more can leave than came in by entries."""
+
+    code = "MESSAGE_RATE"
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def check(self, context: RiskContext) -> Denial | None:
+        if not is_full(context.view.risk.messages, context.at, self._window):
+            return None
+        if context.impact.reduces:
+            return None
+        most, length = self._window
+        return self.deny(
+            f"{counted(most, 'message')} (orders and cancels) went out within {length // SECOND} s: "
+            "nothing is entered before there are fewer",
+            Decimal(most),
+            Decimal(most + 1),
+        )
+
+    def figures(self, context: RiskContext) -> Figures | None:
+        sent = lately(context.view.risk.messages, context.at, self._window)
+        return Figures(Decimal(self._window[0]), Decimal(sent + 1))
 
 
 class WorkingOrdersCheck(Check):

@@ -38,7 +38,7 @@ def propose(
             raise UsageError(
                 f"{symbol}: coins on spot have no price that matters: leave --price out"
             )
-    after = Books(books.snapshot(), books.instruments, projected=False)
+    after = Books(books.snapshot(), books.instruments, limits=books.limits, projected=False)
     for report in reports:
         after.on_account_report(report, Record(0, 0, report))
     symbols = sorted(known if not accepted.symbols else {*accepted.symbols})

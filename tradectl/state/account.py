@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tradectl.domain.allocation import Allocated
@@ -19,6 +19,7 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
+from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
@@ -102,6 +103,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     `history` is there where something looks at how prices moved, `allocation` where symbols share the
     equity by weights.
+    `risk` is what limits remember of the time before.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -151,6 +153,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     reconciliation: ReconciliationState | None = None
     history: MarketHistory | None = None
     allocation: Allocated | None = None
+    risk: RiskMemory = field(default_factory=RiskMemory)
 
     def refusals(self, exits: bool) -> dict[str, Refusal]:
         return self.refused_exits if exits else self.refused_entries

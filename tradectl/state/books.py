@@ -220,11 +220,13 @@ class Books(OrderBooks):
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             trading_state.run_freely(account)
             begin_anew(self)
+            account.risk.begin_anew()
             over = refusals.end_entries(self)
         elif event.command is Command.CLEAR_HALT:
             if self.trading_state.is_halt:
                 trading_state.end_halt(account)
             begin_anew(self)
+            account.risk.begin_anew()
             over = refusals.end_all(self)
         return over
 

@@ -20,9 +20,11 @@ from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.protection import price_known, too_small
 from tradectl.domain.refusals import Refusal
+from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
+from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
 
 
@@ -37,10 +39,17 @@ _UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
 class BooksView:
-    """The account as of the last event; see `AccountView` for the questions."""
+    """The account as of the last event; see `AccountView` for the questions. What is remembered for
+    limits is as much as these `limits` look at."""
 
-    def __init__(self, account: Account, instruments: Instruments | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        instruments: Instruments | None = None,
+        limits: RiskLimits | None = None,
+    ) -> None:
         self.account = account
+        self.limits = limits or RiskLimits()
         self.instruments = instruments or Instruments()
         for rules in account.rules.values():
             self.instruments.describe(rules.instrument)
@@ -129,6 +138,10 @@ class BooksView:
     @property
     def cash(self) -> Decimal:
         return self.account.cash
+
+    @property
+    def risk(self) -> RiskMemory:
+        return self.account.risk
 
     @property
     def peak_equity(self) -> Decimal:

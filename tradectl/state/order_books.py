@@ -25,6 +25,7 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import WORKING, Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
+from tradectl.risk.limits import RiskLimits
 from tradectl.state import refusals
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.booking import Booking, book_fill, refuse_contradiction
@@ -49,9 +50,16 @@ class OrderBooks(BooksView):
     none (`projected` is False) nothing is collected."""
 
     def __init__(
-        self, account: Account, instruments: Instruments | None = None, *, projected: bool = True
+        self,
+        account: Account,
+        instruments: Instruments | None = None,
+        *,
+        limits: RiskLimits | None = None,
+        projected: bool = True,
     ) -> None:
-        super().__init__(account, instruments)
+        super().__init__(account, instruments, limits)
+        self._messages = self.limits.message_window
+        self._repeated = self.limits.repeated_window
         self.last_seq = 0
         self._projected = projected
         self.touched: dict[str, Order] = {}
@@ -76,6 +84,8 @@ class OrderBooks(BooksView):
         order = self._known(event.order_id)
         self._move(order, APPROVE, record)
         self._work(order)
+        if self._messages is not None:
+            self.account.risk.note_message(record.at, self._messages)
 
     def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
         self._move(self._known(event.order_id), SUBMIT, record)
@@ -90,6 +100,8 @@ class OrderBooks(BooksView):
     def on_cancel(self, event: CancelRequested, record: Record) -> None:
         order = self._known(event.order_id)
         self._move(order, Trigger.REQUEST_CANCEL, record)
+        if self._messages is not None:
+            self.account.risk.note_message(record.at, self._messages)
         if event.makes_room:
             self.account.lift(order.spec)
 
@@ -128,6 +140,8 @@ class OrderBooks(BooksView):
         # in place
         if not before.quantity and instrument.can_short:
             account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
+        if self._repeated is not None and not order.trades and not spec.is_for_all:
+            account.risk.note_execution(spec, record.at, self._repeated)
         self._enter(booking, Fill(fill, spec.entered_by, record.at, booking.kept))
         for name in booking.owned:
             self._strategy(name).fills += 1

@@ -78,7 +78,8 @@ class BookkeepingSystem:
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
-        self.books = Books(account, Instruments(settings.instruments), projected=projected)
+        instruments = Instruments(settings.instruments)
+        self.books = Books(account, instruments, limits=settings.risk, projected=projected)
         attach_books(self.bus.core, self.books)
 
     def apply(self, *inputs: Event, at: int = 0) -> list[Record]:

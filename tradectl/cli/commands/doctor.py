@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from tradectl.cli.options import (
     StateDirOption,
     print_json,
 )
+
+if TYPE_CHECKING:
+    from tradectl.config.settings import Settings
 
 HELP = """Look at everything that trading needs, and say what is to be mended.
 
@@ -27,6 +30,8 @@ Examples:
     tradectl doctor -c tradectl.toml
 
     tradectl doctor -c tradectl.toml --paper
+
+    tradectl doctor -c tradectl.toml --controls
 """
 
 
@@ -45,6 +50,13 @@ def doctor(
             show_default=False,
         ),
     ] = None,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--controls",
+            help="List the controls that regulators ask for, each with its setting, and look at nothing.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
@@ -64,6 +76,9 @@ def doctor(
         settings, is_trusted = error.settings, False
     if live is not None:  # looking is allowed without a word, trading is not
         settings = check_mode(settings, live)
+    if controls:
+        _show_controls(settings, as_json)
+        return
     private, keys = None if is_trusted else False, take_keys(os.environ)
     examination = diagnose(
         settings, StateDir(state_dir, environ=keys), config, private=private, environ=keys
@@ -77,3 +92,15 @@ def doctor(
 
         show_findings(report)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _show_controls(settings: Settings, as_json: bool) -> None:
+    from tradectl.doctor.controls import controls_of
+
+    found = controls_of(settings)
+    if as_json:
+        print_json(found)
+    else:
+        from tradectl.cli.output.controls import show_controls
+
+        show_controls(found)
