@@ -165,7 +165,7 @@ def reason_of(code: str) -> ReasonCode:
     return DENIED_AS.get(code, ReasonCode.DENIED)
 
 
-def _is_so(event: LimitBreached, view: AccountView, ended: Collection[str]) -> bool:
+def _is_so(event: LimitBreached, view: AccountView, ended: Collection[str] = ()) -> bool:
     """A pause that is there already and stays, or a halt, which is more than one."""
     if event.action is not RiskAction.PAUSE:
         return False
