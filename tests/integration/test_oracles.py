@@ -41,7 +41,13 @@ from tradectl.analysis.statistics import (
     mean,
     profit_factor,
 )
-from tradectl.domain.time import DAY
+from tradectl.bus.clock import DataClock
+from tradectl.config.load import load_settings
+from tradectl.domain.events import BarEvent, TimerFired
+from tradectl.domain.time import DAY, SECOND
+from tradectl.domain.timers import END_OF_DATA_TIMER
+from tradectl.state.account import Account
+from tradectl.system.trading_system import TradingSystem, on_paper
 
 STRATEGIES = Path(__file__).parents[1] / "oracles" / "crossings.py"
 GOOG = """
@@ -93,6 +99,12 @@ max_leverage = 10
 tick_size = 0.1
 lot_size = 0.001
 min_notional = 1
+"""
+TWAP = """
+[execution]
+algorithm = "twap"
+horizon_seconds = 10
+interval_seconds = 2.5
 """
 
 
@@ -229,3 +241,37 @@ def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, command: str) -> None:
     assert summary["run_orders"] == summary["run_fills"] == 902
     assert Decimal(summary["portfolio"]["cash"]) == Decimal("9999954.94313300")
     assert Decimal(summary["portfolio"]["equity"]) == Decimal("9999954.94313300")
+
+
+def test_ema_10_20_on_a_btc_perpetual_by_twap(tmp_path: Path) -> None:
+    """The same with NautilusTrader's TWAP: entries of 0.01 in four parts, 2.5 s apart. There a candle is
+    known when it closes, and nothing of the next one's open before: they are fed without."""
+    path = real_data("oracles/btcperp_1m_first10000.csv.gz")
+    file, config = tmp_path / "config.toml", BTC.replace("quantity = 0.001", "quantity = 0.01")
+    file.write_text(config.replace("STRATEGIES", str(STRATEGIES)) + TWAP)
+    settings = load_settings(file, environ={}, assignments=["paper.fill=close"])
+    account = Account.open("oracle", "USDT", settings.account.cash)
+    system = TradingSystem(settings, account, "oracle", DataClock(), gateway=on_paper(settings))
+    system.open()
+    for at, candle in enumerate(_rows(path), 1):
+        opened, high, low, close, volume = (Decimal(text) for text in candle[1:])
+        system.apply(
+            BarEvent(
+                symbol="BTCUSDT", price=close, volume=volume, ts=at * 60 * SECOND, open=opened, high=high,
+                low=low, interval=60 * SECOND,
+            )
+        )  # fmt: skip
+    system.apply(TimerFired(name=END_OF_DATA_TIMER))
+    system.end_of_data()
+    assert system.books.account.orders_count == system.books.account.fills_count == 2_255
+    assert system.books.account.cash == Decimal("9999549.43133000")
+    assert system.books.equity() == Decimal("9999549.43133000")
+
+
+def test_by_twap_from_the_file(tmp_path: Path) -> None:
+    """With opens, which come between the children: as many orders, and the journal verifies."""
+    data = real_data("oracles/btcperp_1m_first10000.csv.gz")
+    config = BTC.replace("quantity = 0.001", "quantity = 0.01") + TWAP
+    summary = played(tmp_path, config, data, "--fill", "close")
+    assert summary["run_orders"] == summary["run_fills"] == 2_255
+    assert replayed(tmp_path / "state").verified

@@ -8,26 +8,36 @@ from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import SubmitOrder
-from tradectl.domain.errors import ConfigError
+from tradectl.domain.errors import ConfigError, CoreError
 from tradectl.domain.events import (
     CancelRequested,
     Command,
     CommandReceived,
     Event,
+    ExecutionEvent,
     HaltContinued,
     LimitBreached,
+    MarketDataEvent,
     OrderApproved,
+    OrderDenied,
     OrderFilled,
+    OrderReport,
     OrderSubmitted,
     Record,
     RiskAction,
+    TimerFired,
 )
+from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
+from tradectl.execution.planned_orders import RELEASES, PlannedOrders
+from tradectl.execution.schedule import next_look
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
 
+PLAN_TIMER = "plan "
+"""And the order's id: it is looked at."""
 STOPPING = (Command.EMERGENCY_STOP, Command.PAUSE)
 
 
@@ -57,7 +67,11 @@ class ExecutionAdapter(Adapter):
                 "pass it a gateway, or trade on paper"
             )
         self._gateway = gateway or PaperGateway(bus, state.books.instruments, view=state.books)
-        self._gate = ExchangeGate(self._gateway, bus.schedule, halt_switch, lease)
+        self._gate = ExchangeGate(
+            self._gateway, bus.schedule, halt_switch, lease, self._is_of_a_plan_that_is_over
+        )
+        self.plans = PlannedOrders(bus.core.new_id)
+        self._hears_of_plans = False
         self._gateway.guard(self._pre_send_check)
 
     def attach_all(self) -> None:
@@ -69,6 +83,10 @@ class ExecutionAdapter(Adapter):
         attach(HaltContinued, self._on_halt_continued, Stage.EXECUTION)
         attach(OrderFilled, self._on_fill, Stage.EXECUTION)
         self._gateway.bind()
+        planned = self._planned()
+        if planned:
+            self._hear_of_plans()
+            self._listen_to_volume(planned)
 
     def open(self) -> None:
         """Let orders out, and have the gateway go on with those that the books hold to be working, and
@@ -78,6 +96,8 @@ class ExecutionAdapter(Adapter):
             books = self._state.books
             held = {p.symbol: p.quantity for p in books.positions()}
             self._gateway.restore(books.known_orders(), held)
+            for order in self._planned():
+                self._look_again(order, self._bus.clock.now())
 
     async def start(self) -> None:
         self.bind()
@@ -105,16 +125,23 @@ class ExecutionAdapter(Adapter):
         await self._gateway.stop()
         await super().stop()
 
-    def _on_approved(self, event: OrderApproved, _record: Record) -> list[Event]:
-        """Release it: the command waits in the outbox until the step is durable."""
+    def _on_approved(self, event: OrderApproved, record: Record) -> list[Event]:
+        """Release it: the command waits in the outbox until the step is durable. One with a plan stays,
+        and its children go."""
+        if event.order.spec.plan is not None:
+            return self._begin(event.order_id, record.at)
         self._bus.send(self.engine.submit(event.order, self._state.books))
         spec = event.order.spec
         return [
             OrderSubmitted(source_component=self.name, order_id=spec.order_id, symbol=spec.symbol)
         ]
 
-    def _on_cancel(self, event: CancelRequested, _record: Record) -> None:
+    def _on_cancel(self, event: CancelRequested, record: Record) -> list[Event]:
+        order = self._state.books.order(event.order_id)
+        if order is not None and order.spec.plan is not None:
+            return self._followed(order, record.at)
         self._bus.send(self.engine.cancel(event, self._state.books))
+        return []
 
     def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command is Command.CANCEL_ALL:
@@ -133,3 +160,93 @@ class ExecutionAdapter(Adapter):
 
     def _on_fill(self, fill: OrderFilled, _record: Record) -> None:
         self.engine.on_fill(fill)
+
+    # --- orders with a plan -----------------------------------------------------------------------------
+
+    def _planned(self) -> list[Order]:
+        """Those that work."""
+        working = self._state.books.working_orders()
+        return [order for order in working if order.spec.plan is not None]
+
+    def _begin(self, order_id: str, at: int) -> list[Event]:
+        order = self._state.books.order(order_id)
+        if order is None:
+            raise CoreError(f"order {order_id} is not in the books")
+        self._hear_of_plans()
+        events = self.plans.begins(order, self._state.books, at)
+        self._listen_to_volume([order])
+        self._schedule(order, at)
+        return events
+
+    def _hear_of_plans(self) -> None:
+        """From the first one on: who has none is not made slower by it."""
+        if not self._hears_of_plans:
+            self._hears_of_plans = True
+            self.attach(TimerFired, self._on_timer, Stage.EXECUTION)
+            self.attach(ExecutionEvent, self._on_report, Stage.EXECUTION)
+            self.attach(OrderDenied, self._on_report, Stage.EXECUTION)
+
+    def _listen_to_volume(self, orders: list[Order]) -> None:
+        """As long as there is an order that follows it."""
+        for order in orders:
+            self.plans.listen(order, self._state.books)
+        if self.plans.listens() and not self._bus.core.has(MarketDataEvent, self._on_market):
+            self.attach(MarketDataEvent, self._on_market, Stage.EXECUTION)
+
+    def _on_market(self, event: MarketDataEvent, _record: Record) -> None:
+        if event.volume and self.plans.listens(event.symbol):
+            self.plans.on_volume(event.symbol, event.volume, self._state.books)
+
+    def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
+        if not timer.name.startswith(PLAN_TIMER):
+            return []
+        order = self._state.books.order(timer.name.removeprefix(PLAN_TIMER))
+        if order is None or not order.is_working:
+            return []
+        self._schedule(order, record.at)
+        return self._followed(order, record.at)
+
+    def _on_report(self, report: OrderReport, record: Record) -> list[Event]:
+        """What became of a child, or of an order with a plan."""
+        order = self._state.books.order(report.order_id)
+        if order is None:
+            return []
+        if order.spec.plan is not None:
+            self._leave(order)
+            return []
+        if not order.spec.parent_id:
+            return []
+        parent = self._state.books.order(order.spec.parent_id)
+        events = self.plans.on_child(report, self._state.books, record.at)
+        if parent is not None:
+            self._leave(parent)
+        return events
+
+    def _followed(self, order: Order, at: int) -> list[Event]:
+        return self.plans.look(order, self._state.books, at)
+
+    def _leave(self, order: Order) -> None:
+        """It is over: nothing is heard for it any more."""
+        if order.is_over and self.plans.listens(order.spec.symbol):
+            self.plans.forget(order)
+            if not self.plans.listens():
+                self._bus.detach(self._on_market)
+
+    def _schedule(self, order: Order, at: int) -> None:
+        plan = order.spec.plan
+        due = None if plan is None else next_look(plan, order.created_at, at)
+        if due is not None:
+            self._look_again(order, due)
+
+    def _look_again(self, order: Order, due: int) -> None:
+        name = PLAN_TIMER + order.spec.order_id
+        self._bus.schedule(TimerFired(source_component=self.name, name=name), due)
+
+    def _is_of_a_plan_that_is_over(self, spec: OrderSpec) -> str:
+        """The last word on a child: what ended its order may have come since risk let it pass."""
+        if not spec.parent_id:
+            return ""
+        parent = self._state.books.order(spec.parent_id)
+        if parent is not None and parent.status in RELEASES:
+            return ""
+        return f"not sent: its order {spec.parent_id} is over, or to be"

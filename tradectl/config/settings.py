@@ -18,6 +18,7 @@ from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.portfolio.allocation_settings import AllocationSettings
+from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.engine_settings import EngineSettings
@@ -133,6 +134,7 @@ class Settings(Section, frozen=True, kw_only=True):
     allocation: AllocationSettings = AllocationSettings()
     history: HistorySettings = HistorySettings()
     risk: RiskLimits = RiskLimits()
+    execution: ExecutionSettings = ExecutionSettings()
     paper: PaperSettings = PaperSettings()
     feed: FeedSettings = FeedSettings()
     journal: JournalSettings = JournalSettings()

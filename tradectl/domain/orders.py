@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from tradectl.domain.errors import IllegalTransition
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.shares import Share, part_of
 
 
@@ -95,6 +96,8 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.INITIALIZED, T.APPROVE): S.APPROVED,
     # released in the same step; where a crash came in between, it never left
     (S.APPROVED, T.SUBMIT): S.SUBMITTED,
+    # one with a plan works here: its children are what leaves
+    (S.APPROVED, T.ACCEPT): S.ACCEPTED,
     (S.APPROVED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
     (S.APPROVED, T.EXPIRE): S.EXPIRED,
     # submitted: the gate may hold it back, and any answer may be the first one
@@ -245,6 +248,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
 
     An order is for one `strategy`; or for several, whose `shares` (signed, by configuration) add up to
     it; or for all that hold the symbol, where it only takes the position down (stops, closings).
+
+    One with a `plan` does not leave itself: its children do, each of which names it (`parent_id`).
     """
 
     order_id: str
@@ -259,6 +264,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     reduce_only: bool = False
     strategy: str = ""
     shares: tuple[Share, ...] = ()
+    parent_id: str = ""
+    plan: ExecutionPlan | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -289,6 +296,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def is_at_once(self) -> bool:
         """It does not wait for its price: what it does not find at once is not done."""
+        if self.plan is not None:
+            return False
         return self.type is OrderType.MARKET or (
             self.type is OrderType.LIMIT and self.time_in_force is not TimeInForce.GTC
         )
@@ -301,7 +310,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
 
 
 class Order(Struct, omit_defaults=True):
-    """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids."""
+    """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids; of
+    one with a plan what its children filled, whose the trades are."""
 
     spec: OrderSpec
     created_at: int

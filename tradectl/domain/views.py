@@ -11,6 +11,7 @@ from tradectl.domain.allocation import Allocated
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.market_history import MarketHistory
+from tradectl.domain.money import Side
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.refusals import Refusal
@@ -86,6 +87,10 @@ class AccountView(Protocol):
     @property
     def allocation(self) -> Allocated | None:
         """The weights by which symbols share the equity; None before they were asked for."""
+        ...
+
+    def best(self, symbol: str, side: Side) -> Decimal | None:
+        """The best price on that side of the market, the mark where no quotes are told."""
         ...
 
     def awaits_open(self, symbol: str) -> bool:

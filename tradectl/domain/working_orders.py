@@ -8,6 +8,7 @@ and went before.
     protective stops    they wait for the day when things go wrong, and are no step toward any target
     expected            all others that nobody asked to cancel: they count as if they will fill
     unsettled           an answer is awaited: what was filled of them is not known
+    children            of orders with a plan, which are counted for them: they are in none of the sums
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "stops", "unsettled",
+        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "children", "stops",
+        "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -66,6 +68,7 @@ class WorkingOrders:
         """heaps, the best price first, with what is over until it comes up"""
         self.stops: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
+        self.children: dict[str, Order] = {}
         self._begin()
         for order in orders:
             self.add(order)
@@ -84,6 +87,15 @@ class WorkingOrders:
     def __contains__(self, order: object) -> bool:
         return isinstance(order, Order) and order.spec.order_id in self._all
 
+    def sent(self) -> list[Order]:
+        """Those that may be at an exchange."""
+        own = [order for order in self if order.spec.plan is None]
+        return [*own, *self.children.values()] if self.children else own
+
+    def children_of(self, parent_id: str) -> list[Order]:
+        """Those of its orders that may still trade, the oldest first."""
+        return [child for child in self.children.values() if child.spec.parent_id == parent_id]
+
     def on(self, side: Side) -> Collection[Order]:
         """Those that are no protective stops."""
         return self._others[side].values()
@@ -95,7 +107,7 @@ class WorkingOrders:
         skipped: list[tuple[Decimal, str]] = []
         found = None
         while prices and found is None:
-            order = orders.get(prices[0][1])
+            order = orders.get(prices[0][1]) or self.children.get(prices[0][1])
             if order is not None and order.status is not PENDING_CANCEL:
                 found = order
             else:
@@ -143,12 +155,15 @@ class WorkingOrders:
 
     def add(self, order: Order) -> None:
         order_id = order.spec.order_id
-        self._all[order_id] = self._kind(order.spec)[order_id] = order
         if order.status in UNSETTLED:
             self.unsettled[order_id] = order
-        price, side = order.spec.price, order.spec.side
-        if price is not None and not order.spec.type.is_stop:
+        spec, price, side = order.spec, order.spec.price, order.spec.side
+        if price is not None and not spec.type.is_stop and spec.plan is None:
             heappush(self._resting[side], (-price if side is BUY else price, order_id))
+        if spec.parent_id:
+            self.children[order_id] = order
+            return
+        self._all[order_id] = self._kind(spec)[order_id] = order
         self._count(order, order.remaining)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
@@ -158,7 +173,9 @@ class WorkingOrders:
             order.status, order.filled = status, filled
             return
         cancels = (status is PENDING_CANCEL) is not (order.status is PENDING_CANCEL)
-        if cancels or filled != order.filled:
+        if order.spec.parent_id:
+            order.filled = filled
+        elif cancels or filled != order.filled:
             self._count(order, -order.remaining)
             order.status, order.filled = status, filled
             self._count(order, order.remaining)
@@ -170,6 +187,9 @@ class WorkingOrders:
 
     def _remove(self, order: Order) -> None:
         order_id = order.spec.order_id
+        if self.children.pop(order_id, None) is not None:
+            self.unsettled.pop(order_id, None)
+            return
         del self._all[order_id]
         del self._kind(order.spec)[order_id]
         self.unsettled.pop(order_id, None)

@@ -38,7 +38,8 @@ class Sends(Protocol):
 
 class ExchangeGate:
     """Passes commands on to `exchange`, for as long as the halt switch lets them and we hold the lease.
-    Without either (no state directory) everything passes."""
+    Without either (no state directory) everything passes that `may_leave` says nothing against: why an
+    order must not leave after all."""
 
     def __init__(
         self,
@@ -46,11 +47,13 @@ class ExchangeGate:
         report: Callable[[OrderReport, int], None],
         halt_switch: HaltSwitch | None = None,
         lease: Lease | None = None,
+        may_leave: Callable[[OrderSpec], str] = lambda spec: "",
     ) -> None:
         self._exchange = exchange
         self._report = report
         self._halt_switch = halt_switch
         self._lease = lease
+        self._may_leave = may_leave
 
     def send(self, command: OutboundCommand, at: int) -> None:
         if isinstance(command, SubmitOrder) and (denial := self.pre_send_check(command)):
@@ -72,10 +75,10 @@ class ExchangeGate:
         state = TradingState.RUNNING if self._halt_switch is None else self._halt_switch.state()
         spec = command.order.spec
         if state is TradingState.RUNNING or spec.is_protective:
-            return ""
+            return self._may_leave(spec)
         if state is TradingState.HALTED:
             return SUPPRESSED
-        return "" if spec.reduce_only else ONLY_REDUCES
+        return self._may_leave(spec) if spec.reduce_only else ONLY_REDUCES
 
 
 def not_sent(spec: OrderSpec, source: str, reason: str) -> OrderDenied:

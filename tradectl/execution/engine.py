@@ -105,7 +105,7 @@ def may_stay(spec: OrderSpec, view: AccountView) -> bool:
     if state.only_reduces:
         return spec.reduce_only
     if state is TradingState.FLATTENING:
-        return spec.reduce_only and spec.type is OrderType.MARKET
+        return spec.reduce_only and spec.type is OrderType.MARKET and spec.plan is None
     return state is TradingState.RUNNING
 
 

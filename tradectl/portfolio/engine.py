@@ -40,7 +40,7 @@ from tradectl.portfolio.decisions import (
 )
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
-from tradectl.portfolio.order_making import OrderMaking
+from tradectl.portfolio.order_making import OrderMaking, PlanFor
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.protection import Protection, cancellable
 from tradectl.portfolio.sizing import sample_marks, sizer_for
@@ -53,7 +53,8 @@ class PortfolioEngine:
     gives an id that was never given before; `would_deny` says why risk would deny an order, if it
     would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
     candle closes is ordered as the next one opens, of the size that it has then. In a run that
-    has no strategies what they wanted waits for them. Raises ConfigError for an impossible allocation."""
+    has no strategies what they wanted waits for them. `plan_for` says how an order is worked. Raises
+    ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class PortfolioEngine:
         would_deny: WouldDeny = lambda order, view, at: None,
         sized_at_open: bool = False,
         has_strategies: bool = True,
+        plan_for: PlanFor | None = None,
     ) -> None:
         self.sized_at_open = sized_at_open
         self._has_strategies = has_strategies
@@ -75,7 +77,7 @@ class PortfolioEngine:
         self._steering = Steering(
             settings,
             self._targets,
-            OrderMaking(settings, new_order_id),
+            OrderMaking(settings, new_order_id, plan_for),
             self._protection,
             would_deny,
             sized_at_open=sized_at_open,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, Side
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
+from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -17,14 +18,22 @@ from tradectl.portfolio.position_delta import PositionDelta
 from tradectl.portfolio.shared_delta import SharedDelta
 
 DRAFT = "draft"
+PlanFor = Callable[[PositionDelta, tuple[str, ...]], ExecutionPlan | None]
+"""How the order of such a change is worked, by the strategies that it is for; None: it leaves whole."""
 WITHIN_BPS = Decimal(100)
 
 
 class OrderMaking:
     """`new_order_id` gives an id that was never given before."""
 
-    def __init__(self, settings: PortfolioSettings, new_order_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        settings: PortfolioSettings,
+        new_order_id: Callable[[], str],
+        plan_for: PlanFor | None = None,
+    ) -> None:
         self._settings = settings
+        self._plan_for = plan_for
         self._new_order_id = new_order_id
 
     def limit_price(self, instrument: Instrument, mark: Decimal, buys: bool) -> Decimal:
@@ -59,6 +68,10 @@ class OrderMaking:
         if adds and self._settings.order_type == "limit":
             price = self.limit_price(change.instrument, change.mark, buys)
         strategy, shares = _owners(change, targets)
+        plan = None
+        if self._plan_for is not None:
+            owners = tuple(share.strategy for share in shares) or (strategy,)
+            plan = self._plan_for(change, owners)
         return OrderSpec(
             order_id=order_id,
             symbol=change.instrument.symbol,
@@ -69,6 +82,7 @@ class OrderMaking:
             reduce_only=not adds and size <= change.staying,
             strategy=strategy,
             shares=shares,
+            plan=plan,
         )
 
 

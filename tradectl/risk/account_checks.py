@@ -27,8 +27,8 @@ class OrderNotionalCheck(Check):
 
     def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
-        if impact.notional <= self._limit or impact.reduces:
-            return None
+        if impact.notional <= self._limit or impact.reduces or context.order.plan is not None:
+            return None  # of what leaves: with a plan, of the children
         return self.deny(
             f"order notional {money_text(impact.notional, impact.instrument.quote)} "
             f"is over the limit of {money_text(self._limit)}",
@@ -211,7 +211,9 @@ class BalanceCheck(Check):
         """For the buy, the working ones, and fees."""
         impact, view = context.impact, context.view
         sums = view.sums()
-        need = impact.notional + sums.orders_cost
+        need = sums.orders_cost
+        if not context.order.parent_id:  # whose cost is its parent's
+            need += impact.notional
         for symbol in sums.unpriced:
             if not view.instrument(symbol).can_short:
                 buys = [o for o in view.working_in(symbol) if o.spec.side == BUY]

@@ -23,6 +23,7 @@ from tradectl.risk.entry_checks import (
     RestrictedSymbolCheck,
     SelfMatchCheck,
 )
+from tradectl.risk.envelope import EnvelopeCheck
 from tradectl.risk.limits import RiskLimits
 from tradectl.risk.margin_check import MarginCheck
 from tradectl.risk.order_validation import (
@@ -63,6 +64,7 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         CurrencyCheck(),
         OrderShapeCheck(),
         NumberCheck(),
+        EnvelopeCheck(),
         ReduceOnlyCheck(),
         MinNotionalCheck(),
         *_on(limits.min_equity, CapitalCheck),

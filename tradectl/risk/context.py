@@ -13,6 +13,7 @@ from msgspec import Struct
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.positions import widest
 from tradectl.domain.views import AccountView
 from tradectl.risk.measures import elsewhere, named_price, reach, reduces
 
@@ -81,7 +82,9 @@ def _impact(order: OrderSpec, view: AccountView) -> OrderImpact:
     exit_only = reduces(order, held, here)
     reached = gross = ZERO
     if not exit_only:
-        reached = reach(order, held, here) * mark
+        # a child adds nothing to what its parent has reserved
+        most = widest(held, here) if order.parent_id else reach(order, held, here)
+        reached = most * mark
         gross = view.exposure() + reached - abs(held) * mark + elsewhere(symbol, view)
     return OrderImpact(
         view.instrument(symbol),

@@ -67,6 +67,8 @@ class OrderQuantityCheck(Check):
         limit = self._limits.most_coins(order.symbol)
         if limit is None or order.quantity <= limit or context.impact.reduces:
             return None
+        if order.plan is not None:  # of what leaves: its children
+            return None
         return self.deny(
             f"an order of {plain(order.quantity)} {order.symbol} is over the limit of "
             f"{plain(limit)} coins",
@@ -90,6 +92,8 @@ class SelfMatchCheck(Check):
         other = SELL if order.side == BUY else BUY
         resting = context.view.working_in(order.symbol).best(other)
         if resting is None or not _meets(order, resting) or context.impact.reduces:
+            return None
+        if order.plan is not None:  # it does not leave: its children do
             return None
         price = resting.spec.price or ZERO
         return self.deny(

@@ -39,7 +39,8 @@ class MarginCheck(Check):
         there = _free(context)
         if there is None:
             return None
-        need = initial(impact.instrument, impact.reach) if is_perpetual else impact.notional
+        own = ZERO if context.order.parent_id else impact.notional
+        need = initial(impact.instrument, impact.reach) if is_perpetual else own
         return Figures(there, need + _working_elsewhere(context))
 
 

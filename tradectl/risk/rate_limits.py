@@ -52,7 +52,8 @@ class OrderRateCheck(RememberingCheck):
         return Figures(Decimal(self._most), Decimal(lately + 1))
 
     def remember(self, order: OrderSpec, at: int) -> None:
-        self._times.append(at)
+        if order.plan is None:  # that one does not leave: its children do
+            self._times.append(at)
 
 
 class MessageRateCheck(Check):
@@ -92,7 +93,7 @@ class WorkingOrdersCheck(Check):
 
     def check(self, context: RiskContext) -> Denial | None:
         working = context.view.working_count()
-        if working < self._limit or context.impact.reduces:
+        if working < self._limit or context.impact.reduces or context.order.parent_id:
             return None
         return self.deny(
             f"{counted(working, 'working order')}: the limit is {self._limit}",
@@ -124,7 +125,7 @@ class DuplicateCheck(RememberingCheck):
         order = context.order
         if order.order_id in self._ids or context.view.seen(order.order_id):
             return self.deny(f"an order with the id {order.order_id} was there before")
-        last = self._last.get(order.symbol)
+        last = None if order.parent_id else self._last.get(order.symbol)
         if last is None or context.view.trading_state in ON_THE_WAY_OUT:
             return None
         before, then = last
@@ -143,7 +144,8 @@ class DuplicateCheck(RememberingCheck):
         )
 
     def remember(self, order: OrderSpec, at: int) -> None:
-        self._last[order.symbol] = (order, at)
+        if not order.parent_id:  # equal parts of one intent are no mistake
+            self._last[order.symbol] = (order, at)
         self._ids.add(order.order_id)
         self._oldest_first.append(order.order_id)
         if len(self._oldest_first) > IDS_KEPT:

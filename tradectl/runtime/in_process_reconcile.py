@@ -147,10 +147,10 @@ async def _asked(session: Session, ends: float) -> tuple[list[Proof], list[Proof
     """What each exchange says itself, and of those the ones that answered. An order that is placed or
     over meanwhile may be missing in what they say: they are asked again."""
     for _ in range(TRIES):
-        working = [order.spec.order_id for order in session.books.working_orders()]
+        working = [order.spec.order_id for order in session.books.sent_orders()]
         left = max(LEAST_FOR_PROOF_S, ends - session.bus.clock.monotonic())
         proofs = await session.gateway.proof(everything=True, within=left)
-        if working == [order.spec.order_id for order in session.books.working_orders()]:
+        if working == [order.spec.order_id for order in session.books.sent_orders()]:
             break
     return proofs, [proof for proof in proofs if not proof.error]
 
@@ -229,7 +229,7 @@ def _orders(proof: Proof, books: Books) -> list[OrderComparison]:
     """Those that work by our books, and those that are open at the exchange, of anybody."""
     account_id, rows = books.account.account_id, []
     open_there = {order.known_as: order for order in proof.open_orders}
-    for order in books.working_orders():
+    for order in books.sent_orders():
         if order.spec.symbol in proof.symbols:
             known_as = client_order_id(account_id, order.spec.order_id)
             found = open_there.pop(known_as, None)

@@ -80,7 +80,7 @@ async def stop_session(session: Session, reason: str, stop: Stop, deadline: floa
 async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orchestrator, dropping = session.orchestrator, stop.drop_protection
-    orders = [order.spec.order_id for order in books.working_orders()]
+    orders = [order.spec.order_id for order in books.sent_orders()]
     freed: list[str] = []
     if gateway.remote:
         # cancels wait for nothing; what is held there is asked after them, and closed

@@ -33,7 +33,7 @@ def report_by_books(
     )
     kept = {stop.spec.order_id for stop in stops}
     open_orders = [
-        order.spec.order_id for order in books.working_orders() if order.spec.order_id not in kept
+        order.spec.order_id for order in books.sent_orders() if order.spec.order_id not in kept
     ]
     return StopReport(
         confirmed=not open_orders,
@@ -61,7 +61,7 @@ def by_our_books(
 ) -> StopReport:
     """With what of `orders` was cancelled and of `symbols` closed."""
     report = report_by_books(books, dropping=dropping, on_paper=on_paper)
-    working = {order.spec.order_id for order in books.working_orders()}
+    working = {order.spec.order_id for order in books.sent_orders()}
     return replace(
         report,
         cancelled=[order_id for order_id in orders if order_id not in working],

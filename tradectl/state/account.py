@@ -29,7 +29,7 @@ from tradectl.state.reconciliation import ReconciliationState
 OPERATOR = "operator"
 """The cause of a pause by command."""
 
-IDS = frozenset({"order_id", "trades"})
+IDS = frozenset({"order_id", "parent_id", "trades"})
 
 INCOME = ("funding", "insurance", "interest", "rebates")
 """The lines of profit and loss that no fill makes, of an account and of its strategies."""

@@ -15,7 +15,7 @@ from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, Restric
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.market_history import MarketHistory
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.protection import price_known, too_small
@@ -196,6 +196,12 @@ class BooksView:
     def allocation(self) -> Allocated | None:
         return self.account.allocation
 
+    def best(self, symbol: str, side: Side) -> Decimal | None:
+        """What stands first on that side of the market, where it was told; else the mark."""
+        tick = self.last.get(symbol)
+        quote = None if tick is None else tick.bid if side is Side.BUY else tick.ask
+        return self.mark(symbol) if quote is None else quote
+
     def price_of(self, symbol: str) -> Decimal:
         """The last price seen; before the first, that of the position's entry."""
         return price_known(self.position(symbol), self)
@@ -270,8 +276,19 @@ class BooksView:
         return self._wanted.keys()
 
     def known_orders(self) -> Collection[Order]:
-        """Those that work and those that are over and remembered: something may still become of them."""
-        return list(self._orders.values())
+        """Those that work and those that are over and remembered: something may still become of them. Of
+        those with a plan nothing does at an exchange."""
+        return [order for order in self._orders.values() if order.spec.plan is None]
+
+    def working_children(self, symbol: str = "") -> list[Order]:
+        """Of orders with a plan, of one symbol or of all."""
+        if symbol:
+            return [*self.working_in(symbol).children.values()]
+        return [child for orders in self._working.values() for child in orders.children.values()]
+
+    def sent_orders(self) -> list[Order]:
+        """The working orders that may be at an exchange: children, and no order with a plan."""
+        return [order for orders in self._working.values() for order in orders.sent()]
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:
@@ -290,7 +307,7 @@ class BooksView:
         if symbol not in self._working:
             self._working[symbol] = WorkingOrders()
         self._working[symbol].add(order)
-        self._working_count += 1
+        self._working_count += not order.spec.parent_id
         self._changed[symbol] = None
 
     def seen(self, order_id: str) -> bool:

@@ -67,8 +67,9 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
 def sum_problems(books: BooksView) -> list[str]:
     """Where a sum that is kept is not what all positions and orders add up to."""
     kept, afresh = books.sums(), AccountSums()
-    orders = {order.spec.symbol: WorkingOrders() for order in books.working_orders()}
-    for order in books.working_orders():
+    working = [*books.working_orders(), *books.working_children()]
+    orders = {order.spec.symbol: WorkingOrders() for order in working}
+    for order in working:
         orders[order.spec.symbol].add(order)
     for symbol in dict.fromkeys([*books.account.positions, *orders]):
         position, mark = books.position(symbol), books.mark(symbol)

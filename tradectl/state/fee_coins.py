@@ -64,6 +64,8 @@ def paid_in_coins(
     is_same = coin == fill.symbol
     position = booking.position if is_same else books.position(coin)
     selling, this = books.working_in(coin).leaving(Side.SELL), books.order(fill.order_id)
+    if this is not None and this.spec.parent_id:
+        this = books.order(this.spec.parent_id)
     if this is not None and this in books.working_in(coin) and this.spec.side is Side.SELL:
         selling -= this.remaining
     ours = min(rest, closable(max(position.quantity, ZERO), Side.SELL, selling))

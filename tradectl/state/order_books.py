@@ -74,9 +74,10 @@ class OrderBooks(BooksView):
         order = Order(spec, record.at, record.at, reason=event.reason)
         # in place
         self._orders[spec.order_id] = order
-        self.account.orders_count += 1
-        for name in spec.owners:
-            self._strategy(name).orders += 1
+        if spec.plan is None:  # what leaves is counted
+            self.account.orders_count += 1
+            for name in spec.owners:
+                self._strategy(name).orders += 1
         if self._projected:
             self.touched[spec.order_id] = order
 
@@ -112,7 +113,7 @@ class OrderBooks(BooksView):
         self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
-        if was_over or not order.is_over or before is PENDING_CANCEL:
+        if was_over or not order.is_over or before is PENDING_CANCEL or order.spec.parent_id:
             return []
         cause = refusals.cause_of(event, order, before)
         return refusals.refused(self, order, cause, event.reason, record.at)
@@ -133,7 +134,10 @@ class OrderBooks(BooksView):
         is_all = filled == spec.quantity
         status = step(order.status, FILL if is_all else PARTIAL_FILL)
         before, instrument = self.position(symbol), self.instruments[symbol]
-        booking = book_fill(fill, order, before, self.holdings(symbol), account.cash, instrument)
+        parent = self._parent_of(order, fill) if spec.parent_id else None
+        worked = None if parent is None else _filled_by(parent, fill)
+        held = self.holdings(symbol)
+        booking = book_fill(fill, parent or order, before, held, account.cash, instrument)
         paid = paid_in_coins(self, fill, booking, record)
         cost, fees = order.cost + notional, order.fees + fill.fee
         turnover = account.turnover + notional
@@ -153,6 +157,9 @@ class OrderBooks(BooksView):
         order.trades.append(fill.trade_id)
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set(order, status, filled, record)
+        if parent is not None and worked is not None:
+            parent.cost, parent.fees = parent.cost + notional, parent.fees + fill.fee
+            self._set(parent, *worked, record)
         if spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
@@ -162,6 +169,11 @@ class OrderBooks(BooksView):
         if account.refused_exits or account.refused_entries:
             events += refusals.filled(self, order, before.quantity)
         return events
+
+    def _parent_of(self, child: Order, fill: OrderFilled) -> Order | None:
+        """Whose fill it is. One that comes so late that others have taken its part is the child's own."""
+        parent = self._orders.get(child.spec.parent_id)
+        return parent if parent is not None and fill.quantity <= parent.remaining else None
 
     def _known(self, order_id: str) -> Order:
         order = self._orders.get(order_id)
@@ -180,7 +192,7 @@ class OrderBooks(BooksView):
         before, spec, works = order.status, order.spec, status in WORKING
         if before in WORKING:
             self._working[spec.symbol].change(order, status, filled)
-            self._working_count -= not works
+            self._working_count -= not (works or spec.parent_id)
             self._changed[spec.symbol] = None
         else:
             order.status, order.filled = status, filled
@@ -236,6 +248,13 @@ class OrderBooks(BooksView):
         """What was taken could not be stored: it comes with what is taken next."""
         self.touched = {order.spec.order_id: order for order in orders} | self.touched
         self.new_fills = fills + self.new_fills
+
+
+def _filled_by(parent: Order, fill: OrderFilled) -> tuple[OrderStatus, Decimal]:
+    """The status of an order with a plan after a fill of its child, and what is filled of it then."""
+    filled = parent.filled + fill.quantity
+    is_all = filled == parent.spec.quantity
+    return step(parent.status, FILL if is_all else PARTIAL_FILL), filled
 
 
 __all__ = ["OrderBooks"]

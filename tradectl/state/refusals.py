@@ -92,6 +92,7 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
     if (
         not (books.account.refused_exits or books.account.refused_entries)
         or order.spec.is_protective
+        or order.spec.parent_id
     ):
         return
     symbol, kept = order.spec.symbol, books.account.refusals(is_exit(books, order))

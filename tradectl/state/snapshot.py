@@ -14,8 +14,14 @@ def snapshot(books: BooksView) -> Account:
     """A copy. Orders are listed by symbol, then age: which symbol traded first is forgotten by it."""
     account = books.account
     known = account.reconciliation
-    symbols = sorted({order.spec.symbol for order in books.working_orders()})
-    working = [order for symbol in symbols for order in books.working_orders(symbol)]
+    symbols = sorted(
+        {order.spec.symbol for order in (*books.working_orders(), *books.working_children())}
+    )
+    working = [
+        order
+        for symbol in symbols
+        for order in (*books.working_orders(symbol), *books.working_children(symbol))
+    ]
     marks = {**account.marks, **{s: tick.price for s, tick in books.last.items()}}
     return replace(
         account,

@@ -155,7 +155,8 @@ def position_row(
 
 def open_order_rows(books: Books) -> list[OrderRow]:
     account_id = books.account.account_id
-    return [order_row(order, account_id) for order in books.working_orders()]
+    working = [*books.working_orders(), *books.working_children()]
+    return [order_row(order, account_id) for order in working]
 
 
 def order_row(order: Order, account_id: str) -> OrderRow:

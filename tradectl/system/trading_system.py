@@ -27,13 +27,17 @@ from tradectl.documents.reasons import Untraded
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
+from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, MILLISECOND, SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
+from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.feeds.funding_file import read_funding
 from tradectl.files.places import expanded
 from tradectl.portfolio.engine import PortfolioEngine
+from tradectl.portfolio.order_making import PlanFor
+from tradectl.portfolio.position_delta import PositionDelta
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -162,6 +166,7 @@ class TradingSystem(BookkeepingSystem):
             would_deny=risk.would_deny,
             sized_at_open=settings.paper.sized_at_open,
             has_strategies=has_strategies,
+            plan_for=planned_by(settings.execution),
         )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, risk)
@@ -195,6 +200,19 @@ class TradingSystem(BookkeepingSystem):
             ("execution", self.execution),
             ("portfolio", self.portfolio),
         ]
+
+
+def planned_by(settings: ExecutionSettings) -> PlanFor | None:
+    """How orders of the portfolio are worked; None where each leaves whole."""
+    if settings.is_plain:
+        return None
+
+    def plan_for(change: PositionDelta, owners: tuple[str, ...]) -> ExecutionPlan | None:
+        how = settings.how(change.instrument.symbol, owners)
+        size, reduces = abs(change.quantity), not change.adds
+        return how.plan(size, change.mark, change.instrument, reduces=reduces)
+
+    return plan_for
 
 
 def set_timers(bus: EventBus, config: OrchestratorConfig) -> None:
