@@ -82,7 +82,7 @@ def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
 def test_the_checks_are_asked_in_this_order() -> None:
     assert [check.code for check in default_checks(RiskLimits())] == [
         "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
-        "BAD_NUMBER", "REDUCE_ONLY", "MIN_NOTIONAL",
+        "BAD_NUMBER", "ENVELOPE", "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",
         "NO_PRICE", "SELF_MATCH", "ORDER_RATE", "MESSAGE_RATE", "WORKING_ORDERS",
         "DUPLICATE", "DAILY_LOSS", "DRAWDOWN",
@@ -93,7 +93,7 @@ def test_the_checks_are_asked_in_this_order() -> None:
 def test_a_limit_that_is_off_has_no_check() -> None:
     assert [check.code for check in default_checks(OFF)] == [
         "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
-        "BAD_NUMBER", "REDUCE_ONLY", "MIN_NOTIONAL",
+        "BAD_NUMBER", "ENVELOPE", "REDUCE_ONLY", "MIN_NOTIONAL",
         "NO_PRICE", "DUPLICATE", "BALANCE", "MARGIN",
     ]  # fmt: skip
 

@@ -108,6 +108,8 @@ def test_open_orders_are_told_while_they_work() -> None:
         "reduce_only": False,
         "created_at": "1970-01-01T00:00:00.000001Z",
         "updated_at": order["updated_at"],
+        "parent_id": "",
+        "algorithm": "",
     }
 
 

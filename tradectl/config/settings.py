@@ -17,8 +17,8 @@ from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
-from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.execution.execution_settings import ExecutionSettings
+from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.engine_settings import EngineSettings

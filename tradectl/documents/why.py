@@ -30,6 +30,8 @@ class Happened(StrEnum):
     SUBMITTED = "submitted"
     ACCEPTED = "accepted"
     TRIGGERED = "triggered"
+    CHILD = "child"
+    """an order of its own that works it"""
     FILL = "fill"
     CANCEL = "cancel"
     """was asked for"""

@@ -213,7 +213,8 @@ class OrderInitialized(OrderEvent, frozen=True, gc=False, kw_only=True):
 
 
 class OrderSubmitted(OrderEvent, frozen=True, gc=False, kw_only=True):
-    """An approved order was released to the gateway: it leaves once this is durable."""
+    """An approved order was released to the gateway: it leaves once this is durable. One with a plan was
+    released to be worked here."""
 
     order_id: str
     symbol: str

@@ -96,8 +96,6 @@ NEXT: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (S.INITIALIZED, T.APPROVE): S.APPROVED,
     # released in the same step; where a crash came in between, it never left
     (S.APPROVED, T.SUBMIT): S.SUBMITTED,
-    # one with a plan works here: its children are what leaves
-    (S.APPROVED, T.ACCEPT): S.ACCEPTED,
     (S.APPROVED, T.REQUEST_CANCEL): S.PENDING_CANCEL,
     (S.APPROVED, T.EXPIRE): S.EXPIRED,
     # submitted: the gate may hold it back, and any answer may be the first one

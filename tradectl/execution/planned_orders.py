@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderInitialized,
     OrderReport,
+    OrderSubmitted,
 )
 from tradectl.domain.money import BPS, ONE, ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType, TimeInForce
@@ -36,6 +37,7 @@ from tradectl.execution.schedule import done_by, ends_at, interval_of
 
 NAME = "execution"
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
+NOT_BEGUN = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 RESTS = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 RELEASES = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 """A child may leave."""
@@ -56,19 +58,19 @@ class PlannedOrders:
     def begins(self, order: Order, view: AccountView, at: int) -> list[Event]:
         """Risk let it pass whole."""
         spec = order.spec
-        accepted = OrderAccepted(
-            source_component=NAME, order_id=spec.order_id, symbol=spec.symbol, reason=order.reason
-        )
-        return [accepted, *self._release(order, view, at)]
+        order_id, symbol = spec.order_id, spec.symbol
+        begun: list[Event] = []
+        if order.status is OrderStatus.APPROVED:
+            begun.append(OrderSubmitted(source_component=NAME, order_id=order_id, symbol=symbol))
+        begun.append(OrderAccepted(source_component=NAME, order_id=order_id, symbol=symbol))
+        return [*begun, *self._release(order, view, at)]
 
     def look(self, order: Order, view: AccountView, at: int) -> list[Event]:
         """What is to be done about it now."""
         children = view.working_in(order.spec.symbol).children_of(order.spec.order_id)
         if order.is_over:
             return cancels(children, f"its order is {order.status}")
-        if (
-            order.status is OrderStatus.APPROVED
-        ):  # the run before ended in the step that let it pass
+        if order.status in NOT_BEGUN:  # the run before ended in the step that let it pass
             return self.begins(order, view, at)
         if order.status is PENDING_CANCEL:
             return cancels(children, order.reason) if children else [_canceled(order)]
@@ -91,9 +93,10 @@ class PlannedOrders:
             return self.look(parent, view, at)
         if at >= end and child.created_at >= end and not isinstance(report, OrderFilled):
             return [_expired(parent)]
-        if at >= end or _makes_way(report):
+        by_volume = _plan(parent).algorithm is Algorithm.POV
+        if at >= end or (_makes_way(report) and not by_volume):
             return self.look(parent, view, at)
-        return []  # refused: it joins the next one
+        return []  # what was refused joins the next one
 
     def on_volume(self, symbol: str, volume: Decimal, view: AccountView) -> None:
         """So much was traded in the symbol."""

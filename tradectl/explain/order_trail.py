@@ -77,6 +77,7 @@ class OrderTrail:
         self.is_exit = False
         self.arrival: Decimal | None = None
         self.events: list[Record] = []
+        self._children: set[str] = set()
         self.fills: list[Traded] = []
         self.trips: list[RoundTrip] = []
         self.order: Order | None = None
@@ -90,7 +91,7 @@ class OrderTrail:
         if not record.cause:
             self._step.clear()
         self._step.append(record)
-        if isinstance(event, OrderFilled) and event.order_id == self.order_id:
+        if isinstance(event, OrderFilled) and self._is_of_it(event.order_id):
             before = mid(self.books, event.symbol)
             self.fills.append(Traded(record, event, before, self._analysis.header.run_id))
         self._analysis.take(record)
@@ -105,13 +106,21 @@ class OrderTrail:
             self._signals[event.strategy, event.symbol] = record, self._step[0], bar
         elif isinstance(event, OrderInitialized) and event.order.order_id == self.order_id:
             self._on_order(event, record, books)
+        elif isinstance(event, OrderInitialized) and event.order.parent_id == self.order_id:
+            self._children.add(event.order.order_id)
+            self.events.append(record)
         elif isinstance(event, OF_ORDER):
-            if event.order_id == self.order_id:
+            fills = isinstance(event, OrderFilled) and self._is_of_it(event.order_id)
+            if event.order_id == self.order_id or fills:
                 self.events.append(record)
                 self._ask()
                 self.order = books.order(self.order_id) or self.order
             if isinstance(event, OrderApproved):
                 self._risk.remember(event.order.spec, record.at)
+
+    def _is_of_it(self, order_id: str) -> bool:
+        """The order, or one of its children."""
+        return order_id == self.order_id or order_id in self._children
 
     def _on_order(self, event: OrderInitialized, record: Record, books: Books) -> None:
         spec = event.order
@@ -132,7 +141,8 @@ class OrderTrail:
 
     def _ask(self) -> None:
         """What its fills are measured against, as in round trips; a later run does not know it."""
-        asked_at = self._analysis.causes.asked_at(self.order_id)
+        plan = None if self.spec is None else self.spec.plan
+        asked_at = self._analysis.causes.asked_at(self.order_id) if plan is None else plan.arrival
         self.arrival = self.arrival if asked_at is None else asked_at
 
     def _trip_over(self, trip: RoundTrip) -> None:

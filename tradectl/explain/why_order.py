@@ -21,6 +21,7 @@ from tradectl.domain.events import (
     OrderApproved,
     OrderDenied,
     OrderFilled,
+    OrderInitialized,
     OrderSubmitted,
     OrderTriggered,
     Record,
@@ -43,6 +44,7 @@ from tradectl.risk.engine import Weighed
 from tradectl.state.status import order_row
 
 BPS = 10_000
+EXECUTION = "execution"
 WORDS: dict[type[Event], tuple[Happened, str]] = {
     OrderSubmitted: (Happened.SUBMITTED, "released to the exchange"),
     OrderAccepted: (Happened.ACCEPTED, "works there"),
@@ -173,6 +175,11 @@ def _became(record: Record) -> _Step | None:
     event = record.event
     if isinstance(event, OrderApproved):
         return _Step(Happened.RISK, record, record.at, "every check let it pass")
+    if isinstance(event, OrderInitialized):
+        child = event.order
+        at = "at market" if child.price is None else f"at {plain(child.price)}"
+        text = f"{child.side} {plain(child.quantity)} {at}: order {child.order_id}"
+        return _Step(Happened.CHILD, record, record.at, text, _fields(child))
     if isinstance(event, OrderDenied):
         text = f"denied by {event.code}: {event.message}"
         return _Step(Happened.RISK, record, record.at, text, _fields(event))
@@ -181,6 +188,8 @@ def _became(record: Record) -> _Step | None:
         text = f"{plain(event.quantity)} at {plain(event.price)}, fee {plain(event.fee)}{late}"
         return _Step(Happened.FILL, record, record.at, text, _fields(event))
     what, text = WORDS.get(type(event), (Happened.ENDED, ""))
+    if what is Happened.ACCEPTED and event.source_component == EXECUTION:
+        text = "worked here by child orders"
     reason = getattr(event, "reason", "")
     if what is Happened.ENDED and isinstance(event, ExecutionEvent):
         text = event.trigger.replace("_", " ")

@@ -182,6 +182,8 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         reduce_only=spec.reduce_only,
         created_at=iso(order.created_at),
         updated_at=iso(order.updated_at),
+        parent_id=spec.parent_id,
+        algorithm="" if spec.plan is None else spec.plan.algorithm,
     )
 
 

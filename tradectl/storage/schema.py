@@ -17,7 +17,7 @@ from pathlib import Path
 from tradectl.domain.errors import DatabaseDamaged, DatabaseError, StateError
 from tradectl.files.own import refuse_foreign
 
-VERSION = 10
+VERSION = 11
 LOCK_TIMEOUT_S = 5.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
@@ -42,7 +42,8 @@ CREATE TABLE orders (
     account_id TEXT NOT NULL, run_id TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
     type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
     average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
-    fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+    fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+    parent_id TEXT NOT NULL, algorithm TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account_id);
 CREATE TABLE fills (

@@ -110,7 +110,10 @@ def side(value: object) -> Cell:
 
 
 def order_type(order: OrderRow) -> Cell:
-    return Cell(harmless(order.type or figures.NOTHING, 16).replace("_", "-"))
+    kind = harmless(order.type or figures.NOTHING, 16).replace("_", "-")
+    if order.algorithm:
+        kind = f"{kind} {harmless(order.algorithm, 16)}"
+    return Cell(f"  {kind}" if order.parent_id else kind)
 
 
 def order_price(order: OrderRow) -> Cell:

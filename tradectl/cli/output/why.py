@@ -50,13 +50,18 @@ def order(why: OrderWhy) -> RenderableType:
     price = f" at {figures.price(row.average_price)}" if row.average_price else ""
     asked = f"{row.side.upper()} {figures.quantity(row.quantity)} {harmless(row.symbol)}"
     kind = row.type.replace("_", "-")
+    if row.algorithm:
+        kind = f"{kind} by {harmless(row.algorithm)}"
+    names = f"at its exchange {harmless(row.client_order_id)} {harmless(row.venue_order_id)}"
+    if row.algorithm:
+        names = "worked here, by the children that are below"
+    elif row.parent_id:
+        names += f", a child of order {harmless(row.parent_id)}"
     head = Text(f"{asked} {kind}: {row.status.replace('_', ' ')}{price}", BOLD)
     parts: list[RenderableType] = [
         head,
         Text(f"order {harmless(row.order_id)}", DIM),
-        Text(
-            f"at its exchange {harmless(row.client_order_id)} {harmless(row.venue_order_id)}", DIM
-        ),
+        Text(names, DIM),
         Text(),
         _steps(why.steps),
         Text(),
