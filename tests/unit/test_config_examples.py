@@ -23,6 +23,7 @@ def example(name: str) -> Settings:
 
 def test_there_are_examples() -> None:
     assert [path.stem for path in EXAMPLES] == [
+        "execution",
         "live",
         "paper",
         "paper-on-exchange",

@@ -31,6 +31,7 @@ def check(settings: Settings) -> None:
     _check_fill(settings)
     _check_stop(settings)
     _check_strategies(settings)
+    _check_execution(settings)
 
 
 def on_paper(settings: Settings) -> Settings:
@@ -156,6 +157,25 @@ def _check_strategies(settings: Settings) -> None:
         check_values(strategy, key)
         _check_parameters(key, strategy)
     _check_allocations([s.allocation for s in settings.strategies])
+
+
+def _check_execution(settings: Settings) -> None:
+    names = [strategy.name for strategy in settings.strategies]
+    for index, rule in enumerate(settings.execution.rules):
+        key = f"execution.rules[{index}]"
+        if not rule.strategy and not rule.symbol:
+            raise ConfigError(f"{key}: expected a strategy or a symbol; [execution] is for all")
+        for name, value, known in (
+            ("strategy", rule.strategy, names),
+            ("symbol", rule.symbol, settings.symbols),
+        ):
+            if value and value not in known:
+                raise ConfigError(
+                    f"{key}.{name}: {value!r:.60} is not there: expected one of {', '.join(known)}"
+                )
+    pairs = [f"{rule.strategy} in {rule.symbol}" for rule in settings.execution.rules]
+    if _first_repeated(pairs) is not None:
+        raise ConfigError("execution.rules: two are for the same strategy and symbol: leave one")
 
 
 def _check_reach(key: str, strategy: StrategyInstance, symbols: tuple[str, ...]) -> None:
