@@ -85,7 +85,7 @@ class OrderBooks(BooksView):
         order = self._known(event.order_id)
         self._move(order, APPROVE, record)
         self._work(order)
-        if self._messages is not None:
+        if self._messages is not None and order.spec.plan is None:
             self.account.risk.note_message(record.at, self._messages)
 
     def on_submitted(self, event: OrderSubmitted, record: Record) -> None:
@@ -101,7 +101,7 @@ class OrderBooks(BooksView):
     def on_cancel(self, event: CancelRequested, record: Record) -> None:
         order = self._known(event.order_id)
         self._move(order, Trigger.REQUEST_CANCEL, record)
-        if self._messages is not None:
+        if self._messages is not None and order.spec.plan is None:
             self.account.risk.note_message(record.at, self._messages)
         if event.makes_room:
             self.account.lift(order.spec)
@@ -144,7 +144,8 @@ class OrderBooks(BooksView):
         # in place
         if not before.quantity and instrument.can_short:
             account.hold_from(symbol, held_from(self.last.get(symbol), fill.ts or record.at))
-        if self._repeated is not None and not order.trades and not spec.is_for_all:
+        is_first = not order.trades and (parent is None or not parent.filled)
+        if self._repeated is not None and is_first and not spec.is_for_all:
             account.risk.note_execution(spec, record.at, self._repeated)
         self._enter(booking, Fill(fill, spec.entered_by, record.at, booking.kept))
         for name in booking.owned:
