@@ -96,19 +96,24 @@ class PortfolioAdapter(Adapter):
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         name, books = timer.name, self._state.books
         flattening = books.trading_state is FLATTENING
+        if name == RISK_TIMER and not flattening:
+            return self._protect_all(record, self._try_again(record))
         if name == REBALANCE_TIMER and not flattening:
             return self.engine.rebalance(books, "scheduled rebalance", record.at)
-        if name == FLATTEN_TIMER or (name == RISK_TIMER and flattening):
+        if name in (FLATTEN_TIMER, RISK_TIMER):
             return self._flatten_all(record)
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
-        if name == RISK_TIMER:
-            return self._protect_all(record, self._try_again(record))
         if name == END_TIMER and not flattening:
             return self.engine.run_ends(books, record.at)
         if name == END_OF_DATA_TIMER:
             return self.engine.end(books, "end of data")
         return []
+
+    def is_settled(self) -> bool:
+        """Without positions a risk check leaves nothing to do: nothing is tried again, nothing said."""
+        books = self._state.books
+        return not (books.refused_symbols() or books.trading_state.is_halt)
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again."""
@@ -132,8 +137,7 @@ class PortfolioAdapter(Adapter):
     def _protect_all(self, record: Record, tried: Sequence[Event] = ()) -> list[Event]:
         """Whatever is `tried` in the same step: what becomes of that comes first where it is ordered."""
         books, events = self._state.books, [*tried]
-        if self.engine.follows_orders(books):
-            events += self.engine.protect(books, record.at, but=asked_of(tried))
+        events += self.engine.protect(books, record.at, but=asked_of(tried))
         if not books.trading_state.is_halt:
             return events
         return self._and_say(events, [position.symbol for position in books.positions()])

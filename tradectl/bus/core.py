@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     RiskAction,
     SystemEvent,
     SystemEventKind,
+    TimerFired,
 )
 from tradectl.domain.text import harmless
 
@@ -91,6 +92,8 @@ class Core:
         self._books = HandlersByKind(self._attached, Stage.STATE)
         self._caused: deque[tuple[int, Event]] = deque()
         self._ids_given = 0
+        self.happened = 0
+        """the newest record that was no market data, and no timer"""
 
     def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:
         """Call `handler` with every event that is a `kind`, subclasses included, and its record."""
@@ -171,7 +174,8 @@ class Core:
         now: int,
     ) -> int:
         """Recorded time comes to `now` (ns), or begins there: a step for each input of the `scheduler`
-        that is due by then, while nothing else is to be done. How many there were, one at least."""
+        that is due by then, while nothing else is to be done. How many there were, one at
+        least, with the timers that are passed over."""
         if scheduler.begins:
             scheduler.begin(stamp(now))
             return 1
@@ -179,7 +183,8 @@ class Core:
         while True:
             due, event = scheduler.take(now)
             done += 1
-            self.step(event, stamp(due), records)
+            if event is not None:
+                self.step(event, stamp(due), records)
             if self.outbox or inputs.urgent_waiting or scheduler.next_due > now:
                 return done
 
@@ -220,6 +225,8 @@ class Core:
 
     def _handle(self, event: Event, cause: int, records: list[Record]) -> None:
         self.seq = seq = self.seq + 1
+        if event.__class__ is not TimerFired:
+            self.happened = seq
         record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]  # one of AnyEvent
         records.append(record)
         caused = self._caused

@@ -26,7 +26,7 @@ from tradectl.bus.delivery import Observer
 from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
-from tradectl.bus.scheduler import NEVER, Scheduler
+from tradectl.bus.scheduler import NEVER, Idle, Scheduler
 from tradectl.bus.step_times import StepTimes
 from tradectl.documents.run import BusFigures
 from tradectl.domain.commands import StepCommand
@@ -144,6 +144,11 @@ class EventBus:
         """
         self._scheduler.every(interval, name, self.clock.now())
         self._alarm.set()
+
+    def pass_over(self, name: str, idle: Idle) -> None:
+        """On recorded data the timer `name` does not come at a moment (ns) when it would be `idle`: it
+        would change nothing, and there may be one for every candle."""
+        self._scheduler.pass_over(name, idle)
 
     def end_of_data(self) -> None:
         """Recorded data has ended: let the answers that are still under way arrive."""

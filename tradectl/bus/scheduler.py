@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 
 from tradectl.domain.events import Event, TimerFired
 
 NEVER = 1 << 63
 FIRST_TIME = 1
+
+Idle = Callable[[int], bool]
+"""At a moment (ns): that a timer would find nothing to do."""
 
 
 class Scheduler:
@@ -24,6 +28,7 @@ class Scheduler:
         self._put = 0
         self._timers: dict[str, tuple[int, TimerFired]] = {}
         """by name: how often, and the event that it is every time"""
+        self._idle: dict[str, Idle] = {}
         self._closed = False
 
     def close(self) -> None:
@@ -47,16 +52,22 @@ class Scheduler:
         self._look()
         return due, event
 
-    def take(self, now: int) -> tuple[int, Event]:
-        """The same; a timer comes again, at its next moment after `now`."""
+    def pass_over(self, name: str, idle: Idle) -> None:
+        """The timer `name` is not taken at a moment when it would be `idle`."""
+        self._idle[name] = idle
+
+    def take(self, now: int) -> tuple[int, Event | None]:
+        """The same; a timer comes again, at its next moment after `now`. None for one that is passed
+        over."""
         due, _, event = self._heap[0]
-        known = self._timers.get(event.name) if event.__class__ is TimerFired else None
-        if known is None:
+        if not isinstance(event, TimerFired) or event.name not in self._timers:
             return self.pop()
+        interval, _ = self._timers[event.name]
         self._put += 1
-        heapq.heapreplace(self._heap, (_next_of(known[0], now), self._put, event))
+        heapq.heapreplace(self._heap, (_next_of(interval, now), self._put, event))
         self._look()
-        return due, event
+        idle = self._idle.get(event.name)
+        return due, None if idle is not None and idle(due) else event
 
     def every(self, interval: int, name: str, now: int) -> None:
         """A timer; set at once, or when time begins (`now` is 0 until then)."""

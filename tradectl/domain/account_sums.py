@@ -122,10 +122,22 @@ class AccountSums:
         else:
             after = NOTHING_HELD
             del self.held[symbol]
-        self._told_worth = None
         if perpetual is not None:
             self.perpetuals += (after is not NOTHING_HELD) - (before is not NOTHING_HELD)
             self._margins_changed[symbol] = None
+        self._move(before, after)
+
+    def price(self, symbol: str, mark: Decimal) -> None:
+        """What is held of the symbol has another mark."""
+        before = self.held[symbol]
+        if before.price != mark:
+            after = self.held[symbol] = _value(before.position, mark, before.perpetual)
+            if after.perpetual is not None:
+                self._margins_changed[symbol] = None
+            self._move(before, after)
+
+    def _move(self, before: HeldValue, after: HeldValue) -> None:
+        self._told_worth = None
         if len(self.held) == 1 and after is not NOTHING_HELD:  # the usual case
             self._worth, self._size, self._profit = after.worth, after.size, after.profit
             return

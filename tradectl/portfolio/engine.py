@@ -82,6 +82,7 @@ class PortfolioEngine:
             would_deny,
             sized_at_open=sized_at_open,
         )
+        self._balanced_since = -1
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct)
 
@@ -133,15 +134,27 @@ class PortfolioEngine:
         events: list[Event] = []
         for symbol in view.targeted() if self._has_strategies else ():
             events += self._steering.brought_back(symbol, view, reason, at)
-        if self._protection.is_active(view):
-            events += self.protect(view, at, but=asked_of(events))
-        return events
+        return events + self.protect(view, at, but=asked_of(events))
+
+    def is_balanced(self, view: AccountView, happened: int) -> bool:
+        """A rebalancing would do nothing now. Where sizes do not follow marks that stays so until
+        something else than prices comes: `happened` is the number of what did last."""
+        if self._sizer.measures or self._protection.is_active(view):
+            return False
+        if happened != self._balanced_since or self._sizer.follows_marks:
+            targeted = view.targeted() if self._has_strategies else ()
+            if not all(self._steering.is_balanced(symbol, view) for symbol in targeted):
+                return False
+            self._balanced_since = happened
+        return True
 
     def protect(
         self, view: AccountView, at: int, symbol: str = "", but: Collection[str] = ()
     ) -> list[Event]:
         """See to the stops of all positions, or to that of one symbol; `but` those of which something was
         ordered in this very step: what becomes of that comes first."""
+        if not self._protection.is_active(view):
+            return []
         symbols = [symbol] if symbol else [position.symbol for position in view.positions()]
         events: list[Event] = []
         for each in symbols:
@@ -152,7 +165,7 @@ class PortfolioEngine:
     def run_ends(self, view: AccountView, at: int) -> list[Event]:
         """No price comes any more: what lacks its stop gets it by what is known."""
         self._protection.run_ends()
-        return self.protect(view, at) if self._protection.is_active(view) else []
+        return self.protect(view, at)
 
     def on_open(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """A candle opens: what was decided as the last one closed is ordered now."""

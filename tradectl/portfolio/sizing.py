@@ -43,6 +43,8 @@ class HasEquity(Protocol):
 class Sizer(ABC):
     measures = False
     """It wants to `sample` marks."""
+    follows_marks = True
+    """What it says is another where a mark is."""
 
     @abstractmethod
     def quantity(
@@ -69,6 +71,8 @@ def sample_marks(sizer: Sizer, view: AccountView) -> None:
 
 class FixedQuantity(Sizer):
     """quantity x part, whatever the equity."""
+
+    follows_marks = False
 
     def __init__(self, quantity: Decimal) -> None:
         self._quantity = quantity

@@ -128,14 +128,18 @@ class Steering:
     def brought_back(self, symbol: str, view: AccountView, reason: str, at: int) -> list[Event]:
         """What is to be done where a position drifted from its targets, or a resting entry from its
         price; nothing is said where that is nothing."""
-        if symbol not in self._waiting and (
-            is_at_rest(symbol, view) or self._is_near(symbol, view)
-        ):
+        if self.is_balanced(symbol, view):
             return []
         everyone = view.targets(symbol)
         answer = self._replace_outdated(symbol, view)
         answer = answer or self.steer(symbol, view, reason, True, at, afresh=everyone)
         return answer if len(answer) > 1 else []
+
+    def is_balanced(self, symbol: str, view: AccountView) -> bool:
+        """There is nothing to bring back."""
+        if symbol in self._waiting:
+            return False
+        return is_at_rest(symbol, view) or self._is_near(symbol, view)
 
     def _is_near(self, symbol: str, view: AccountView) -> bool:
         """The usual case, told without all that it takes to decide: no order but stops is on its way, and

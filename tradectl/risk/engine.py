@@ -7,6 +7,7 @@ never counts as a yes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradectl.domain.commands import ApprovedOrder
@@ -52,6 +53,7 @@ class RiskEngine:
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]
         self._repeated = limits.repeated_window
+        self._reviewed: Decimal | None = None
         self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
@@ -112,6 +114,7 @@ class RiskEngine:
         if not self._monitors:
             return []
         account = Reviewed.of(view)
+        self._reviewed = account.equity
         found: list[LimitBreached] = []
         for monitor in self._monitors:
             if monitor.code in ended:
@@ -142,6 +145,11 @@ class RiskEngine:
         )
         return [] if _is_so(event, view) else [event]
 
+    def is_settled(self, view: AccountView, at: int) -> bool:
+        """Of an account without positions: a review at `at` would find what the last one found."""
+        reviewed = not self._monitors or self._reviewed == view.equity()
+        return reviewed and not self.ended_pauses(view, at)
+
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
         """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""
         since = view.paused_at(DAILY_LOSS)
@@ -156,6 +164,7 @@ class RiskEngine:
 
     def begin_anew(self) -> None:
         """Limits measure from the present on."""
+        self._reviewed = None
         for monitor in self._monitors:
             monitor.begin_anew()
 

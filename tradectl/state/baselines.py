@@ -81,6 +81,22 @@ def _with_left(account: Account, start: Decimal) -> tuple[DayStart, ...]:
     return tuple(others[-DAYS_KEPT:])
 
 
+def is_settled(books: BooksView, at: int) -> bool:
+    """A risk check at `at` would measure what was measured last: nothing is held, the equity and the day
+    are the same."""
+    account, read = books.account, books.account.readings
+    if books.holds_something() or read is None or at // DAY != account.day:
+        return False
+    equity = account.cash
+    if len(read.newest) != 1 or read.newest[0].equity != equity or read.start is not None:
+        return False
+    highest = min(account.peak_equity, account.high_water)
+    fallen = drawdown_from(account.high_water, equity)
+    return (
+        equity == account.measured_equity and equity <= highest and fallen <= account.max_drawdown
+    )
+
+
 def measure_closes(books: BooksView) -> None:
     """Candles have closed, and the next ones open."""
     if books.is_inside_bar():
@@ -94,9 +110,9 @@ def _note_extremes(account: Account, equity: Decimal) -> None:
     """It stood there: higher than ever, or so far below that."""
     if equity > account.high_water:
         account.high_water = equity
-    else:
-        fallen = drawdown_from(account.high_water, equity)
-        account.max_drawdown = max(account.max_drawdown, fallen)
+        return
+    fallen = drawdown_from(account.high_water, equity)
+    account.max_drawdown = max(account.max_drawdown, fallen)
 
 
 def begin_anew(books: BooksView) -> None:
@@ -149,7 +165,7 @@ def _read(books: BooksView, before: Readings, at: int, equity: Decimal) -> Readi
     if unread.isdisjoint(held):
         return before
     prices: dict[str, Prices] = {}
-    best = worst = books.cash
+    best = worst = books.account.cash
     for symbol, now in held.items():
         known = before.prices.get(symbol)
         if known is None:  # what was paid for it stands for the price before the first

@@ -87,13 +87,20 @@ class BooksView:
         return self._last
 
     def _take_in(self) -> None:
-        self._changed.update(self._arrived)
+        sums, changed = self._sums, self._changed
+        for symbol, tick in self._arrived.items():
+            if symbol in sums.working or symbol in sums.unpriced:
+                changed[symbol] = None
+            elif symbol in sums.held:
+                sums.price(symbol, tick.price)
         self._unread.update(self._arrived)
         self._last.update(self._arrived)
         self._arrived.clear()
 
     def sums(self) -> AccountSums:
-        if self._arrived or self._changed:
+        if self._arrived:
+            self._take_in()
+        if self._changed:
             self._count_anew()
         return self._sums
 
@@ -101,7 +108,7 @@ class BooksView:
         """Those symbols that changed since the sums were asked for last."""
         sums, last, positions, marks = (
             self._sums,
-            self.last,
+            self._last,
             self.account.positions,
             self.account.marks,
         )
@@ -214,8 +221,10 @@ class BooksView:
         """Of the open candle of something held only the open is known."""
         if not self.account.opened_at:
             return False
-        for symbol in self.sums().held:  # noqa: SIM110 - with every candle, and half as much as any()
-            if self.is_candle_open(symbol):
+        held, last = self.sums().held, self._last
+        for symbol in held:
+            tick = last.get(symbol)
+            if tick.__class__ is BarOpened or (tick is None and self._candles.get(symbol)):
                 return True
         return False
 

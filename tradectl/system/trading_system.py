@@ -40,6 +40,7 @@ from tradectl.portfolio.order_making import PlanFor
 from tradectl.portfolio.position_delta import PositionDelta
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
+from tradectl.state.baselines import is_settled
 from tradectl.state.books import Books
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
@@ -176,8 +177,22 @@ class TradingSystem(BookkeepingSystem):
         self.portfolio = PortfolioAdapter(bus, self, portfolio)
         for adapter in (self.strategy, self.risk, self.execution, self.portfolio):
             adapter.bind()
+        bus.pass_over(RISK_TIMER, self._is_reviewed)
+        bus.pass_over(REBALANCE_TIMER, self._is_balanced)
         self.tally = OutcomeTally()
         self.tally.bind(bus.core)
+
+    def _is_reviewed(self, at: int) -> bool:
+        """Nothing is held, and a risk check at `at` would find what the last one found."""
+        books = self.books
+        return (
+            is_settled(books, at)
+            and self.risk.engine.is_settled(books, at)
+            and self.portfolio.is_settled()
+        )
+
+    def _is_balanced(self, _at: int) -> bool:
+        return self.portfolio.engine.is_balanced(self.books, self.bus.core.happened)
 
     def open(self) -> None:
         """For who drives it without a loop: let orders out, and set the timers."""
