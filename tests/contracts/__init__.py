@@ -38,6 +38,7 @@ from tradectl.documents.operations import (
     ReplayReport,
 )
 from tradectl.documents.report import Report
+from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
 
@@ -67,6 +68,7 @@ DOCUMENTS: dict[str, Any] = {
     "replay -c": Counterfactual,
     "report": Report,
     "resume": StateChange,
+    "risk": RiskReport,
     "run": Summary,
     "runs": list[RunRow],
     "state": StateAt,

@@ -104,6 +104,8 @@ def hint(place: Place) -> str:
     parent, kind, _ = locate(place[:-1])
     beside = list(fields_of(kind)) if is_struct(kind) else []
     wrong = str(place[-1])
+    if not wrong or wrong in place[:-1]:  # a section, or one inside itself: no key is near to it
+        return f"expected one of {', '.join(beside or known_keys())}"
     near = [key for key in beside if wrong and wrong.removesuffix("s") in key.split("_")]
     near = near if 0 < len(near) <= MOST_NEAR else difflib.get_close_matches(wrong, beside, n=1)
     if near:

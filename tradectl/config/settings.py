@@ -143,6 +143,10 @@ class Settings(Section, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
 
+    def risk_limits(self) -> RiskLimits:
+        """With no more working orders than `orchestrator.max_concurrent_orders`."""
+        return self.risk.with_at_most(self.orchestrator.max_concurrent_orders)
+
     def begun_history(self, known: MarketHistory | None) -> MarketHistory | None:
         """As a run begins: what is `known` goes on if it is of the same periods. None where nothing looks
         at it."""

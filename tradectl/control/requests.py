@@ -46,6 +46,10 @@ class Status(Request, frozen=True, kw_only=True):
     """How is it?"""
 
 
+class Risk(Request, frozen=True, kw_only=True):
+    """What is at stake?"""
+
+
 class Flush(Request, frozen=True, kw_only=True):
     """Have the database show the present."""
 
@@ -96,7 +100,7 @@ class FailedEvents(Request, frozen=True, kw_only=True):
 
 
 KINDS: tuple[type[Request], ...] = (
-    Status, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, AcknowledgeAlert, ResolveAlert,
+    Status, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, AcknowledgeAlert, ResolveAlert,
     FailedEvents,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}

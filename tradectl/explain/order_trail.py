@@ -59,7 +59,7 @@ class OrderTrail:
     def __init__(self, header: Header, order_id: str) -> None:
         self.header, self.order_id = header, order_id
         settings = Settings.load(header.config)
-        limits = settings.risk.with_at_most(settings.orchestrator.max_concurrent_orders)
+        limits = settings.risk_limits()
         self._risk = RiskEngine(limits)
         self._bars = HeardBars(settings.strategies)
         self._analysis = RunAnalysis(header, self._trip_over, self._after)

@@ -94,6 +94,21 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         "`feed.stale_after_seconds` where it is off",
     ] = None
 
+    history_days: Annotated[
+        int,
+        Bounds(ge=2, le=3650),
+        "daily returns that value at risk looks at; the prices at the ends of days are kept so long",
+    ] = 365
+    history_files: Annotated[
+        tuple[str, ...],
+        "files of recorded candles or trades that a paper or live run takes the days before it from",
+    ] = ()
+    stress: Annotated[
+        dict[str, dict[str, Decimal]],
+        "shocks that `tradectl risk` reckons with, by their names: the move of each symbol's price in "
+        'percent, "*" of those not named, such as crash = { BTCUSDT = -30, "*" = -20 }',
+    ] = field(default_factory=dict)
+
     daily_loss_alert_pct: Annotated[Limit, "of the equity that the UTC day began with"] = Decimal(8)
     daily_loss_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(10)
     daily_loss_halt_pct: Annotated[Limit, "the same: trading halts"] = Decimal(12)
@@ -114,6 +129,7 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_quantities()
+        self._check_shocks()
         self._check_levels("daily_loss")
         self._check_levels("drawdown")
 
@@ -167,6 +183,15 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
                     f"risk.max_order_quantity.{symbol:.60}: expected a number of coins above 0, "
                     f"got {most!s:.60}"
                 )
+
+    def _check_shocks(self) -> None:
+        for name, moves in self.stress.items():
+            for symbol, move in moves.items():
+                if not isinstance(move, Decimal) or not is_sane(move) or move < -100:
+                    raise ConfigError(
+                        f"risk.stress.{name:.60}.{symbol:.60}: expected a move in percent, from -100 up, "
+                        f"got {move!s:.60}"
+                    )
 
     def _check_levels(self, loss: Loss) -> None:
         before, milder = Decimal(0), ""

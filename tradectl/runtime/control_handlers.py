@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from tradectl.analysis.risk_report import risk_report
 from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.explain import FailedEvents
 from tradectl.documents.operations import Reconciliation, StopReport
+from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import Status
 from tradectl.domain.event import Acceptance
 from tradectl.exchange.base import Accepted
@@ -46,6 +48,7 @@ class ControlHandlers:
         return {
             "status": self.status,
             "flush": self.flush,
+            "risk": self.risk,
             "pause": self.pause,
             "resume": self.resume,
             "stop": self.stop,
@@ -60,6 +63,16 @@ class ControlHandlers:
         now = self._run_status.now()
         await self._session.bus.synced()
         return now
+
+    async def risk(self) -> RiskReport:
+        session = self._session
+        return risk_report(
+            session.books,
+            run_id=session.run_id,
+            at=session.bus.clock.now(),
+            running=True,
+            state=session.orchestrator.state,
+        )
 
     async def flush(self) -> Done:
         """Have the database show the present."""

@@ -42,6 +42,7 @@ from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
 from tradectl.runtime.conclusion import await_conclusion, await_protection, await_stops
 from tradectl.runtime.control_handlers import ControlHandlers
+from tradectl.runtime.day_history import with_history
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.funding_coverage import refuse_useless_file
 from tradectl.runtime.garbage import collected_rarely
@@ -184,12 +185,13 @@ class TradingRun(Session):
         ahead = symbols_ahead(options, self.feed, now)
         if options.symbols or not options.data:
             refuse_useless_file(settings, ahead)
+        begun = account or starting_account(settings, ahead, recovered)
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(
             settings,
             options.state_dir,
-            account or starting_account(settings, ahead, recovered),
+            with_history(begun, options, now),
             clock,
             source="recorded" if options.data else "exchange" if venues else "simulated",
             account_kind=account_kind(options),

@@ -54,6 +54,7 @@ from tradectl.state.baselines import (
 )
 from tradectl.state.booking import Adoption
 from tradectl.state.comparison import compared
+from tradectl.state.days import note_closes, take_history
 from tradectl.state.fee_coins import paid_in_coins
 from tradectl.state.income_booking import (
     book_cash,
@@ -242,11 +243,15 @@ class Books(OrderBooks):
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
+            day = self.account.day
             measure(self, record.at, reads=event.name == RISK_TIMER)
+            if 0 < day < self.account.day:
+                note_closes(self, record.at)
         if event.name == RISK_TIMER:
             note_period(self, record.at)
 
-    def on_warm_up(self, event: WarmUpReceived, _record: Record) -> None:
+    def on_warm_up(self, event: WarmUpReceived, record: Record) -> None:
+        take_history(self.account, event.events, record.at, self.limits.history_days + 1)
         if self.account.history is not None:
             self.account.history = warmed_up(self.account.history, event.events)
 

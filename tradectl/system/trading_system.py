@@ -84,7 +84,7 @@ class BookkeepingSystem:
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
         instruments = Instruments(settings.instruments)
-        self.books = Books(account, instruments, limits=settings.risk, projected=projected)
+        self.books = Books(account, instruments, limits=settings.risk_limits(), projected=projected)
         attach_books(self.bus.core, self.books)
 
     def apply(self, *inputs: Event, at: int = 0) -> list[Record]:
@@ -149,7 +149,7 @@ class TradingSystem(BookkeepingSystem):
         bus = self.bus
         self.gateway = gateway(bus, self.books)
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
-        limits = settings.risk.with_at_most(settings.orchestrator.max_concurrent_orders)
+        limits = settings.risk_limits()
         engine = StrategyEngine(
             settings.strategies,
             max_failures=settings.engine.max_failures,

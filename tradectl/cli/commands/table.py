@@ -36,6 +36,7 @@ MODULES = {
     "backtest": "backtest",
     "backtests": "backtest",
     "report": "report",
+    "risk": "risk",
     "data": "data",
     "exchanges": "exchange",
     "markets": "exchange",

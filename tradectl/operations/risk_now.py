@@ -1,0 +1,49 @@
+"""An account's risk: by the word of the running process, else as its last run left it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from tradectl.analysis.risk_report import risk_report
+from tradectl.config.settings import Settings
+from tradectl.control.client import ControlError, ask
+from tradectl.documents.risk import RiskReport
+from tradectl.domain.errors import NotRunning
+from tradectl.domain.instruments import Instruments
+from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, recover
+from tradectl.state.account import Account
+from tradectl.state.books import Books
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+
+ANSWER_S = 5.0
+NOTHING_YET = "there is no account yet: these are the default limits of an empty one"
+
+
+def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
+    """Nothing is created by asking. Raises StateError, JournalError."""
+    state_dir.check()
+    with contextlib.suppress(NotRunning, TimeoutError, ControlError):
+        return ask(state_dir.socket, "risk", RiskReport, timeout=ANSWER_S)
+    last = StateReader(state_dir.db).last_run()
+    kind = last.account_kind if last is not None else PAPER_ACCOUNT
+    recovered = recover(state_dir, kind if kind == LIVE_ACCOUNT else PAPER_ACCOUNT, trusting=True)
+    if recovered is None:
+        warn(NOTHING_YET)
+        settings, account, run_id = Settings(), None, ""
+    else:
+        settings, run_id = Settings.load(recovered.header.config), recovered.run_id
+        account = recovered.account
+    books = Books(
+        account or Account.open("", settings.account.currency, settings.account.cash),
+        Instruments(settings.instruments),
+        limits=settings.risk_limits(),
+        projected=False,
+    )
+    halt = state_dir.latch.read()
+    state = halt.state if halt is not None else "STOPPED"
+    return risk_report(books, run_id=run_id, at=None, running=False, state=state)
+
+
+__all__ = ["risk_now"]
