@@ -19,7 +19,7 @@ from typing import TypeVar
 import pytest
 
 from tests import profiles
-from tests.fixtures import processes
+from tests.fixtures import conserved, processes
 from tests.fixtures.another_home import sitecustomize
 from tests.simulated_os.virtual_time import virtual_loop
 
@@ -94,6 +94,11 @@ def _write_to_memory() -> None:
     if shutil.disk_usage(IN_MEMORY).free > ROOM_BYTES:
         os.environ["TMPDIR"] = str(IN_MEMORY)
         tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def money_is_conserved() -> None:
+    conserved.watch()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from tradectl import backtest
 from tradectl.domain.errors import TradectlError, UsageError
 from tradectl.events import BarEvent
 from tradectl.replay.replay import Replay
+from tradectl.state.books import Books
 from tradectl.strategy import Signal, Strategy
 
 DAYS = 28
@@ -166,3 +167,12 @@ def test_orders_of_one_moment_share_the_money_and_the_limits(tmp_path: Path) -> 
     for trip in found.trades:
         held = [o for o in found.trades if o.opened_at <= trip.opened_at < o.closed_at]
         assert sum(other.entry_value for other in held) <= Decimal(100_000)
+
+
+def test_money_that_is_not_conserved_fails_the_test_whose_backtest_it_is(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    equity = Books.equity
+    monkeypatch.setattr(Books, "equity", lambda books: equity(books) + Decimal("1e-12"))
+    with pytest.raises(AssertionError, match="equity: "):
+        backtest(data, Waves)
