@@ -28,7 +28,7 @@ class OneSnapshot(StateReader):
         super().__init__(path)
         self._snapshot = snapshot
 
-    def snapshots(self, run_id: str) -> Iterator[StoredSnapshot]:
+    def snapshots(self, run_id: str, below: int = 0) -> Iterator[StoredSnapshot]:
         yield self._snapshot
 
 

@@ -1,4 +1,5 @@
-"""The account at any point of a run: folded from its journal, as a recovery folds it.
+"""The account at any point of a run: folded from its journal, as a recovery folds it, and like that from
+the nearest snapshot before it, where the database has a right one.
 
 A point is a record's number, or a moment: then what had happened up to it counts. The difference between
 two points is the account at both, the orders that are others, and each value by its name in the account.
@@ -6,6 +7,7 @@ two points is the account at both, the orders that are others, and each value by
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +16,17 @@ from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.account import AccountStatus, OrderRow
 from tradectl.documents.explain import StateAt, StateChanged, StateDifference
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import Record
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import Header
+from tradectl.recovery.recovery import key_of, snapshots
 from tradectl.state.account import Account
 from tradectl.state.status import account_status, open_order_rows, order_row
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import LARGEST_INTEGER, StateReader
 from tradectl.system.trading_system import BookkeepingSystem
 
 Point = int | str
@@ -40,14 +45,38 @@ class Folded(NamedTuple):
     is_last: bool
 
 
-def fold_to(path: Path, point: Point | None = None) -> Folded:
-    """To the end without a `point`. Raises UsageError for a record that the journal does not have."""
+def fold_to(path: Path, point: Point | None = None, stored_in: StateDir | None = None) -> Folded:
+    """To the end without a `point`; `stored_in` may have snapshots of the run. Raises UsageError for a
+    record that the journal does not have."""
+    if stored_in is not None:
+        with contextlib.suppress(
+            StateError
+        ):  # without a readable database there is still the journal
+            found = _from_snapshot(path, point, stored_in)
+            if found is not None:
+                return found
     with read_log(path) as log:
         return _Fold(log).to(point, path)
 
 
-def state_at(path: Path, point: Point | None = None) -> StateAt:
-    folded = fold_to(path, point)
+def _from_snapshot(path: Path, point: Point | None, stored_in: StateDir) -> Folded | None:
+    """From the newest one that something came after up to the point: what time it was when it was taken
+    the account does not say."""
+    with read_log(path) as log:
+        header = log.header
+    before = point if isinstance(point, int) else LARGEST_INTEGER
+    key = key_of(header, stored_in.keys)
+    for seq, account, sealed in snapshots(header, StateReader(stored_in.db), key, before):
+        with read_log(path) as log:
+            if sealed is not None and log.go_on_from(sealed):
+                found = _Fold(log, account, seq).to(point, path)
+                if found.seq:
+                    return found
+    return None
+
+
+def state_at(path: Path, point: Point | None = None, stored_in: StateDir | None = None) -> StateAt:
+    folded = fold_to(path, point, stored_in)
     return StateAt(
         run_id=folded.header.run_id,
         journal=str(path),
@@ -59,9 +88,12 @@ def state_at(path: Path, point: Point | None = None) -> StateAt:
     )
 
 
-def state_difference(path: Path, one: Point | None, other: Point) -> StateDifference:
+def state_difference(
+    path: Path, one: Point | None, other: Point, stored_in: StateDir | None = None
+) -> StateDifference:
     """Between two points of the journal, whichever comes first."""
-    before, after = sorted((fold_to(path, one), fold_to(path, other)), key=lambda found: found.seq)
+    both = fold_to(path, one, stored_in), fold_to(path, other, stored_in)
+    before, after = sorted(both, key=lambda found: found.seq)
     known = {row.order_id: row for row in _orders(before)}
     return StateDifference(
         run_id=after.header.run_id,
@@ -117,19 +149,22 @@ def _by_name(value: Any) -> Any:
 
 
 class _Fold:
-    def __init__(self, log: LogReader) -> None:
+    """Of the account as it was after record `start`."""
+
+    def __init__(self, log: LogReader, account: Account | None = None, start: int = 0) -> None:
         self.header = header = log.header
-        self._log = log
+        self._log, self._start = log, start
         self._system = BookkeepingSystem(
             Settings.load(header.config),
-            Account.begun_with(header.state, header.run_id),
+            account or Account.begun_with(header.state, header.run_id),
             header.run_id,
             DataClock(),
         )
 
     def to(self, point: Point | None, path: Path) -> Folded:
+        """`seq` is 0 where nothing came after `start` up to the point."""
         seq, at = self._fold(point)
-        if isinstance(point, int) and seq < point:
+        if isinstance(point, int) and max(seq, self._start) < point:
             raise UsageError(f"{path} has no record {point} so far: its last one is {seq}")
         return Folded(self._system, self.header, seq, at, self._is_last)
 
@@ -137,6 +172,8 @@ class _Fold:
         last_seq = last_at = 0
         self._is_last = False
         for record in self._log.records():
+            if record.seq <= self._start:
+                continue
             if is_past(record, point):
                 return last_seq, last_at
             last_seq, last_at = record.seq, record.at

@@ -17,6 +17,7 @@ from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.groups import blocks, opened, parts, sealed_groups, without_seal
+from tradectl.journal.reading import hearing
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
@@ -139,6 +140,18 @@ class JournalReader:
     def groups(self, after: int = 0) -> Iterator[list[Record]]:
         """The records of each group, a part of it at a time; whole groups up to `after` are checked but
         passed over."""
+        heard = hearing()
+        if heard is None:
+            yield from self._parts(after)
+            return
+        try:
+            for part in self._parts(after):
+                heard.read(self.path, self._offset, self.last_seq)
+                yield part
+        finally:
+            heard.over(self.path)
+
+    def _parts(self, after: int) -> Iterator[list[Record]]:
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
                 self.footer = decoded(FOOTERS, lines).footer

@@ -48,7 +48,7 @@ from tradectl.journal.writer import Beginning, Footer, Header
 from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
 from tradectl.state.account import Account, Fill
 from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import StateReader, StoredRun
+from tradectl.storage.reader import LARGEST_INTEGER, StateReader, StoredRun
 from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 from tradectl.system.follower import Folding
 from tradectl.system.trading_system import BookkeepingSystem
@@ -209,8 +209,8 @@ class Recovery:
         self.header = header = log.header
         self._log, self._path, self._reader = log, path, reader
         _refuse_another_run(header, path)
-        key = keys.named(header.signature.key) if header.signature is not None else None
-        self._start, account, sealed = _starting_account(header, path, reader, key)
+        key = key_of(header, keys)
+        self._start, account, sealed = _starting_account(header, reader, key)
         self._read_from = 0
         if checked_elsewhere and sealed is not None and sealed.last <= self._start:
             self._read_from = sealed.at if log.go_on_from(sealed) else 0
@@ -284,22 +284,36 @@ def _refuse_another_run(header: Header | Beginning, path: Path) -> None:
 
 
 def _starting_account(
-    header: Header, path: Path, reader: StateReader, key: SigningKey | None
+    header: Header, reader: StateReader, key: SigningKey | None
 ) -> tuple[int, Account, Sealed | None]:
     """The newest valid snapshot's sequence number and account, or those that the journal began with; and
-    what the journal can be read on from. Where we have the journal's key, it has to have signed it."""
+    what the journal can be read on from."""
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
-        for stored in reader.snapshots(header.run_id):
-            with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                found = msgspec.json.decode(stored.sealed, type=SignedSeal)
-                sealed = found.sealed
-                mac = snapshot_mac(key, header.run_id, stored.seq, stored.body, sealed)
-                if mac and not compare_digest(mac.encode(), found.mac.encode()):
-                    continue
-                account = Account.load(msgspec.json.decode(stored.body))
-                if account.hash(header.run_id) == stored.hash:
-                    return stored.seq, account, sealed
+        for found in snapshots(header, reader, key):
+            return found
     return 0, Account.begun_with(header.state, header.run_id), None
+
+
+def snapshots(
+    header: Header, reader: StateReader, key: SigningKey | None, before: int = LARGEST_INTEGER
+) -> Iterator[tuple[int, Account, Sealed | None]]:
+    """The valid ones of a run, newest first, of records `before` that one: as `_starting_account` gives
+    them. Where we have the journal's key, it has to have signed them. Raises StateError."""
+    for stored in reader.snapshots(header.run_id, before):
+        with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            found = msgspec.json.decode(stored.sealed, type=SignedSeal)
+            sealed = found.sealed
+            mac = snapshot_mac(key, header.run_id, stored.seq, stored.body, sealed)
+            if mac and not compare_digest(mac.encode(), found.mac.encode()):
+                continue
+            account = Account.load(msgspec.json.decode(stored.body))
+            if account.hash(header.run_id) == stored.hash:
+                yield stored.seq, account, sealed
+
+
+def key_of(header: Header, keys: KnownKeys) -> SigningKey | None:
+    """That of its journal, where we have it."""
+    return keys.named(header.signature.key) if header.signature is not None else None
 
 
 def _compare(footer: Footer | None, state_hash: str, path: Path) -> None:
@@ -316,10 +330,12 @@ __all__ = [
     "Recovered",
     "Recovery",
     "account_journals",
+    "key_of",
     "last_journal",
     "missing",
     "missing_run",
     "recover",
     "recover_account",
     "recover_from",
+    "snapshots",
 ]

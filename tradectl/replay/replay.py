@@ -32,8 +32,6 @@ from tradectl.version import __version__
 LONGEST_NAP_S = 0.2
 NO_LIMIT = 1 << 63
 
-Progress = Callable[[int], None]
-
 
 class Replay:
     """A log and the system that is to repeat it; `judge` takes the log's settings, and gives those that
@@ -67,7 +65,6 @@ class Replay:
         verify: bool = True,
         until: int = NO_LIMIT,
         speed: float | None = None,
-        progress: Progress | None = None,
     ) -> ReplayReport:
         """Replay up to record `until`, `speed` times as fast as it happened (None: at full speed)."""
         clock = self.system.bus.clock
@@ -81,8 +78,6 @@ class Replay:
                         break
                     follower.take(record)
                     pacer.wait_for(record.at)
-                if progress is not None:
-                    progress(follower.records)
                 if follower.records >= until:
                     break
             else:

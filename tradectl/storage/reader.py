@@ -187,9 +187,9 @@ class StateReader:
         sql = "SELECT 1 FROM runs WHERE account_id = ? AND pruned LIMIT 1"
         return bool(self._rows(sql, account_id))
 
-    def snapshots(self, run_id: str) -> Iterator[StoredSnapshot]:
-        """Those of a run, newest first. Each is read when it is asked for: there may be thousands."""
-        below = LARGEST_INTEGER
+    def snapshots(self, run_id: str, below: int = LARGEST_INTEGER) -> Iterator[StoredSnapshot]:
+        """Those of a run, newest first, of records `below` that one. Each is read when it is asked for:
+        there may be thousands."""
         sql = "SELECT * FROM snapshots WHERE run_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1"
         while rows := self._rows(sql, run_id, below):
             (row,) = rows

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.options import JsonOption, StateDirOption, print_data, refuse_useless
+from tradectl.cli.panel.progress import reading_shown
 
 HELP = """Where two runs part: the first decision that differs and its cause, and the ledger of results.
 
@@ -61,7 +62,10 @@ def compare(
     if b is not None:
         from tradectl.explain.compare import compare as compared
 
-        print_data(compared(path, find_journal(directory, b)), as_json, "compared.comparison")
+        other = find_journal(directory, b)
+        with reading_shown(quiet=as_json):
+            found = compared(path, other)
+        print_data(found, as_json, "compared.comparison")
         return
     from tradectl.cli.commands.strategy_trust import judge
     from tradectl.domain.keys import take_keys
@@ -69,6 +73,6 @@ def compare(
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     take_keys(os.environ)  # nothing is asked of an exchange, and strategies run
-    with stdout_to_stderr(), interrupted_by_signals():
+    with stdout_to_stderr(), interrupted_by_signals(), reading_shown(quiet=as_json):
         found = compare_with_backtest(path, judge((), trust=trust))
     print_data(found, as_json, "compared.comparison")

@@ -17,6 +17,7 @@ from tradectl.cli.options import (
     say,
 )
 from tradectl.cli.pages import SHOWN, LimitOption, SinceOption, SkipOption, parse_point, print_page
+from tradectl.cli.panel.progress import reading_shown
 
 if TYPE_CHECKING:
     from tradectl.explain.event_filter import EventFilter
@@ -128,14 +129,15 @@ def events(
         return
     from tradectl.explain import event_rows
 
-    print_page(
-        lambda page: event_rows.events(path, wanted, page),
-        as_json,
-        "event_lines.listing",
-        limit,
-        skip,
-        since,
-    )
+    with reading_shown(quiet=as_json or limit == 0):  # all: they are shown as they are read
+        print_page(
+            lambda page: event_rows.events(path, wanted, page),
+            as_json,
+            "event_lines.listing",
+            limit,
+            skip,
+            since,
+        )
 
 
 def _wanted(
@@ -211,13 +213,18 @@ def state(
     state_dir: StateDirOption = None,
 ) -> None:  # fmt: skip
     from tradectl.explain.state_at import state_at, state_difference
+    from tradectl.storage.directory import StateDir
 
     point, other = _point(at), _point(diff)
-    path = _journal(state_dir, run_named, run)
+    path, known = _journal(state_dir, run_named, run), StateDir(state_dir)
     if other is not None:
-        print_data(state_difference(path, point, other), as_json, "explained.state_difference")
-    else:
-        print_data(state_at(path, point), as_json, "explained.state_at")
+        with reading_shown(quiet=as_json):
+            difference = state_difference(path, point, other, known)
+        print_data(difference, as_json, "explained.state_difference")
+        return
+    with reading_shown(quiet=as_json):
+        found = state_at(path, point, known)
+    print_data(found, as_json, "explained.state_at")
 
 
 def _point(text: str | None) -> int | str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from tradectl.cli.options import (
     print_data,
     refuse_useless,
 )
+from tradectl.cli.panel.progress import reading_shown
 
 DIVERGED = 3
 
@@ -100,12 +100,9 @@ def replay(
     from tradectl.replay.replay import NO_LIMIT, Replay
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
-    with stdout_to_stderr(), interrupted_by_signals():
+    with stdout_to_stderr(), interrupted_by_signals(), reading_shown(quiet=as_json):
         report = Replay(file, judge=judge(strategy or (), trust=trust), keys=keys).run(
-            verify=verify,
-            until=until or NO_LIMIT,
-            speed=multiple,
-            progress=_progress if sys.stderr.isatty() and not as_json else None,
+            verify=verify, until=until or NO_LIMIT, speed=multiple
         )
     print_data(report, as_json, "reports.replay")
     if report.divergences:
@@ -139,11 +136,6 @@ def _counterfactual(file: Path, config: Path, as_json: bool) -> None:
     from tradectl.explain.counterfactual import counterfactual
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
-    with stdout_to_stderr(), interrupted_by_signals():
+    with stdout_to_stderr(), interrupted_by_signals(), reading_shown(quiet=as_json):
         result = counterfactual(file, load_settings(config))
     print_data(result, as_json, "reports.counterfactual")
-
-
-def _progress(events: int) -> None:
-    sys.stderr.write(f"\r{events:,} events\x1b[K")
-    sys.stderr.write("\r\x1b[K")

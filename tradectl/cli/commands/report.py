@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tradectl.cli.options import JsonOption, StateDirOption, folder, print_data, say
+from tradectl.cli.panel.progress import reading_shown
 
 HELP = """What came of a run: result, risk, costs, and where the money was made.
 
@@ -54,7 +55,8 @@ def report(
     from tradectl.operations.run_report import run_report
     from tradectl.storage.directory import StateDir
 
-    found = run_report(StateDir(state_dir), run, html, csv)
+    with reading_shown(quiet=as_json):
+        found = run_report(StateDir(state_dir), run, html, csv)
     print_data(found, as_json, "run_report.report")
     for path in (html, csv):
         if path is not None:

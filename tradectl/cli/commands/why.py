@@ -16,6 +16,7 @@ from tradectl.cli.options import (
     say,
 )
 from tradectl.cli.pages import parse_point
+from tradectl.cli.panel.progress import reading_shown
 from tradectl.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def _order(directory: Any, name: str, named: Path | None, as_json: bool) -> bool
         return False
     if not found.journal.is_file():
         raise UsageError(f"the journal of that order's run, {found.journal}, is not there")
-    print_data(why_order(found.journal, found.order_id), as_json, "why.order")
+    with reading_shown(quiet=as_json):
+        document = why_order(found.journal, found.order_id)
+    print_data(document, as_json, "why.order")
     return True
 
 
@@ -126,7 +129,7 @@ def _show(ask: Any, as_json: bool, renderer: str) -> None:
     from tradectl.strategy.own_process import interrupted_by_signals, stdout_to_stderr
 
     take_keys(os.environ)  # nothing is asked of an exchange
-    with stdout_to_stderr(), interrupted_by_signals():
+    with stdout_to_stderr(), interrupted_by_signals(), reading_shown(quiet=as_json):
         document = ask()
     print_data(document, as_json, renderer)
 

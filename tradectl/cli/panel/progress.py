@@ -1,14 +1,18 @@
 """How far a backtest has come, on stderr: one line that is written over on a terminal, else one now and
-then."""
+then. And how far a journal has been read, on a terminal alone."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.cli.output import figures
+from tradectl.journal.reading import heard_by
 
 if TYPE_CHECKING:
     from tradectl.documents.run import Progress
@@ -41,6 +45,42 @@ class ProgressScreen:
             if progress is not None:
                 said = spelled(progress)
                 _write(f"\r{said}\x1b[K" if self._is_terminal else f"{said}\n")
+
+
+class ReadingProgress:
+    """One line for all that is read at a time."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[Path, int] = {}
+        self._shares: dict[Path, float] = {}
+        self._due = ComputerClock.monotonic() + ON_TERMINAL_S
+        self._is_shown = False
+
+    def read(self, path: Path, position: int, records: int) -> None:
+        if path not in self._sizes:
+            self._sizes[path] = path.stat().st_size
+        self._shares[path] = min(position / max(self._sizes[path], 1), 1.0)
+        now = ComputerClock.monotonic()
+        if now >= self._due:
+            share = sum(self._shares.values()) / len(self._shares)
+            _write(f"\r{share:>4.0%}  {records:,} records read\x1b[K")
+            self._due, self._is_shown = now + ON_TERMINAL_S, True
+
+    def over(self, path: Path) -> None:
+        self._shares.pop(path, None)
+        if self._is_shown and not self._shares:
+            _write("\r\x1b[K")
+            self._is_shown = False
+
+
+@contextlib.contextmanager
+def reading_shown(*, quiet: bool = False) -> Iterator[None]:
+    """What is read of journals in here is shown where somebody looks on, but for the `quiet`."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    with heard_by(ReadingProgress()):
+        yield
 
 
 def spelled(progress: Progress) -> str:
