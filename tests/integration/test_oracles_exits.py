@@ -30,6 +30,9 @@ class Table(Strategy):
     """Says after each candle what its letter asks for: L(ong), S(hort), X (out); a dot is nothing."""
 
     letters: str = ""
+    target: float = 0.0
+    trailing: float = 0.0
+    activate: float = 0.0
 
     def start(self):
         self.seen = 0
@@ -37,8 +40,16 @@ class Table(Strategy):
     def on_bar(self, bar):
         letter = self.letters[self.seen]
         self.seen += 1
-        said = {"L": self.long, "S": self.short, "X": self.flat}.get(letter)
-        return said() if said else None
+        exits = {
+            "take_profit_pct": self.target or None,
+            "trailing_pct": self.trailing or None,
+            "activate_pct": self.activate or None,
+        }
+        if letter in "LS":
+            return (self.long if letter == "L" else self.short)(**exits)
+        if letter == "l":
+            return self.long(0.99, **exits)
+        return self.flat() if letter == "X" else None
 '''
 CONFIG = """
 symbols = ["UNITUSDT"]
@@ -79,6 +90,9 @@ class Case(NamedTuple):
     stop: int
     trips: list[tuple[int, int, str]]
     result: float
+    target: float = 0.0
+    trailing: float = 0.0
+    activate: float = 0.0
 
 
 FLAT = (5000, 5025, 4975, 4987)
@@ -108,6 +122,30 @@ CASES = {
     ),
     "4 a stop, and 15 % up by the close": Case(
         [FLAT, FLAT, (4987, 5750, 4850, 5750), *TAIL], "L.....", 2, [(1, 2, "S")], -0.02
+    ),
+    "5 half a percent down, and a target of 3 %": Case(
+        [(5000, 5025, 4980, 4987), (5000, 5025, 4980, 4987), (4987, 5025, 4975, 4987),
+         (4975, 6000, 4975, 6000), (4962, 4987, 4962, 4972), (4950, 4975, 4925, 4950)],
+        "L.....", 1, [(1, 3, "T")], 0.03, target=3,
+    ),
+    "7 six percent up, and a target of 3 %": Case(
+        [FLAT, FLAT, (4987, 5300, 4950, 5050), (4975, 5000, 4950, 4962), (4962, 4987, 4950, 4950),
+         (4950, 4975, 4925, 4950)],
+        "L.....", 2, [(1, 2, "T")], 0.03, target=3,
+    ),
+    "13 entry and target in one candle": Case(
+        [WIDE, (5000, 5100, 4950, 5100), (5100, 5251, 4850, 5100), (4850, 5050, 4750, 4750),
+         (4750, 4950, 4750, 4750)],
+        "L....", 10, [(1, 1, "T")], 0.01, target=1,
+    ),
+    "15 entry and target in one candle, entry and stop in the next": Case(
+        [WIDE, (5000, 5100, 4900, 5100), (5100, 5251, 4650, 5100), (4850, 5050, 4750, 4750),
+         (4750, 4950, 4350, 4750)],
+        "Ll...", 5, [(1, 1, "T"), (2, 2, "S")], -0.04, target=1,
+    ),
+    "29 a signal, and the target in its candle": Case(
+        [*SIGNALLED, (5010, 5251, 4986, 5010), (5010, 5010, 4855, 4995), (4995, 4995, 4950, 4950)],
+        "L..X..", 10, [(1, 3, "T")], 0.05, target=5,
     ),
     "6 a stop, and 6 % up before the close": Case(
         [FLAT, FLAT, (4987, 5300, 4850, 5050), *TAIL], "L.....", 2, [(1, 2, "S")], -0.02
@@ -162,7 +200,12 @@ def test_exits_inside_a_candle(tmp_path: Path, name: str, turn: str) -> None:
     found = backtest(
         data,
         f"{tmp_path / 'table.py'}:Table",
-        parameters={"letters": case.letters},
+        parameters={
+            "letters": case.letters,
+            "target": case.target,
+            "trailing": case.trailing,
+            "activate": case.activate,
+        },
         config=tmp_path / "config.toml",
         settings={"portfolio.turn": turn},
     )
@@ -180,9 +223,14 @@ def test_exits_inside_a_candle(tmp_path: Path, name: str, turn: str) -> None:
 
 
 def _letter(reason: str) -> str:
+    """T for a target, R for a trailing stop."""
+    if reason.startswith("take profit"):
+        return "T"
+    if reason.startswith("trailing stop"):
+        return "R"
     return "S" if reason.endswith("from the entry price") else "X"
 
 
 def _candle(after: int, reason: str) -> int:
     """A stop is told as its candle closes, when it is known; a signal's order trades at an open."""
-    return (after - 1) // HOUR if _letter(reason) == "S" else after // HOUR
+    return (after - 1) // HOUR if _letter(reason) != "X" else after // HOUR

@@ -21,6 +21,7 @@ from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.protection import unprotected
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.portfolio.brackets import NO_BRACKETS
 from tradectl.portfolio.halt_word import HaltWord
 from tradectl.state.account import Account
 from tradectl.state.status import position_rows
@@ -150,7 +151,7 @@ def test_a_halt_ends_with_dust_and_its_stop_goes(symbol: str) -> None:
     assert not unprotected(system.view.position(symbol), system.view)
     system.heard(symbol).confirm_cancels(symbol)
     assert system.working(symbol) == []
-    assert HaltWord(D(5)).is_over(system.view)
+    assert HaltWord(D(5), NO_BRACKETS).is_over(system.view)
 
 
 def test_a_stop_is_kept_where_a_falling_price_makes_dust_of_what_it_covers() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tradectl.domain.allocation import Allocated
+from tradectl.domain.brackets import BracketState, Trail
 from tradectl.domain.events import (
     EmergencyStopReceived,
     OrderAccepted,
@@ -156,7 +157,8 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
     account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
-        b'{"account_id":"","allocation":null,"candles":{},"cash":"100.5","configured":[],"currency":"USDT","day":0,'
+        b'{"account_id":"","allocation":null,"brackets":{},"candles":{},"cash":"100.5","configured":[],'
+        b'"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
         b'"funded_until":{},"funding":"0",'
@@ -238,6 +240,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "a refused entry": lambda a: a.refused_entries.update(
         {SPOT: next_refusal(None, RefusalCause.OTHER, "no", 0)}
     ),
+    "a bracket": lambda a: a.brackets.update({SPOT: {"a": BracketState(trail=Trail(ONE, True))}}),
     "a lifted stop": lambda a: a.lifted_stops.update({SPOT: ONE}),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
     "high water": lambda a: setattr(a, "high_water", a.high_water + 1),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import (
     BarOpened,
+    BracketTriggered,
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
@@ -26,6 +27,7 @@ from tradectl.domain.events import (
     StrategySignalEvent,
     SymbolRestricted,
     TimerFired,
+    TrailMoved,
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
@@ -38,6 +40,8 @@ REBALANCE_TIMER = "rebalance"
 OVER = (OrderRejected, OrderExpired, OrderCanceled)
 FLATTEN_TIMER = "flatten"
 RETRY_TIMER = "retry"
+BRACKET_TIMER = "bracket"
+LATE_STOP_TIMER = "late_stop"
 RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
 
 
@@ -56,6 +60,8 @@ class PortfolioAdapter(Adapter):
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
         self._awaited: set[str] = set()
+        self._watches = False
+        self._late_at: dict[str, int] = {}
 
     def attach_all(self) -> None:
         self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
@@ -69,6 +75,11 @@ class PortfolioAdapter(Adapter):
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
+        self.attach(TrailMoved, self._on_trail, Stage.PORTFOLIO)
+        self.attach(BracketTriggered, self._on_triggered, Stage.PORTFOLIO)
+        self._watches = False
+        if self.engine.has_brackets(self._state.books):
+            self._watch_prices()
         self._awaited = {position.symbol for position in self._state.books.positions()}
         if self._awaited:
             self.attach(MarketDataEvent, self._on_first_price, Stage.PORTFOLIO)
@@ -87,7 +98,44 @@ class PortfolioAdapter(Adapter):
             return []
         return self.engine.protect(books, record.at, event.symbol)
 
+    def _watch_prices(self) -> None:
+        """From the first bracket on: whoever has none of them hears nothing of market data."""
+        if not self._watches:
+            self._watches = True
+            self.attach(MarketDataEvent, self._on_price, Stage.PORTFOLIO)
+
+    def _on_price(self, event: MarketDataEvent, record: Record) -> None:
+        """It is judged after what it brings at the exchange."""
+        if self.engine.watch.hears(event, self._state.books):
+            self._bus.schedule(
+                TimerFired(source_component=self.name, name=BRACKET_TIMER), record.at
+            )
+
+    def _on_trail(self, event: TrailMoved, record: Record) -> list[Event]:
+        if self._state.books.trading_state is FLATTENING:
+            return []
+        return self._protected(event.symbol, record)
+
+    def _on_triggered(self, event: BracketTriggered, record: Record) -> list[Event]:
+        return self.engine.on_triggered(event, self._state.books, record.at)
+
+    def _protected(self, symbol: str, record: Record) -> list[Event]:
+        return self._or_late([symbol], self.engine.protect(self._state.books, record.at, symbol))
+
+    def _or_late(self, symbols: Iterable[str], events: list[Event]) -> list[Event]:
+        """Look again when a stop that does not rest yet will be late; recorded data has its own clock."""
+        if self._bus.clock.live:
+            for symbol in symbols:
+                due = self.engine.late_at(symbol)
+                if due is not None and self._late_at.get(symbol) != due:
+                    self._late_at[symbol] = due
+                    timer = TimerFired(source_component=self.name, name=LATE_STOP_TIMER)
+                    self._bus.schedule(timer, due + 1)
+        return events
+
     def _on_signal(self, signal: StrategySignalEvent, record: Record) -> list[Event]:
+        if signal.bracket is not None:
+            self._watch_prices()
         return self.engine.on_signal(signal, self._state.books, record.at)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
@@ -102,6 +150,10 @@ class PortfolioAdapter(Adapter):
             return self.engine.rebalance(books, "scheduled rebalance", record.at)
         if name in (FLATTEN_TIMER, RISK_TIMER):
             return self._flatten_all(record)
+        if name == BRACKET_TIMER:
+            return self.engine.watch.judge(books)
+        if name == LATE_STOP_TIMER and not flattening:
+            return self._protect_all(record)
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
         if name == END_TIMER and not flattening:
@@ -151,6 +203,8 @@ class PortfolioAdapter(Adapter):
         follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
         self._come_back(event, record)
+        if follows:
+            self._or_late([event.symbol], events)
         return events if state is RUNNING else self._and_say(events, [event.symbol])
 
     def _come_back(self, event: OrderReport, record: Record) -> None:

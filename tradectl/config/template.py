@@ -46,14 +46,21 @@ def template() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines_of_keys(values: Struct, names: list[str] | None = None) -> Iterator[str]:
-    """The lines of the keys of `values`, of all of them if no `names` are given."""
+def _lines_of_keys(
+    values: Struct, names: list[str] | None = None, table: str = ""
+) -> Iterator[str]:
+    """The lines of the keys of `values`, of all of them if no `names` are given; those of a `table` in
+    another one are spelled with its name."""
     fields = fields_of(type(values))
     for name in fields if names is None else names:
+        if is_struct(fields[name].kind):
+            yield from _prose(fields[name].help)
+            yield from _lines_of_keys(getattr(values, name), table=f"{name}.")
+            continue
         yield from _prose(_explained(fields[name]))
         if choices := choices_of(fields[name].kind):
             yield from _prose(one_of(choices))
-        yield f"#{name} = {literal(getattr(values, name))}"
+        yield f"#{table}{name} = {literal(getattr(values, name))}"
 
 
 def _explained(field: Field) -> str:

@@ -263,6 +263,9 @@ class SystemEventKind(StrEnum):
     """the rules of an exchange's symbols could not be read anew"""
     RULES_FAILED_OVER = "rules_failed_over"
     SLOW_STEP = "slow_step"
+    STOP_LATE = "stop_late"
+    """a position has been without its stop for longer than it takes to place one"""
+    STOP_LATE_OVER = "stop_late_over"
     STOP_REFUSED = "stop_refused"
     """a position is without the stop that it should have"""
     STOP_REFUSED_OVER = "stop_refused_over"
@@ -302,6 +305,7 @@ ENDS = {
     _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
     _K.RULES_FAILED_OVER: _K.RULES_FAILED,
+    _K.STOP_LATE_OVER: _K.STOP_LATE,
     _K.STOP_REFUSED_OVER: _K.STOP_REFUSED,
     _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,
     _K.USER_STREAM_LOST_OVER: _K.USER_STREAM_LOST,

@@ -10,7 +10,8 @@ Seven families, each with a base class or one class that users make themselves:
     market data       MarketDataEvent      quotes, books and bars: see `domain.market_events`
     strategy signal   StrategySignalEvent
     portfolio         PortfolioEvent       TargetComputed, PositionChanged, FillShared,
-                                           StrategiesCrossed, AllocationRequested
+                                           StrategiesCrossed, AllocationRequested,
+                                           TrailMoved, BracketTriggered
     order             OrderEvent           OrderInitialized, OrderSubmitted, CancelRequested
     risk              RiskEvent            OrderApproved, OrderDenied, LimitBreached, PauseEnded, ...
     execution         ExecutionEvent       OrderAccepted, OrderFilled, ...: see `domain.execution_events`
@@ -28,6 +29,7 @@ from typing import ClassVar, get_args
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.event import (
     Acceptance,
@@ -70,7 +72,7 @@ from tradectl.domain.market_events import (
     QuoteEvent,
 )
 from tradectl.domain.notes import NoteValue, sane_notes
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import Leg, OrderSpec
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.system_events import (
@@ -92,7 +94,8 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     """What a strategy wants of a symbol. `strength` (0 to 1) scales the position, `confidence`
     (0 to 1) its weight against other strategies. `followed`: there is another signal for the symbol at
     the same moment, and nothing is ordered before that one is heard as well. `notes` are values that the
-    strategy looked at, by name: they decide nothing."""
+    strategy looked at, by name: they decide nothing. `bracket` are the exits of the position that it asks
+    for, leg by leg instead of those of the strategy's configuration."""
 
     event_type: ClassVar[EventType] = EventType.STRATEGY_SIGNAL
 
@@ -104,6 +107,7 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     reason: str = ""
     followed: bool = False
     notes: dict[str, NoteValue] = field(default_factory=dict)
+    bracket: Bracket | None = None
 
     def __post_init__(self) -> None:
         """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
@@ -176,6 +180,22 @@ class StrategiesCrossed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     price: Decimal
     shares: tuple[Share, ...]
     reason: str = ""
+
+
+class TrailMoved(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """The trailing stop of a strategy's position begins, or is tightened, to `price`."""
+
+    strategy: str
+    price: Decimal
+
+
+class BracketTriggered(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """The market has come to a `leg` of a strategy's bracket that does not rest at its exchange: to its
+    `price`. The strategy is out from here on; orders follow."""
+
+    strategy: str
+    leg: Leg
+    price: Decimal
 
 
 # --- orders ----------------------------------------------------------------------------------------
@@ -311,6 +331,7 @@ AnyEvent = (
     | StrategySignalEvent
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
     | AllocationRequested | WeightsComputed
+    | TrailMoved | BracketTriggered
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
     | HaltContinued
@@ -348,6 +369,7 @@ __all__ = [
     "BarEvent",
     "BarOpened",
     "BookEvent",
+    "BracketTriggered",
     "CancelRejected",
     "CancelRequested",
     "CashMoved",
@@ -400,6 +422,7 @@ __all__ = [
     "TargetComputed",
     "TimerFired",
     "TradingConcluded",
+    "TrailMoved",
     "WarmUpReceived",
     "WeightsComputed",
     "trade_key",

@@ -48,6 +48,18 @@ class TimeInForce(StrEnum):
     FOK = "fok"
 
 
+class Leg(StrEnum):
+    """Of a bracket: what one of its orders, or a price that is watched, is for."""
+
+    STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
+    TAKE_PROFIT = "take_profit"
+
+    @property
+    def words(self) -> str:
+        return self.replace("_", " ")
+
+
 class OrderStatus(StrEnum):
     INITIALIZED = "initialized"
     """wanted by the portfolio, not yet judged by risk"""
@@ -245,7 +257,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency.
 
     An order is for one `strategy`; or for several, whose `shares` (signed, by configuration) add up to
-    it; or for all that hold the symbol, where it only takes the position down (stops, closings).
+    it; or for all that hold the symbol, where it only takes the position down (stops, closings). It may
+    be a `leg` of its strategy's bracket.
 
     One with a `plan` does not leave itself: its children do, each of which names it (`parent_id`).
     """
@@ -264,6 +277,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     shares: tuple[Share, ...] = ()
     parent_id: str = ""
     plan: ExecutionPlan | None = None
+    leg: Leg | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -289,7 +303,18 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def is_stop_loss(self) -> bool:
         """A protective stop, or the market order in place of one that came too late."""
-        return self.strategy == PROTECTOR or self.is_protective
+        is_leg = self.leg is not None and self.leg is not Leg.TAKE_PROFIT
+        return is_leg or self.strategy == PROTECTOR or self.is_protective
+
+    @property
+    def is_target(self) -> bool:
+        """The take-profit of a bracket: it waits for its price, and is no step toward any target."""
+        return self.leg is Leg.TAKE_PROFIT
+
+    @property
+    def waits_apart(self) -> bool:
+        """A protective stop or a take-profit: nothing counts on its fill."""
+        return self.is_protective or self.is_target
 
     @property
     def is_at_once(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.allocation import Allocated
+from tradectl.domain.brackets import BracketState
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.market_history import MarketHistory
@@ -37,6 +38,11 @@ class AccountView(Protocol):
     def lifted_stops(self) -> Mapping[str, Decimal]:
         """By symbol the price of the stop that was cancelled to make room for an exit, as long as
         something is held."""
+        ...
+
+    @property
+    def brackets(self) -> Mapping[str, Mapping[str, BracketState]]:
+        """By symbol and strategy what signals said of exits, and how far those trailed."""
         ...
 
     @property
@@ -95,6 +101,10 @@ class AccountView(Protocol):
 
     def awaits_open(self, symbol: str) -> bool:
         """Its candle has closed, and the open of the next one will be told."""
+        ...
+
+    def has_opens(self, symbol: str) -> bool:
+        """What comes of it are recorded candles, each with its open."""
         ...
 
     def position(self, symbol: str) -> Position:

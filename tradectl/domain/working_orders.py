@@ -6,6 +6,7 @@ symbol with a thousand orders answers as fast as one with a single one. The sums
 and went before.
 
     protective stops    they wait for the day when things go wrong, and are no step toward any target
+    take-profits        they wait for a better day, and are none either
     expected            all others that nobody asked to cancel: they count as if they will fill
     unsettled           an answer is awaited: what was filled of them is not known
     children            of orders with a plan, which are counted for them: they are in none of the sums
@@ -58,7 +59,7 @@ class WorkingOrders:
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
         "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "children", "stops",
-        "unsettled",
+        "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -67,6 +68,7 @@ class WorkingOrders:
         self._resting: dict[Side, list[tuple[Decimal, str]]] = {BUY: [], SELL: []}
         """heaps, the best price first, with what is over until it comes up"""
         self.stops: dict[str, Order] = {}
+        self.take_profits: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
         self._begin()
@@ -97,7 +99,7 @@ class WorkingOrders:
         return [child for child in self.children.values() if child.spec.parent_id == parent_id]
 
     def on(self, side: Side) -> Collection[Order]:
-        """Those that are no protective stops."""
+        """Those that are no protective stops and no take-profits."""
         return self._others[side].values()
 
     def best(self, side: Side) -> Order | None:
@@ -200,6 +202,8 @@ class WorkingOrders:
             self._resting = {BUY: [], SELL: []}
 
     def _kind(self, spec: OrderSpec) -> dict[str, Order]:
+        if spec.is_target:
+            return self.take_profits
         return self.stops if spec.is_protective else self._others[spec.side]
 
     def _count(self, order: Order, quantity: Decimal) -> None:
@@ -230,7 +234,7 @@ NO_ORDERS = WorkingOrders()
 
 def counts(order: Order) -> bool:
     """It is expected to fill."""
-    return order.status is not PENDING_CANCEL and not order.spec.is_protective
+    return order.status is not PENDING_CANCEL and not order.spec.waits_apart
 
 
 __all__ = ["NO_ORDERS", "Quantities", "WorkingOrders", "counts"]

@@ -23,6 +23,7 @@ from tradectl.explain.state_at import Point, is_past
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import SHORT, Header
+from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.state.account import Account
 from tradectl.strategy.catalog import names_a_file
@@ -145,6 +146,7 @@ def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:
         system.bus.core.new_id,
         would_deny=system.risk.engine.would_deny,
         sized_at_open=recorded.paper.fill == "next-open",
+        brackets=Brackets({each.name: each.bracket for each in recorded.strategies}),
     )
 
 

@@ -129,7 +129,7 @@ class Gates:
             )
             yield self._row(ShutGate.COOLING_DOWN, text, since=refusal.since)
         for order in books.working_in(symbol):
-            if not order.spec.is_protective:
+            if not order.spec.waits_apart:
                 left = f"{order.spec.side} {plain(order.remaining)} {order.spec.type}"
                 text = f"an order works: {left}, {order.status} ({order.spec.order_id})"
                 yield self._row(ShutGate.WORKING_ORDER, text, since=order.created_at)

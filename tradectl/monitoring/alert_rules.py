@@ -102,6 +102,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.RULES_FAILED: WARNING,
     SystemEventKind.SLOW_STEP: WARNING,
     SystemEventKind.STILL_PAUSED: WARNING,
+    SystemEventKind.STOP_LATE: CRITICAL,
     SystemEventKind.STOP_REFUSED: CRITICAL,
     SystemEventKind.STRATEGY_ABSENT: WARNING,
     SystemEventKind.STRATEGY_FAILED: WARNING,

@@ -23,12 +23,14 @@ from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import ReasonCode
-from tradectl.domain.events import Event, StrategySignalEvent
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.events import BracketTriggered, Event, SignalAction, StrategySignalEvent
+from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.views import AccountView
 from tradectl.portfolio import refused_orders, resting_entries
+from tradectl.portfolio.bracket_watch import BracketWatch
+from tradectl.portfolio.brackets import NO_BRACKETS, Brackets
 from tradectl.portfolio.decisions import (
     NETTED,
     STOPPED_OUT,
@@ -40,12 +42,14 @@ from tradectl.portfolio.decisions import (
 )
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
+from tradectl.portfolio.needed_stops import cancellable
 from tradectl.portfolio.order_making import OrderMaking, PlanFor
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.protection import Protection, cancellable
+from tradectl.portfolio.protection import Protection
 from tradectl.portfolio.sizing import sample_marks, sizer_for
 from tradectl.portfolio.steering import Steering, WouldDeny
 from tradectl.portfolio.strategy_targets import StrategyTargets, all_out
+from tradectl.portfolio.take_profits import TakeProfits
 
 
 class PortfolioEngine:
@@ -53,8 +57,8 @@ class PortfolioEngine:
     gives an id that was never given before; `would_deny` says why risk would deny an order, if it
     would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
     candle closes is ordered as the next one opens, of the size that it has then. In a run that
-    has no strategies what they wanted waits for them. `plan_for` says how an order is worked. Raises
-    ConfigError for an impossible allocation."""
+    has no strategies what they wanted waits for them. `plan_for` says how an order is worked, `brackets`
+    are the exits of strategies' positions. Raises ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class PortfolioEngine:
         sized_at_open: bool = False,
         has_strategies: bool = True,
         plan_for: PlanFor | None = None,
+        brackets: Brackets = NO_BRACKETS,
     ) -> None:
         self.sized_at_open = sized_at_open
         self._has_strategies = has_strategies
@@ -73,7 +78,10 @@ class PortfolioEngine:
         self._sizer = sizer_for(settings)
         self._targets = StrategyTargets(self._sizer, allocations)
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
-        self._protection = Protection(settings.stop_loss_pct, new_order_id)
+        self._brackets = brackets
+        self.watch = BracketWatch(brackets)
+        self._protection = Protection(settings.stop_loss_pct, brackets, new_order_id)
+        self._take_profits = TakeProfits(brackets, new_order_id)
         self._steering = Steering(
             settings,
             self._targets,
@@ -84,7 +92,7 @@ class PortfolioEngine:
         )
         self._balanced_since = -1
         self.flattening = Flattening(new_order_id, self._protection)
-        self.halt_word = HaltWord(settings.stop_loss_pct)
+        self.halt_word = HaltWord(settings.stop_loss_pct, brackets)
 
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
@@ -98,6 +106,7 @@ class PortfolioEngine:
         events: list[Event] = []
         heard = self._heard.pop(symbol, {})
         try:
+            _refuse_impossible(signal, view)
             asked = self._targets.asked(signal, view.instrument(symbol))
             heard[asked.strategy] = asked
         except UsageError as error:
@@ -113,7 +122,12 @@ class PortfolioEngine:
         known = view.targets(symbol)
         repeated = all(new.is_same_word(known.get(name)) for name, new in heard.items())
         reason = signal.reason or "signal"
-        return events + self._steering.steer(symbol, view, reason, repeated, at, said=heard)
+        events += self._steering.steer(symbol, view, reason, repeated, at, said=heard)
+        return (
+            events
+            if signal.bracket is None or asks(events)
+            else events + self._exits(symbol, view, at)
+        )
 
     def answer(
         self, symbol: str, view: AccountView, at: int, spoken: Iterable[StrategySignalEvent] = ()
@@ -159,8 +173,30 @@ class PortfolioEngine:
         events: list[Event] = []
         for each in symbols:
             if each not in but:
-                events += self._protection.protect(each, view, at)
+                events += self._exits(each, view, at)
         return events
+
+    def _exits(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """See to what rests there to close positions. A trailing stop begins first."""
+        if not self._brackets.is_active(view):
+            return self._protection.protect(symbol, view, at)
+        begun = self.watch.begin(symbol, view)
+        return begun or [
+            *self._protection.protect(symbol, view, at),
+            *self._take_profits.see_to(symbol, view, at),
+        ]
+
+    def late_at(self, symbol: str) -> int | None:
+        """When (ns UTC) a stop of the symbol that does not rest yet will be late."""
+        return self._protection.naked.due(symbol)
+
+    def has_brackets(self, view: AccountView) -> bool:
+        return self._brackets.is_active(view)
+
+    def on_triggered(self, event: BracketTriggered, view: AccountView, at: int) -> list[Event]:
+        """A price has touched a leg that does not rest: its strategy is to be out, by the books."""
+        reason = f"{event.leg.words} at {plain(event.price)}"
+        return self._steering.steer(event.symbol, view, reason, repeated=False, at=at)
 
     def run_ends(self, view: AccountView, at: int) -> list[Event]:
         """No price comes any more: what lacks its stop gets it by what is known."""
@@ -185,7 +221,7 @@ class PortfolioEngine:
                 events += again
             if asks(again):
                 return events
-        return events + self._protection.protect(symbol, view, at)
+        return events + self._exits(symbol, view, at)
 
     def on_refused(self, view: AccountView, at: int) -> list[Event]:
         """What was refused and is due is tried again, as far as it is still wanted."""
@@ -204,7 +240,7 @@ class PortfolioEngine:
         symbol, held = order.symbol, view.open_quantity(order.symbol)
         self._steering.denied(order)
         if order.reduce_only:
-            return self._protection.protect(symbol, view, at)
+            return self._exits(symbol, view, at)
         if not held or ((held > 0) == (order.side is Side.BUY) and not order.shares):
             return []
         why = f"the part that reduces passes: {reason}"
@@ -224,7 +260,7 @@ class PortfolioEngine:
             if asks(answer):
                 return answer
             events = answer if len(answer) > 1 else []
-        return events + self._protection.protect(symbol, view, at)
+        return events + self._exits(symbol, view, at)
 
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
@@ -238,3 +274,12 @@ class PortfolioEngine:
         working = cancellable(view.working_orders())
         closing = [e for p in view.positions() for e in self.flattening.at_once(p, view, reason)]
         return [*targets, *cancels(working, reason), *closing, *crossed_out(view, reason)]
+
+
+def _refuse_impossible(signal: StrategySignalEvent, view: AccountView) -> None:
+    """Raises UsageError for a bracket that would be over as it begins."""
+    bracket, mark = signal.bracket, view.mark(signal.symbol)
+    if bracket is None or not mark or signal.action is SignalAction.CLOSE:
+        return
+    if why := bracket.impossible(mark, long=signal.action is SignalAction.BUY):
+        raise UsageError(why)

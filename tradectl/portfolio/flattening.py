@@ -28,9 +28,10 @@ from tradectl.domain.resilience import pause_after
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.decisions import NOT_THERE, cancels, moves, orders, stays
+from tradectl.portfolio.needed_stops import cancellable
 from tradectl.portfolio.order_making import by_another_type
 from tradectl.portfolio.position_delta import already_closing
-from tradectl.portfolio.protection import Protection, cancellable
+from tradectl.portfolio.protection import Protection
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 DUST = (ReasonCode.TOO_SMALL, "dust: below the exchange's minimum")

@@ -17,8 +17,10 @@ from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_closed, price_known, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
+from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.decisions import NAME, says
-from tradectl.portfolio.protection import IN_FLIGHT, needed_stop, price_of_stop
+from tradectl.portfolio.needed_stops import needed_stops, of_owner
+from tradectl.portfolio.protection import IN_FLIGHT
 
 UNPROTECTED = SystemEventKind.POSITION_UNPROTECTED
 PROTECTED_AGAIN = SystemEventKind.POSITION_UNPROTECTED_OVER
@@ -27,10 +29,11 @@ WATCHED = (TradingState.REDUCING, TradingState.HALTED)
 
 class HaltWord:
     """`stop_loss_pct` is how far from its entry price each position's stop should be, if it should have
-    one."""
+    one; `brackets` have those of strategies."""
 
-    def __init__(self, stop_loss_pct: Decimal | None) -> None:
+    def __init__(self, stop_loss_pct: Decimal | None, brackets: Brackets) -> None:
         self._stop_loss_pct = stop_loss_pct
+        self._brackets = brackets
         self._bare: dict[str, None] = {}
         self._concluded: TradingState | None = None
 
@@ -62,13 +65,15 @@ class HaltWord:
         """As far as it is to have one, and can: where the market is beyond it, none can be placed."""
         if view.protection_dropped or not unprotected(position, view):
             return True
-        price = price_of_stop(position, view, self._stop_loss_pct)
-        if price is None:
-            return True
-        instrument = view.instrument(position.symbol)
-        working = view.working_in(position.symbol)
-        stop = needed_stop(position, instrument, price, working, halted=True)
-        return stop is None or stop.is_reached(price_known(position, view))
+        needs = needed_stops(
+            position.symbol, view, self._stop_loss_pct, self._brackets, halted=True
+        )
+        known, stops = price_known(position, view), view.working_in(position.symbol).stops.values()
+        return all(
+            stop.is_reached(known)
+            or (needs.owners and stop.is_covered(of_owner(stops, stop.owner, needs.owners)))
+            for stop in needs.stops
+        )
 
     def _of_protection(self, symbols: Iterable[str], view: AccountView) -> Iterable[Event]:
         for symbol in symbols:

@@ -173,9 +173,9 @@ def is_closing(symbol: str, view: AccountView) -> bool:
 
 
 def is_at_hand(symbol: str, view: AccountView) -> bool:
-    """No order but stops is on its way in it."""
+    """No order but stops and take-profits is on its way in it."""
     working = view.working_in(symbol)
-    return len(working) == len(working.stops)
+    return len(working) == len(working.stops) + len(working.take_profits)
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:

@@ -1,7 +1,8 @@
 """Stops that rest at the exchange: what limits a loss while nobody here is watching.
 
 A position has one stop: reduce-only, of its whole size (several where one order may not have so much),
-`stop_loss_pct` from its entry price. It is never left without one for the sake of a better one:
+`stop_loss_pct` from its entry price; or each strategy with a bracket has one for its part of it. It is
+never left without one for the sake of a better one:
 
     perpetual   the new stop is placed, and once it rests the old one is cancelled: two of them, both
                 reduce-only, do no harm. It stays while an exit is on its way, too.
@@ -20,111 +21,36 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from decimal import Decimal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.domain.events import Event, SystemEventKind
-from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, Side, plain
+from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position, closable, leaving
+from tradectl.domain.positions import leaving, nearer_zero
 from tradectl.domain.protection import RESTS, price_known, protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.domain.working_orders import WorkingOrders
+from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.decisions import cancels, orders, says
+from tradectl.portfolio.naked_times import NakedTimes
+from tradectl.portfolio.needed_stops import (
+    NeededStop,
+    Needs,
+    cancellable,
+    is_near,
+    needed_stops,
+    of_owner,
+    owner_of,
+    serves,
+)
 from tradectl.portfolio.retries import RetryTimes
 
-NEAR_ENOUGH = 10 * BPS
-"""A stop whose price is off by less than this part of it is left where it is."""
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
-PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
 HALTED = TradingState.HALTED
 KEPT = 1_000
 """Cancels of which it is remembered when they were asked for."""
-
-
-class NeededStop(Struct, frozen=True):
-    """The stop that a position should have. Quantities in coins, price in the quote currency; `staying`
-    is the part of the position that is not on its way out."""
-
-    side: Side
-    quantity: Decimal
-    staying: Decimal
-    price: Decimal
-
-    def is_reached(self, mark: Decimal) -> bool:
-        """The market is there already: an exchange refuses such a stop."""
-        return mark <= self.price if self.side is Side.SELL else mark >= self.price
-
-
-def stop_price(position: Position, instrument: Instrument, stop_loss_pct: Decimal) -> Decimal:
-    away = stop_loss_pct / HUNDRED if position.quantity > 0 else -stop_loss_pct / HUNDRED
-    return instrument.round_price(position.entry_price * (ONE - away))
-
-
-def price_of_stop(position: Position, view: AccountView, away: Decimal | None) -> Decimal | None:
-    """Where the position should have its stop: so many percent `away` from its entry price; without that
-    where the one was that made room for an exit. None: it is to have none."""
-    if away is None:
-        return view.lifted_stops.get(position.symbol)
-    return stop_price(position, view.instrument(position.symbol), away)
-
-
-def needed_stop(
-    position: Position,
-    instrument: Instrument,
-    price: Decimal,
-    working: WorkingOrders,
-    *,
-    halted: bool = False,
-) -> NeededStop | None:
-    """On spot for what is not already on its way out; None where nothing stays. On a perpetual that has
-    none an exit that waits for its price is none: it limits no loss, and binds nothing. There may be too
-    little of it for an order. An exit of which nobody knows whether it arrived is none once trading is
-    halted: if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
-    side = position.closing_side
-    on_its_way_out = working.leaving(side) - leaving(working.stops.values(), side)
-    if halted:
-        unknown = [o for o in working.unsettled.values() if o.status is UNKNOWN]
-        on_its_way_out -= leaving((o for o in unknown if not o.spec.is_protective), side)
-    staying = instrument.floor_quantity(closable(position.quantity, side, on_its_way_out))
-    if not staying and not (instrument.can_short and _is_bare(position, working)):
-        return None
-    whole = instrument.floor_quantity(abs(position.quantity))
-    return NeededStop(side, whole if instrument.can_short else staying, staying, price)
-
-
-def _is_bare(position: Position, working: WorkingOrders) -> bool:
-    """No stop closes it, and no order that waits for nothing."""
-    side = position.closing_side
-    if any(stop.spec.side is side for stop in cancellable(working.stops.values())):
-        return False
-    going = [o for o in working.on(side) if o.spec.is_at_once or o.status not in RESTS]
-    return leaving(going, side) < abs(position.quantity)
-
-
-def serves(order: Order, stop: NeededStop) -> bool:
-    """It is as good as the one that is needed, and nobody asked to cancel it. While an exit is on its way
-    it may be larger than what will stay."""
-    size = order.remaining
-    return (
-        order.status is not PENDING_CANCEL
-        and (size == stop.quantity or stop.quantity > stop.staying <= size)
-        and is_near(order, stop)
-    )
-
-
-def is_near(order: Order, stop: NeededStop) -> bool:
-    """Its price is as good as the one that is needed."""
-    at = order.spec.stop_price
-    return at is not None and abs(at - stop.price) <= NEAR_ENOUGH * stop.price
-
-
-def cancellable(orders: Collection[Order]) -> list[Order]:
-    """Those that nobody has asked to cancel yet."""
-    return [order for order in orders if order.status is not PENDING_CANCEL]
 
 
 def _may_be_needed(stop: Order, working: WorkingOrders) -> bool:
@@ -140,15 +66,20 @@ class Protection:
     """Sees to it that each position has its stop, `stop_loss_pct` from its entry price; without that only
     that a stop which made room for an exit comes back, at its own price, where the exit is refused."""
 
-    def __init__(self, stop_loss_pct: Decimal | None, new_order_id: Callable[[], str]) -> None:
+    def __init__(
+        self, stop_loss_pct: Decimal | None, brackets: Brackets, new_order_id: Callable[[], str]
+    ) -> None:
         self._away = stop_loss_pct
+        self._brackets = brackets
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
+        self.naked = NakedTimes()
         self._now, self._state = 0, TradingState.RUNNING
         self._run_ends = False
+        self._room: Decimal | None = None
         self._cancelled_at: dict[str, int] = {}
-        self._placed: dict[str, str] = {}
-        self._refused: set[str] = set()
+        self._placed: dict[str, dict[str, str]] = {}
+        self._refused: dict[str, set[str]] = {}
 
     def run_ends(self) -> None:
         """No price comes any more."""
@@ -156,53 +87,91 @@ class Protection:
 
     def is_active(self, view: AccountView) -> bool:
         """There is something that it has to see to."""
-        return self._away is not None or bool(view.lifted_stops)
+        return self._away is not None or bool(view.lifted_stops) or self._brackets.is_active(view)
 
     # --- seeing to it ---------------------------------------------------------------------------------
 
     def protect(self, symbol: str, view: AccountView, at: int) -> list[Event]:
-        """Place the position's stop, or cancel what does not serve any more. Nothing is done before a
+        """Place the position's stops, or cancel what does not serve any more. Nothing is done before a
         price of this run has come, except in a halt and at the run's end, or about a position whose size
         is in question. `at` in ns UTC."""
         self._now = at
         if view.trading_state is not self._state:
             self._state = view.trading_state
             self._retries.clear()  # a halt does not wait for what was refused before
-        if view.protection_dropped or (self._away is None and symbol not in view.lifted_stops):
+        if view.protection_dropped or not self._sees_to(symbol, view):
             return []
         if not self._price(symbol, view):
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
-        instrument = view.instrument(symbol)
-        position = replace(view.position(symbol), quantity=view.free(symbol))
-        working = view.working_in(symbol)
-        said = self._what_became_of_it(symbol, view, at)
+        instrument, working = view.instrument(symbol), view.working_in(symbol)
+        said = self._what_became_of_them(symbol, view, at)
         stops: list[Order] = []
         idle: list[Order] = []
         for stop in working.stops.values():
-            if self._is_needed(stop, position, view):
+            if self._is_needed(stop, symbol, view):
                 stops.append(stop)
             elif not (instrument.can_short and _may_be_needed(stop, working)):
                 idle.append(stop)
         said += self._cancel(idle, "there is no position that it protects")
-        if not position.quantity:
-            return said
-        price = price_of_stop(view.position(symbol), view, self._away)
-        if price is None:
-            return said
         halted = view.trading_state is HALTED
-        needed = needed_stop(position, instrument, price, working, halted=halted)
-        if needed is None:
-            return said
-        return said + self._replace(needed, stops, symbol, view, at)
+        needs = needed_stops(symbol, view, self._away, self._brackets, halted=halted)
+        self._room = None
+        if needs.owners and not instrument.can_short:
+            free, side = view.free(symbol), needs.stops[0].side if needs.stops else Side.SELL
+            self._room = abs(free) - working.leaving(side)
+        said += self._of_nobody(needs, stops, view, symbol)
+        for needed in needs.stops:
+            own = of_owner(stops, needed.owner, needs.owners)
+            said += self._replace(needed, own, symbol, view, at)
+        seen = not halted and symbol not in self._refused  # else it is said already
+        bare = self._bare(needs, stops, symbol, view) if seen else []
+        return said + self.naked.look(symbol, bare, at)
 
-    def _is_needed(self, order: Order, position: Position, view: AccountView) -> bool:
-        """It protects what is held. What a falling price makes dust keeps the stop that it has, unless
-        that is of more than there is, or all is to end."""
-        held, spec = position.quantity, order.spec
-        if not protects(spec, held) or not view.instrument(position.symbol).is_dust(
-            abs(held), view.mark(position.symbol)
+    def _sees_to(self, symbol: str, view: AccountView) -> bool:
+        return (
+            self._away is not None or symbol in view.lifted_stops or self._brackets.is_active(view)
+        )
+
+    def _of_nobody(
+        self, needs: Needs, stops: list[Order], view: AccountView, symbol: str
+    ) -> list[Event]:
+        """Stops that were needed before strategies had their own: on a perpetual they stay until those
+        rest, on spot they bind their coins."""
+        if not needs.owners or view.trading_state is HALTED:
+            return []
+        wanted = {*needs.owners, *(stop.owner for stop in needs.stops)}
+        outdated = [stop for stop in stops if owner_of(stop) not in wanted]
+        if (
+            outdated
+            and view.instrument(symbol).can_short
+            and self._bare(needs, stops, symbol, view)
+        ):
+            return []
+        return self._cancel(outdated, "the strategies have stops of their own")
+
+    def _bare(
+        self, needs: Needs, stops: list[Order], symbol: str, view: AccountView
+    ) -> list[NeededStop]:
+        """Those that are needed, could be, and do not rest."""
+        instrument, mark = view.instrument(symbol), view.mark(symbol)
+        return [
+            stop
+            for stop in needs.stops
+            if not instrument.is_dust(stop.staying, mark)
+            and not stop.is_covered(of_owner(stops, stop.owner, needs.owners))
+        ]
+
+    def _is_needed(self, order: Order, symbol: str, view: AccountView) -> bool:
+        """It protects what is held, of a strategy's bracket what that holds. What a falling price makes
+        dust keeps the stop that it has, unless that is of more than there is, or all is to end."""
+        held, spec = view.free(symbol), order.spec
+        if spec.leg is not None:
+            own = view.holdings(symbol).get(spec.strategy)
+            held = ZERO if own is None else nearer_zero(own.quantity, held)
+        if not protects(spec, held) or not view.instrument(symbol).is_dust(
+            abs(held), view.mark(symbol)
         ):
             return protects(spec, held)
         return order.remaining <= abs(held) and view.trading_state is not TradingState.REDUCING
@@ -216,7 +185,7 @@ class Protection:
         if resting is not None:
             exit_under_way = stop.staying < stop.quantity  # which of them fits is seen after it
             outdated = [] if exit_under_way else [o for o in stops if o is not resting]
-            return self._cancel(outdated, "a better stop rests") + self._rests(symbol)
+            return self._cancel(outdated, "a better stop rests") + self._rests(symbol, stop.owner)
         if serving or any(order.status in IN_FLIGHT for order in stops):
             return []
         if view.trading_state is HALTED:
@@ -238,7 +207,7 @@ class Protection:
         outdated = [order for order in stops if order not in fitting]
         missing = instrument.floor_quantity(stop.quantity - leaving(fitting, stop.side))
         if missing <= 0:
-            return self._cancel(outdated, "better stops rest") + self._rests(symbol)
+            return self._cancel(outdated, "better stops rest") + self._rests(symbol, stop.owner)
         if outdated and not instrument.can_short:  # they bind the coins
             return self._cancel(outdated, "it is not the stop that the position needs")
         return self._place(replace(stop, quantity=missing), symbol, view, at)
@@ -253,14 +222,14 @@ class Protection:
             return []  # the coins are bound until it is gone
         missing = instrument.floor_quantity(stop.staying - leaving(staying, stop.side))
         if missing <= 0:
-            return self._rests(symbol)
+            return self._rests(symbol, stop.owner)
         if not mark or stop.is_reached(mark):
             return []  # it would be an exit, and that is the operator's to say
         return self._place(replace(stop, quantity=missing), symbol, view, at)
 
     def _may_place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> bool:
         too_little = view.instrument(symbol).is_dust(stop.quantity, self._price(symbol, view))
-        return not too_little and self._retries.is_due(symbol, at)
+        return not too_little and self._retries.is_due(_key(symbol, stop.owner), at)
 
     def _place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> list[Event]:
         mark = self._price(symbol, view)
@@ -268,11 +237,14 @@ class Protection:
         stop = replace(stop, quantity=most, staying=min(most, stop.staying))
         if not mark or not self._may_place(stop, symbol, view, at):
             return []
+        if self._room is not None:  # what others still bind is waited for
+            if stop.quantity > self._room:
+                return []
+            self._room -= stop.quantity
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
-        self._placed[symbol] = spec.order_id
-        away = "as before" if self._away is None else f"{plain(self._away)}% from the entry price"
+        self._placed.setdefault(symbol, {})[stop.owner] = spec.order_id
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
-        return [orders(spec, f"{away}{beyond}")]
+        return [orders(spec, f"{stop.reason}{beyond}")]
 
     def _price(self, symbol: str, view: AccountView) -> Decimal | None:
         """By which it is known whether the market has reached a stop; None where one is waited for."""
@@ -302,39 +274,55 @@ class Protection:
             self._cancelled_at[order.spec.order_id] = self._now
             if len(self._cancelled_at) > KEPT:
                 del self._cancelled_at[next(iter(self._cancelled_at))]
-            if self._placed.get(order.spec.symbol) == order.spec.order_id:
-                del self._placed[order.spec.symbol]
+            placed = self._placed.get(order.spec.symbol, {})
+            if placed.get(owner_of(order)) == order.spec.order_id:
+                del placed[owner_of(order)]
         return [*cancels(asked, reason, makes_room=makes_room)]
 
     # --- what became of it ----------------------------------------------------------------------------
 
-    def _what_became_of_it(self, symbol: str, view: AccountView, at: int) -> list[Event]:
-        """Whether the stop that was placed last is there, or was refused: by risk, by the gate, by the
-        exchange, or cancelled by somebody else."""
+    def _what_became_of_them(self, symbol: str, view: AccountView, at: int) -> list[Event]:
+        """Whether the stops that were placed last are there, or were refused: by risk, by the gate, by
+        the exchange, or cancelled by somebody else."""
         if not view.open_quantity(symbol):
             self._placed.pop(symbol, None)
-            return self._rests(symbol)
-        order = view.order(self._placed.get(symbol, ""))
-        if order is None or not order.is_over:
-            return []
-        del self._placed[symbol]
-        if order.filled:
-            return []
+            return [
+                e for owner in [*self._refused.get(symbol, ())] for e in self._rests(symbol, owner)
+            ]
+        events: list[Event] = []
+        for owner, order_id in [*self._placed.get(symbol, {}).items()]:
+            order = view.order(order_id)
+            if order is not None and order.is_over:
+                del self._placed[symbol][owner]
+                events += [] if order.filled else self._failed(order, owner, view, at)
+        return events
+
+    def _failed(self, order: Order, owner: str, view: AccountView, at: int) -> list[Event]:
+        symbol = order.spec.symbol
         was_there = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
         by_new_rules = view.rules_since(symbol) >= order.created_at > 0
         at_once = (
             was_there or by_new_rules or view.trading_state is HALTED
         )  # its receipt waits for it
-        pause = self._retries.failed(symbol, at, free=1 if at_once else 0)
-        self._refused.add(symbol)
+        pause = self._retries.failed(_key(symbol, owner), at, free=1 if at_once else 0)
+        self._refused.setdefault(symbol, set()).add(owner)
         why = f"{order.status}, {order.reason}" if order.reason else order.status
         return [says(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]
 
-    def _rests(self, symbol: str) -> list[Event]:
-        if symbol not in self._refused:
+    def _rests(self, symbol: str, owner: str) -> list[Event]:
+        """It is over when none of the symbol's is refused any more."""
+        refused = self._refused.get(symbol)
+        if refused is None or owner not in refused:
             return []
-        self._refused.discard(symbol)
+        refused.discard(owner)
+        if refused:
+            return []
+        del self._refused[symbol]
         return [says(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
+
+
+def _key(symbol: str, owner: str) -> str:
+    return symbol if owner == PROTECTOR else f"{symbol} {owner}"
 
 
 def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
@@ -348,7 +336,8 @@ def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> Or
         OrderType.MARKET if reached else OrderType.STOP_MARKET,
         stop_price=None if reached else stop.price,
         reduce_only=True,
-        strategy=PROTECTOR,
+        strategy=stop.owner,
+        leg=stop.leg,
     )
 
 
@@ -362,11 +351,4 @@ def _refusal(symbol: str, view: AccountView, why: str, pause: float) -> str:
     )
 
 
-__all__ = [
-    "NeededStop",
-    "Protection",
-    "cancellable",
-    "needed_stop",
-    "price_of_stop",
-    "serves",
-]
+__all__ = ["IN_FLIGHT", "Protection"]

@@ -92,7 +92,7 @@ def _refusals(symbol: str, view: AccountView) -> Iterator[tuple[bool, Refusal]]:
 
 def _is_under_way(symbol: str, view: AccountView, *, exits: bool) -> bool:
     """An order, stops apart, whose end is waited for."""
-    working = [order for order in view.working_orders(symbol) if not order.spec.is_protective]
+    working = [order for order in view.working_orders(symbol) if not order.spec.waits_apart]
     if exits:
         side = view.position(symbol).closing_side
         return any(order.spec.side is side for order in working)

@@ -157,7 +157,8 @@ def _makes_way(order: OrderSpec, context: RiskContext) -> bool:
     known = context.view.order(order.order_id)
     if known is None:
         return False
-    return known.status is FILLED or (known.is_over and context.order.strategy == PROTECTOR)
+    again = context.order.strategy == PROTECTOR or context.order.leg is not None
+    return known.status is FILLED or (known.is_over and again)
 
 
 def _same(one: OrderSpec, other: OrderSpec) -> bool:
@@ -167,4 +168,6 @@ def _same(one: OrderSpec, other: OrderSpec) -> bool:
         and one.type == other.type
         and one.price == other.price
         and one.stop_price == other.stop_price
+        and one.leg == other.leg
+        and (one.leg is None or one.strategy == other.strategy)
     )

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tradectl.domain.allocation import Allocated
+from tradectl.domain.brackets import BracketState
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import OrderFilled
@@ -95,7 +96,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     its newest is open still, or has closed and waits for the next one's open.
 
     `holdings` are the strategies' virtual positions, by symbol and strategy: they add up to `positions`.
-    `targets` are what strategies want, by symbol and strategy. `configured` are the run's strategies in
+    `targets` are what strategies want, by symbol and strategy, and `brackets` what their signals said of
+    exits and how far those trailed. `configured` are the run's strategies in
     the order of the configuration: what rounding leaves goes to the last of them.
 
     `rules` are, by symbol, those that became others in this run. `refused_exits` and `refused_entries`
@@ -126,6 +128,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     state_since: int = 0
     protection_dropped: bool = False
     lifted_stops: dict[str, Decimal] = {}
+    brackets: dict[str, dict[str, BracketState]] = {}
     high_water: Decimal = ZERO
     max_drawdown: Decimal = ZERO
     peak_equity: Decimal = ZERO

@@ -53,6 +53,7 @@ from tradectl.state.baselines import (
     shift,
 )
 from tradectl.state.booking import Adoption
+from tradectl.state.bracket_books import end_trails
 from tradectl.state.comparison import compared
 from tradectl.state.days import note_closes, take_history
 from tradectl.state.fee_coins import paid_in_coins
@@ -103,6 +104,7 @@ class Books(OrderBooks):
         }
         # in place
         note_held(self, event.symbol, crossed, record.at)
+        end_trails(self, event.symbol, crossed)
         self.account.holdings.setdefault(event.symbol, {}).update(crossed)
 
     def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:

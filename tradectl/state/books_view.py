@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.allocation import Allocated
+from tradectl.domain.brackets import BracketState
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, RestrictionKind
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
@@ -143,6 +144,10 @@ class BooksView:
         return self.account.lifted_stops
 
     @property
+    def brackets(self) -> Mapping[str, Mapping[str, BracketState]]:
+        return self.account.brackets
+
+    @property
     def cash(self) -> Decimal:
         return self.account.cash
 
@@ -216,6 +221,10 @@ class BooksView:
     def awaits_open(self, symbol: str) -> bool:
         """Its candle has closed, and this is data that tells of opens."""
         return bool(self.account.opened_at) and self.is_candle_open(symbol) is False
+
+    def has_opens(self, symbol: str) -> bool:
+        """What comes of it are recorded candles, each with its open."""
+        return bool(self.account.opened_at) and self.is_candle_open(symbol) is not None
 
     def is_inside_bar(self) -> bool:
         """Of the open candle of something held only the open is known."""

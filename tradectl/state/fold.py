@@ -11,6 +11,7 @@ from tradectl.domain.events import (
     BarEvent,
     BarOpened,
     BookEvent,
+    BracketTriggered,
     CancelRejected,
     CancelRequested,
     CashMoved,
@@ -38,14 +39,17 @@ from tradectl.domain.events import (
     QuoteEvent,
     Record,
     StrategiesCrossed,
+    StrategySignalEvent,
     SymbolRestricted,
     TargetComputed,
     TimerFired,
     TradingConcluded,
+    TrailMoved,
     WarmUpReceived,
     WeightsComputed,
 )
 from tradectl.state.books import Books
+from tradectl.state.bracket_books import on_signal, on_trail, on_triggered
 
 E = TypeVar("E", bound=Event)
 
@@ -71,6 +75,9 @@ _folds(
 _folds(Books.on_fill, OrderFilled)
 _folds(Books.on_crossed, StrategiesCrossed)
 _folds(Books.on_target, TargetComputed)
+_folds(on_signal, StrategySignalEvent)
+_folds(on_trail, TrailMoved)
+_folds(on_triggered, BracketTriggered)
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_cash_moved, CashMoved)

@@ -30,6 +30,7 @@ from tradectl.state import refusals
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.booking import Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
+from tradectl.state.bracket_books import end_trails
 from tradectl.state.fee_coins import PaidInCoins, paid_in_coins
 from tradectl.state.income_booking import note_held
 from tradectl.state.perpetual_booking import held_from
@@ -103,7 +104,7 @@ class OrderBooks(BooksView):
         self._move(order, Trigger.REQUEST_CANCEL, record)
         if self._messages is not None and order.spec.plan is None:
             self.account.risk.note_message(record.at, self._messages)
-        if event.makes_room:
+        if event.makes_room and order.spec.leg is None:  # a bracket's comes back by itself
             self.account.lift(order.spec)
 
     def on_execution(self, event: ExecutionEvent, record: Record) -> list[Event]:
@@ -161,7 +162,7 @@ class OrderBooks(BooksView):
         if parent is not None and worked is not None:
             parent.cost, parent.fees = parent.cost + notional, parent.fees + fill.fee
             self._set(parent, *worked, record)
-        if spec.is_stop_loss:
+        if spec.is_stop_loss or spec.is_target:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
         events = booking.events(fill)
@@ -211,6 +212,7 @@ class OrderBooks(BooksView):
             note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
         if account.lifted_stops and self._begins_anew(booking.position):
             account.lifted_stops.pop(symbol, None)
+        end_trails(self, symbol, booking.owned)
         self.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)

@@ -29,6 +29,7 @@ from tradectl.state.account import Account, StrategyTotals
 from tradectl.state.baselines import count_cash
 from tradectl.state.booking import EXTERNAL, Booking
 from tradectl.state.books_view import BooksView
+from tradectl.state.bracket_books import end_trails
 from tradectl.state.income_booking import add_to_line, funding_borne, is_new
 
 
@@ -40,6 +41,7 @@ class LiquidationBooking(Struct, frozen=True):
 
     def enter(self, books: BooksView, event: PositionLiquidated) -> None:
         symbol, booking, account = event.symbol, self.booking, books.account
+        end_trails(books, symbol, booking.owned)
         books.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)

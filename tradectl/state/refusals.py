@@ -64,7 +64,7 @@ def refused(
     books: BooksView, order: Order, cause: RefusalCause, reason: str, at: int
 ) -> list[Event]:
     """`order` is over, and not because we cancelled it. What was filled of it begins a new row."""
-    if order.spec.is_protective:
+    if order.spec.waits_apart:
         return []
     symbol, exits = order.spec.symbol, is_exit(books, order)
     if exits and not books.open_quantity(symbol):
@@ -91,7 +91,7 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
     """We did not send it ourselves: where it is tried again for having been refused, it is later, too."""
     if (
         not (books.account.refused_exits or books.account.refused_entries)
-        or order.spec.is_protective
+        or order.spec.waits_apart
         or order.spec.parent_id
     ):
         return
@@ -105,7 +105,7 @@ def filled(books: BooksView, order: Order, before: Decimal) -> list[Event]:
     from. An exit that went on to the other side was an entry, too."""
     symbol = order.spec.symbol
     events = [] if books.open_quantity(symbol) else end(books, symbol, exits=True)
-    if order.remaining or order.spec.is_protective:
+    if order.remaining or order.spec.waits_apart:
         return events
     if is_exit_from(before, order):
         events += end(books, symbol, exits=True)

@@ -35,6 +35,7 @@ def snapshot(books: BooksView) -> Account:
         refused_entries=dict(sorted(account.refused_entries.items())),
         funded_until=dict(account.funded_until),
         lifted_stops=dict(sorted(account.lifted_stops.items())),
+        brackets={s: dict(sorted(own.items())) for s, own in sorted(account.brackets.items())},
         candles=books.candles(),
         strategies={name: replace(totals) for name, totals in account.strategies.items()},
         holdings={symbol: dict(held) for symbol, held in account.holdings.items()},

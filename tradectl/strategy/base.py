@@ -29,6 +29,7 @@ from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
 
+from tradectl.domain.brackets import Bracket, bracket_of
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, BookEvent, MarketDataEvent, QuoteEvent, SignalAction
 from tradectl.domain.money import ZERO
@@ -37,6 +38,7 @@ from tradectl.strategy.bars import parse_interval, parse_timeframe
 from tradectl.strategy.own_events import Fill, OrderUpdate, Timer
 from tradectl.strategy.parameters import Parameter, checked, collect, known_or_refused
 
+Number = int | float | Decimal
 CALLBACKS = ("on_trade", "on_quote", "on_book", "on_bar", "on_timer", "on_fill", "on_order")
 
 
@@ -49,6 +51,7 @@ class Signal(Struct, frozen=True, gc=False):
     confidence: float = 1.0
     reason: str = ""
     symbol: str = ""
+    bracket: Bracket | None = None
 
 
 Answer = Signal | Sequence[Signal] | None
@@ -208,8 +211,12 @@ class Strategy:
         reason: str = "",
         *,
         symbol: str = "",
+        **exits: Number | None,
     ) -> Signal:
-        return Signal(SignalAction.BUY, strength, confidence, reason, symbol)
+        """Be long. `exits` are the legs of the position's bracket, instead of those of the strategy's
+        configuration: `stop_loss_pct=2, take_profit_pct=5`, or as prices `stop_loss_price=...` and
+        `take_profit_price=...`; `trailing_pct=1.5, activate_pct=1, trail_step_bps=10`."""
+        return Signal(SignalAction.BUY, strength, confidence, reason, symbol, bracket_of(exits))
 
     def short(
         self,
@@ -218,9 +225,10 @@ class Strategy:
         reason: str = "",
         *,
         symbol: str = "",
+        **exits: Number | None,
     ) -> Signal:
-        """Be short, or out where one cannot be short."""
-        return Signal(SignalAction.SELL, strength, confidence, reason, symbol)
+        """Be short, or out where one cannot be short; `exits` as in `long`."""
+        return Signal(SignalAction.SELL, strength, confidence, reason, symbol, bracket_of(exits))
 
     def flat(self, reason: str = "", *, symbol: str = "") -> Signal:
         return Signal(SignalAction.CLOSE, reason=reason, symbol=symbol)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from tradectl.domain.brackets import NO_BRACKET, Bracket
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, ZERO, is_sane
@@ -61,6 +62,9 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     ] = ""
     parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
     allocation: Annotated[Share, "share of the equity"] = ONE
+    bracket: Annotated[
+        Bracket, "exits of its positions: `stop_loss_pct`, `take_profit_pct`, `trailing_pct`, ..."
+    ] = NO_BRACKET
 
     def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a run's `symbols` that its signals may be about."""
@@ -405,6 +409,7 @@ def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
         strength=_fraction("strength", signal.strength),
         confidence=_fraction("confidence", signal.confidence),
         reason=_line(signal.reason),
+        bracket=signal.bracket,
         notes={} if noted is None else _notes(slot.strategy._take_notes()),
     )
 

@@ -35,6 +35,7 @@ from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.feeds.funding_file import read_funding
 from tradectl.files.places import expanded
+from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.order_making import PlanFor
 from tradectl.portfolio.position_delta import PositionDelta
@@ -168,6 +169,7 @@ class TradingSystem(BookkeepingSystem):
             sized_at_open=settings.paper.sized_at_open,
             has_strategies=has_strategies,
             plan_for=planned_by(settings.execution),
+            brackets=Brackets({s.name: s.bracket for s in settings.strategies}),
         )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, risk)

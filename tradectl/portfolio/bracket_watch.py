@@ -1,0 +1,179 @@
+"""What is done about a bracket as prices come: trailing stops are tightened, what does not rest triggers.
+
+A price matters where it is as far as one of a symbol's two marks, the next one below and the next one
+above: between them nothing is worked out. What it means is decided after the exits that it brought at the
+exchange: a candle's high moves a trailing stop for the candle after it, and where a candle reached both
+the stop and the target it was the stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from tradectl.domain.brackets import BracketState
+from tradectl.domain.events import (
+    BarEvent,
+    BracketTriggered,
+    Event,
+    MarketDataEvent,
+    QuoteEvent,
+    TrailMoved,
+)
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import Leg
+from tradectl.domain.positions import Position
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.brackets import Brackets, Levels
+from tradectl.portfolio.decisions import NAME
+
+Held = tuple[Position | BracketState, ...]
+
+
+class Marks(NamedTuple):
+    """Nothing happens between `below` and `above`, as long as these are what is held and said."""
+
+    below: Decimal | None
+    above: Decimal | None
+    held: Held
+
+
+Range = tuple[Decimal, Decimal]
+"""The lowest and the highest price."""
+
+
+class BracketWatch:
+    """Remembers by symbol the prices that wait to be judged."""
+
+    def __init__(self, brackets: Brackets) -> None:
+        self._brackets = brackets
+        self._marks: dict[str, Marks] = {}
+        self._traded: set[str] = set()
+        self._touched: dict[str, Range] = {}
+
+    def hears(self, event: MarketDataEvent, view: AccountView) -> bool:
+        """Whether `judge` is to be called, after what comes of the event at the exchange. Quotes count
+        where there are no trades."""
+        symbol = event.symbol
+        if isinstance(event, QuoteEvent):
+            if symbol in self._traded:
+                return False
+        else:
+            self._traded.add(symbol)
+        holdings = view.holdings(symbol)
+        if not holdings:
+            return False
+        states = view.brackets.get(symbol)
+        held: Held = (*holdings.values(), *(states.values() if states else ()))
+        marks = self._marks.get(symbol)
+        if marks is None or not _are_same(marks.held, held):
+            marks = self._marks[symbol] = self._look(symbol, view, held)
+        low, high = (
+            (event.low, event.high) if type(event) is BarEvent else (event.price, event.price)
+        )
+        below, above = marks.below, marks.above
+        if (below is None or low > below) and (above is None or high < above):
+            return False
+        waits = self._touched.get(symbol)
+        self._touched[symbol] = (
+            (low, high) if waits is None else (min(low, waits[0]), max(high, waits[1]))
+        )
+        return waits is None
+
+    def judge(self, view: AccountView) -> list[Event]:
+        """What the prices since then come to, by what is held now."""
+        touched, self._touched = self._touched, {}
+        return [
+            event
+            for symbol, (low, high) in touched.items()
+            for event in self._of(symbol, low, high, view)
+        ]
+
+    def begin(self, symbol: str, view: AccountView) -> list[Event]:
+        """Trailing stops that begin with the entry: with a fill, before any price comes."""
+        return [
+            event
+            for each in self._brackets.levels(symbol, view)
+            if each.trail is None and each.bracket.activate_pct is None
+            for event in _trails(each, each.own.entry_price, view)
+        ]
+
+    def _look(self, symbol: str, view: AccountView, held: Held) -> Marks:
+        levels = self._brackets.levels(symbol, view)
+        stops = self._brackets.resting_stops(levels, symbol, view)
+        targets = self._brackets.resting_targets(levels, symbol, view)
+        below: list[Decimal] = []
+        above: list[Decimal] = []
+        for each in levels:
+            against, in_favour = (below, above) if each.long else (above, below)
+            if each.stop is not None and each.strategy not in stops:
+                against.append(each.stop)
+            if each.target is not None and each.strategy not in targets:
+                in_favour.append(each.target)
+            moves_at = each.bracket.moves_at(each.own, each.trail)
+            if moves_at is not None:
+                in_favour.append(moves_at)
+        return Marks(max(below, default=None), min(above, default=None), held)
+
+    def _of(self, symbol: str, low: Decimal, high: Decimal, view: AccountView) -> Iterable[Event]:
+        if view.trading_state.is_halt and not view.trading_state.only_reduces:
+            return
+        levels = self._brackets.levels(symbol, view)
+        stops = self._brackets.resting_stops(levels, symbol, view)
+        targets = self._brackets.resting_targets(levels, symbol, view)
+        for each in levels:
+            worst, best = (low, high) if each.long else (high, low)
+            if _is_out(each, view):
+                continue
+            stop, target = each.stop, each.target
+            if (
+                stop is not None
+                and each.strategy not in stops
+                and _reaches(worst, stop, not each.long)
+            ):
+                yield _triggered(each, each.stop_leg, stop)
+            elif (
+                target is not None
+                and each.strategy not in targets
+                and _reaches(best, target, each.long)
+            ):
+                yield _triggered(each, Leg.TAKE_PROFIT, target)
+            else:
+                yield from _trails(each, best, view)
+
+
+def _trails(each: Levels, best: Decimal, view: AccountView) -> Iterable[Event]:
+    instrument = view.instrument(each.own.symbol)
+    moved = each.bracket.trailed(each.own, instrument, best, each.trail)
+    if moved is not None and moved > 0:
+        yield TrailMoved(
+            source_component=NAME, symbol=each.own.symbol, strategy=each.strategy, price=moved
+        )
+
+
+def _triggered(each: Levels, leg: Leg, price: Decimal) -> Event:
+    return BracketTriggered(
+        source_component=NAME,
+        symbol=each.own.symbol,
+        strategy=each.strategy,
+        leg=leg,
+        price=price,
+    )
+
+
+def _is_out(each: Levels, view: AccountView) -> bool:
+    """It wants to hold nothing any more: an exit is on its way, or waits for its turn."""
+    target = view.targets(each.own.symbol).get(each.strategy)
+    return target is None or target.quantity == ZERO
+
+
+def _reaches(price: Decimal, level: Decimal, upward: bool) -> bool:
+    return price >= level if upward else price <= level
+
+
+def _are_same(one: Held, other: Held) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+__all__ = ["BracketWatch"]
