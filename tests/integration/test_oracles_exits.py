@@ -6,13 +6,17 @@ fills at the open. A stop behind an entry is watched in the entry's own candle, 
 wants the same again says so by being out in between. Results are shares of what was entered, without
 fees.
 
-Of the other cases some need a target inside a candle, a trailing stop or a price of one's own; and one
-enters at an open while the position that is stopped later in the same candle is still held.
+A target rests beside the stop and comes after it. A trailing stop is tightened by a candle's high for
+the candle after it: where freqtrade lets it end in the same candle, the case says so.
+
+Of the other cases some need a price of one's own, or a target that changes with time; and one enters at an
+open while the position that is stopped later in the same candle is still held.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,16 +44,21 @@ class Table(Strategy):
     def on_bar(self, bar):
         letter = self.letters[self.seen]
         self.seen += 1
-        exits = {
+        self.exits = exits = {
             "take_profit_pct": self.target or None,
             "trailing_pct": self.trailing or None,
             "activate_pct": self.activate or None,
         }
         if letter in "LS":
             return (self.long if letter == "L" else self.short)(**exits)
-        if letter == "l":
-            return self.long(0.99, **exits)
         return self.flat() if letter == "X" else None
+
+    def on_fill(self, fill):
+        """What took its profit in a candle that says L is entered again at the next open: by another
+        word, for the same one was stopped out with the position."""
+        if fill.side == "sell" and self.letters[self.seen - 1] == "L":
+            return self.long(0.99, **self.exits)
+        return None
 '''
 CONFIG = """
 symbols = ["UNITUSDT"]
@@ -81,9 +90,9 @@ min_notional = 0
 
 
 class Case(NamedTuple):
-    """`candles` are open, high, low and close; `letters` what is signalled after each; `stop` in percent;
-    `trips` the candles of entry and exit, and `S` for a stop or `X` for a signal; `result` the sum of
-    their returns."""
+    """`candles` are open, high, low and close; `letters` what is signalled after each; `stop`, `target`,
+    `trailing` and `activate` in percent; `trips` the candles of entry and exit, and `S` for a stop, `T`
+    for a target, `R` for a trailing stop or `X` for a signal; `result` the sum of their returns."""
 
     candles: list[tuple[int, int, int, int]]
     letters: str
@@ -98,6 +107,7 @@ class Case(NamedTuple):
 FLAT = (5000, 5025, 4975, 4987)
 WIDE = (5000, 5050, 4950, 5000)
 TAIL = [(4975, 5000, 4950, 4962), (4962, 4987, 4937, 4950), (4950, 4975, 4925, 4950)]
+RISEN = [WIDE, (5000, 5100, 4950, 5100), (5100, 5251, 5100, 5100)]
 SIGNALLED = [FLAT, FLAT, (4987, 5012, 4986, 4986)]
 TURNED = [WIDE, (5000, 5000, 4951, 5000), (4910, 5150, 4910, 5100), (5100, 5100, 4950, 4950),
           (5000, 5100, 4950, 4950), (5000, 5100, 4950, 4950)]  # fmt: skip
@@ -141,11 +151,47 @@ CASES = {
     "15 entry and target in one candle, entry and stop in the next": Case(
         [WIDE, (5000, 5100, 4900, 5100), (5100, 5251, 4650, 5100), (4850, 5050, 4750, 4750),
          (4750, 4950, 4350, 4750)],
-        "Ll...", 5, [(1, 1, "T"), (2, 2, "S")], -0.04, target=1,
+        "LL...", 5, [(1, 1, "T"), (2, 2, "S")], -0.04, target=1,
     ),
     "29 a signal, and the target in its candle": Case(
         [*SIGNALLED, (5010, 5251, 4986, 5010), (5010, 5010, 4855, 4995), (4995, 4995, 4950, 4950)],
         "L..X..", 10, [(1, 3, "T")], 0.05, target=5,
+    ),
+    "8 a trailing stop of 10 %, tightened in the candle before": Case(
+        [WIDE, WIDE, (5000, 5250, 4750, 4850), (4850, 5050, 4650, 4750), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 3, "R")], -0.055, trailing=10,
+    ),
+    "10 one that is armed at 10 %, and never is": Case(
+        [*RISEN, (4850, 5050, 4650, 4750), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 4, "S")], -0.1, trailing=3, activate=10,
+    ),
+    "31 one of 3 % that is armed at 5 %, and a gap through it": Case(
+        [*RISEN, (4850, 5050, 4650, 4750), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 3, "R")], -0.03, trailing=3, activate=5,
+    ),
+    "32 the same, short": Case(
+        [WIDE, (5000, 5050, 4890, 4890), (4890, 4890, 4749, 4890), (5150, 5350, 4950, 4950),
+         (4750, 4950, 4350, 4750)],
+        "S....", 10, [(1, 3, "R")], -0.03, trailing=3, activate=5,
+    ),
+    "33 one of 3 % from the entry on, without the high of the candle that it ends in": Case(
+        [WIDE, (5000, 5050, 5000, 5000), (4900, 5250, 4500, 5100), (5100, 5100, 4650, 4750),
+         (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 2, "R")], -0.02, trailing=3,
+    ),
+    # freqtrade takes the high of a candle to come before its low; here it moves a stop for the next one
+    "9 tightened by the high of the candle in which freqtrade ends it, and over in the next": Case(
+        [WIDE, WIDE, WIDE, (5000, 5200, 4550, 4850), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 4, "R")], -0.064, trailing=10,
+    ),
+    "12 the same, and a gap through it": Case(
+        [*RISEN[:2], (5100, 5251, 4650, 5100), (4850, 5050, 4650, 4750), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 3, "R")], -0.03, trailing=3, activate=5,
+    ),
+    # freqtrade trades at the stop's price after a gap whose candle comes back to it; here at the open
+    "11 a gap through it that freqtrade takes to be filled at its price": Case(
+        [*RISEN, (5000, 5150, 4650, 4750), (4750, 4950, 4350, 4750)],
+        "L....", 10, [(1, 3, "R")], 0.0, trailing=3, activate=5,
     ),
     "6 a stop, and 6 % up before the close": Case(
         [FLAT, FLAT, (4987, 5300, 4850, 5050), *TAIL], "L.....", 2, [(1, 2, "S")], -0.02
@@ -213,7 +259,7 @@ def test_exits_inside_a_candle(tmp_path: Path, name: str, turn: str) -> None:
     trips = [
         (
             (t.opened_at - begin) // HOUR,
-            _candle(t.closed_at - begin, t.exit_reason),
+            _candle(t.closed_at - begin, t.exit_reason, t.exit_price, case.candles),
             _letter(t.exit_reason),
         )
         for t in found.trades
@@ -231,6 +277,11 @@ def _letter(reason: str) -> str:
     return "S" if reason.endswith("from the entry price") else "X"
 
 
-def _candle(after: int, reason: str) -> int:
-    """A stop is told as its candle closes, when it is known; a signal's order trades at an open."""
-    return (after - 1) // HOUR if _letter(reason) != "X" else after // HOUR
+def _candle(
+    after: int, reason: str, price: Decimal, candles: list[tuple[int, int, int, int]]
+) -> int:
+    """A leg is told as its candle closes, when it is known; what a signal orders, and a stop behind a
+    gap, trades at an open."""
+    number = after // HOUR
+    at_open = number < len(candles) and price == candles[number][0]
+    return number if _letter(reason) == "X" or at_open else (after - 1) // HOUR

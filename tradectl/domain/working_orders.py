@@ -109,7 +109,12 @@ class WorkingOrders:
         skipped: list[tuple[Decimal, str]] = []
         found = None
         while prices and found is None:
-            order = orders.get(prices[0][1]) or self.children.get(prices[0][1])
+            order_id = prices[0][1]
+            order = (
+                orders.get(order_id)
+                or self.children.get(order_id)
+                or self.take_profits.get(order_id)
+            )
             if order is not None and order.status is not PENDING_CANCEL:
                 found = order
             else:

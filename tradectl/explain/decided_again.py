@@ -146,7 +146,10 @@ def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:
         system.bus.core.new_id,
         would_deny=system.risk.engine.would_deny,
         sized_at_open=recorded.paper.fill == "next-open",
-        brackets=Brackets({each.name: each.bracket for each in recorded.strategies}),
+        brackets=Brackets(
+            {each.name: each.bracket for each in recorded.strategies},
+            recorded.portfolio.stop_loss_pct,
+        ),
     )
 
 

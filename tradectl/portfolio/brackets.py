@@ -54,10 +54,16 @@ class Levels(NamedTuple):
 
 
 class Brackets:
-    """`configured` are those of strategies, by name."""
+    """`configured` are those of strategies, by name; who has a bracket, and no stop-loss in it, has that
+    of all positions, `stop_loss_pct`."""
 
-    def __init__(self, configured: Mapping[str, Bracket]) -> None:
-        self._configured = {name: each for name, each in configured.items() if each.has_legs}
+    def __init__(
+        self, configured: Mapping[str, Bracket], stop_loss_pct: Decimal | None = None
+    ) -> None:
+        self._usual = Bracket(stop_loss_pct=stop_loss_pct)
+        self._configured = {
+            name: each.over(self._usual) for name, each in configured.items() if each.has_legs
+        }
 
     def is_active(self, view: AccountView) -> bool:
         """There may be one."""
@@ -74,7 +80,7 @@ class Brackets:
             state = states.get(name, NO_STATE)
             said, bracket = state.of(own), self._configured.get(name)
             if said is not None:
-                bracket = said.over(bracket)
+                bracket = said.over(bracket or self._usual)
             if bracket is None or view.instrument(symbol).is_dust(
                 abs(own.quantity), view.mark(symbol)
             ):

@@ -169,7 +169,9 @@ class TradingSystem(BookkeepingSystem):
             sized_at_open=settings.paper.sized_at_open,
             has_strategies=has_strategies,
             plan_for=planned_by(settings.execution),
-            brackets=Brackets({s.name: s.bracket for s in settings.strategies}),
+            brackets=Brackets(
+                {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
+            ),
         )
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, risk)
