@@ -9,8 +9,8 @@ fees.
 A target rests beside the stop and comes after it. A trailing stop is tightened by a candle's high for
 the candle after it: where freqtrade lets it end in the same candle, the case says so.
 
-Of the other cases some need a price of one's own, or a target that changes with time; and one enters at an
-open while the position that is stopped later in the same candle is still held.
+Of the other cases some need a price of one's own, or a target that changes with time; and one enters at
+an open while the position that is stopped later in the same candle is still held.
 """
 
 from __future__ import annotations
