@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.allocation import ComputeWeights
 from tradectl.domain.events import (
+    AllocationRequested,
     BarOpened,
     BracketTriggered,
     EmergencyStopReceived,
@@ -26,8 +28,11 @@ from tradectl.domain.events import (
     Record,
     StrategySignalEvent,
     SymbolRestricted,
+    SystemEvent,
+    SystemEventKind,
     TimerFired,
     TrailMoved,
+    WeightsComputed,
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
@@ -62,6 +67,9 @@ class PortfolioAdapter(Adapter):
         self._awaited: set[str] = set()
         self._watches = False
         self._late_at: dict[str, int] = {}
+        self._fails = False
+        self.problem: ComputeWeights | None = None
+        """what weights were asked for last, in this run"""
 
     def attach_all(self) -> None:
         self.attach(StrategySignalEvent, self._on_signal, Stage.PORTFOLIO)
@@ -72,6 +80,9 @@ class PortfolioAdapter(Adapter):
         self.attach(LimitBreached, self._on_halt, Stage.PORTFOLIO)
         self.attach(HaltContinued, self._on_halt, Stage.PORTFOLIO)
         self.attach(ExecutionEvent, self._on_execution, Stage.PORTFOLIO)
+        if self.engine.weighting is not None:
+            self.attach(AllocationRequested, self._on_request, Stage.PORTFOLIO)
+            self.attach(WeightsComputed, self._on_weights, Stage.PORTFOLIO)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
@@ -166,6 +177,30 @@ class PortfolioAdapter(Adapter):
         """Without positions a risk check leaves nothing to do: nothing is tried again, nothing said."""
         books = self._state.books
         return not (books.refused_symbols() or books.trading_state.is_halt)
+
+    def _on_request(self, event: AllocationRequested, record: Record) -> None:
+        """Who computes is asked once the step is durable; a replay keeps what was asked, to compare."""
+        if self.engine.weighting is not None:
+            books = self._state.books
+            self.problem = self.engine.weighting.problem(record.seq, event.symbols, books)
+            self._bus.send(self.problem)
+
+    def _on_weights(self, event: WeightsComputed, record: Record) -> list[Event]:
+        """The answer: positions are brought to the new weights; or there are none, which is said once."""
+        books = self._state.books
+        known = books.allocation
+        if known is None or event.request != known.request:
+            return []
+        kind = SystemEventKind.ALLOCATION_FAILED_OVER
+        if event.failure:
+            kind = SystemEventKind.ALLOCATION_FAILED
+        said: list[Event] = []
+        if self._fails is not bool(event.failure):
+            self._fails = bool(event.failure)
+            said = [SystemEvent(source_component=self.name, kind=kind, message=event.failure)]
+        if event.failure or books.trading_state is FLATTENING:
+            return said
+        return said + self.engine.rebalance(books, "new weights", record.at)
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again."""

@@ -15,6 +15,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless
+from tradectl.portfolio.allocation.allocator import check_packages
 from tradectl.strategy.instances import StrategyInstance
 
 LONGEST_SYMBOL = 50
@@ -30,6 +31,7 @@ def check(settings: Settings) -> None:
     _check_funding(settings)
     _check_fill(settings)
     _check_stop(settings)
+    _check_allocation(settings)
     _check_strategies(settings)
     _check_execution(settings)
 
@@ -143,6 +145,24 @@ def _check_stop(settings: Settings) -> None:
             f"portfolio.stop_loss_pct: expected less than the {plain(collar)} of "
             f"risk.price_collar_pct, which no price may be away, got {plain(stop)}"
         )
+
+
+def _check_allocation(settings: Settings) -> None:
+    allocation, history = settings.allocation, settings.history
+    if settings.portfolio.sizing != "allocation":
+        return
+    check_packages(allocation)
+    if allocation.min_history > history.length:
+        raise ConfigError(
+            f"allocation.min_history: expected at most the {history.length} of history.length, got "
+            f"{allocation.min_history}"
+        )
+    for key in sorted({*allocation.budgets, *allocation.groups}):
+        if key not in settings.symbols:
+            raise ConfigError(
+                f"allocation.{'budgets' if key in allocation.budgets else 'groups'}: {key!r:.60} is not "
+                f"traded: expected some of {', '.join(settings.symbols)}"
+            )
 
 
 def _check_strategies(settings: Settings) -> None:

@@ -47,7 +47,9 @@ class ComputeWeights(Struct, frozen=True, gc=False):
 
 class Allocated(Struct, frozen=True, omit_defaults=True):
     """The `weights` in force and since when (`at`); for which `symbols` some were asked for last, when,
-    and when that was answered. `failure` is why the last answer had none. Times are ns UTC."""
+    and when that was answered. `failure` is why the last answer had none, and
+    `held_back` are the symbols that are not brought to these weights, because it is not worth its cost.
+    Times are ns UTC."""
 
     weights: dict[str, Decimal] = {}
     at: int = 0
@@ -56,6 +58,7 @@ class Allocated(Struct, frozen=True, omit_defaults=True):
     asked_at: int = 0
     answered_at: int = 0
     failure: str = ""
+    held_back: dict[str, str] = {}
 
 
 __all__ = [

@@ -76,6 +76,8 @@ class ReasonCode(StrEnum):
     REFUSED = "refused"
     DENIED = "denied"
     TOO_SMALL = "too_small"
+    COST = "cost"
+    """it would cost more than it is worth"""
     NOT_FILLED = "not_filled"
     WARM_UP = "warm_up"
     NO_SIGNAL = "no_signal"
@@ -196,6 +198,9 @@ class SystemEventKind(StrEnum):
     ACCESS_REFUSED = "access_refused"
     """an exchange refused our credentials: it is asked again before trading halts"""
     ACCESS_REFUSED_OVER = "access_refused_over"
+    ALLOCATION_FAILED = "allocation_failed"
+    """no weights could be worked out: those before stay in force"""
+    ALLOCATION_FAILED_OVER = "allocation_failed_over"
     CANCEL_FAILED = "cancel_failed"
     CANCEL_FAILED_OVER = "cancel_failed_over"
     CHANGED = "changed"
@@ -291,6 +296,7 @@ _K = SystemEventKind
 
 ENDS = {
     _K.ACCESS_REFUSED_OVER: _K.ACCESS_REFUSED,
+    _K.ALLOCATION_FAILED_OVER: _K.ALLOCATION_FAILED,
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
     _K.CLOCK_MOVED_OVER: _K.CLOCK_MOVED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,

@@ -85,6 +85,10 @@ class AccountView(Protocol):
         """Last price seen, or None before the first."""
         ...
 
+    def spread(self, symbol: str) -> Decimal:
+        """Between bid and ask, as a share of the price; 0 where the last data has none."""
+        ...
+
     @property
     def history(self) -> MarketHistory | None:
         """How prices moved; None where nothing looks at that."""

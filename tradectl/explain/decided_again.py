@@ -150,6 +150,7 @@ def _portfolio(recorded: Settings, system: TradingSystem) -> PortfolioEngine:
             {each.name: each.bracket for each in recorded.strategies},
             recorded.portfolio.stop_loss_pct,
         ),
+        allocation=recorded.allocation,
     )
 
 

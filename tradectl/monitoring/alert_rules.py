@@ -69,6 +69,7 @@ SEVERITY_OF_RESTRICTION = {
 
 SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.ACCESS_REFUSED: ERROR,
+    SystemEventKind.ALLOCATION_FAILED: WARNING,
     SystemEventKind.CANCEL_FAILED: ERROR,
     SystemEventKind.CHANGED: WARNING,
     SystemEventKind.CLOCK_MOVED: WARNING,

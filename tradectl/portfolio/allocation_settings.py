@@ -62,6 +62,16 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
     net: Annotated[Cap, "largest difference between what is long and what is short, either way"] = (
         None
     )
+    risk_aversion: Annotated[
+        Decimal,
+        Bounds(gt=0),
+        "rebalancing: what being off its weight is worth avoiding; 1 is who wants the fastest growth",
+    ] = Decimal(3)
+    horizon_periods: Annotated[
+        int,
+        Bounds(ge=1),
+        "rebalancing: periods of history over which that has to pay for the trade",
+    ] = 30
     groups: Annotated[dict[str, str], "symbol to the name of its group"] = {}
     group_caps: Annotated[dict[str, Decimal], "group to its largest share of equity"] = {}
     turnover: Annotated[

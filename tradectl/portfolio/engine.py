@@ -23,12 +23,19 @@ from decimal import Decimal
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import ReasonCode
-from tradectl.domain.events import BracketTriggered, Event, SignalAction, StrategySignalEvent
+from tradectl.domain.events import (
+    AllocationRequested,
+    BracketTriggered,
+    Event,
+    SignalAction,
+    StrategySignalEvent,
+)
 from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.views import AccountView
 from tradectl.portfolio import refused_orders, resting_entries
+from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.bracket_watch import BracketWatch
 from tradectl.portfolio.brackets import NO_BRACKETS, Brackets
 from tradectl.portfolio.decisions import (
@@ -50,6 +57,8 @@ from tradectl.portfolio.sizing import sample_marks, sizer_for
 from tradectl.portfolio.steering import Steering, WouldDeny
 from tradectl.portfolio.strategy_targets import StrategyTargets, all_out
 from tradectl.portfolio.take_profits import TakeProfits
+from tradectl.portfolio.weighting import Weighting
+from tradectl.portfolio.worth import Worth
 
 
 class PortfolioEngine:
@@ -58,7 +67,8 @@ class PortfolioEngine:
     would. `at` is everywhere the time of the step, ns UTC. With `sized_at_open` what is decided as a
     candle closes is ordered as the next one opens, of the size that it has then. In a run that
     has no strategies what they wanted waits for them. `plan_for` says how an order is worked, `brackets`
-    are the exits of strategies' positions. Raises ConfigError for an impossible allocation."""
+    are the exits of strategies' positions, and `allocation` says how weights come about where they do.
+    Raises ConfigError for an impossible allocation."""
 
     def __init__(
         self,
@@ -71,6 +81,7 @@ class PortfolioEngine:
         has_strategies: bool = True,
         plan_for: PlanFor | None = None,
         brackets: Brackets = NO_BRACKETS,
+        allocation: AllocationSettings = AllocationSettings(),  # noqa: B008 (frozen)
     ) -> None:
         self.sized_at_open = sized_at_open
         self._has_strategies = has_strategies
@@ -82,6 +93,9 @@ class PortfolioEngine:
         self.watch = BracketWatch(brackets)
         self._protection = Protection(settings.stop_loss_pct, brackets, new_order_id)
         self._take_profits = TakeProfits(brackets, new_order_id)
+        self.weighting = None
+        if settings.sizing == "allocation":
+            self.weighting = Weighting(allocation, self._targets)
         self._steering = Steering(
             settings,
             self._targets,
@@ -89,6 +103,8 @@ class PortfolioEngine:
             self._protection,
             would_deny,
             sized_at_open=sized_at_open,
+            worth=Worth(settings, allocation),
+            weighting=self.weighting,
         )
         self._balanced_since = -1
         self.flattening = Flattening(new_order_id, self._protection)
@@ -148,12 +164,22 @@ class PortfolioEngine:
         events: list[Event] = []
         for symbol in view.targeted() if self._has_strategies else ():
             events += self._steering.brought_back(symbol, view, reason, at)
-        return events + self.protect(view, at, but=asked_of(events))
+        events += self.protect(view, at, but=asked_of(events))
+        request = self._request(view, at)
+        return events if request is None else [*events, request]
 
-    def is_balanced(self, view: AccountView, happened: int) -> bool:
-        """A rebalancing would do nothing now. Where sizes do not follow marks that stays so until
+    def _request(self, view: AccountView, at: int) -> AllocationRequested | None:
+        """Where weights are to be worked out now."""
+        if self.weighting is None or not self._has_strategies:
+            return None
+        return self.weighting.request(view, at)
+
+    def is_balanced(self, view: AccountView, happened: int, at: int) -> bool:
+        """A rebalancing at `at` would do nothing. Where sizes do not follow marks that stays so until
         something else than prices comes: `happened` is the number of what did last."""
         if self._sizer.measures or self._protection.is_active(view):
+            return False
+        if self._request(view, at) is not None:
             return False
         if happened != self._balanced_since or self._sizer.follows_marks:
             targeted = view.targeted() if self._has_strategies else ()

@@ -50,6 +50,11 @@ class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
         Amount,
         "quote currency; a smaller change is not worth its cost, unless it closes the position",
     ] = Decimal(10)
+    trade_cost_bps: Annotated[
+        Amount,
+        "fees and slippage of a trade, in hundredths of a percent; half the spread comes to it where "
+        "quotes tell it. A drift that is not worth it is not rebalanced",
+    ] = Decimal(15)
     order_type: Annotated[
         EntryType,
         "of orders that only add to a position; what reduces or turns one always goes to market",

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import Event
+from tradectl.domain.events import Event, TargetComputed
 from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
@@ -43,6 +43,8 @@ from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_a
 from tradectl.portfolio.protection import Protection
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, is_at_rest
+from tradectl.portfolio.weighting import Weighting
+from tradectl.portfolio.worth import Worth
 
 RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
@@ -67,8 +69,12 @@ class Steering:
         would_deny: WouldDeny,
         *,
         sized_at_open: bool,
+        worth: Worth,
+        weighting: Weighting | None,
     ) -> None:
         self._settings = settings
+        self._worth = worth
+        self._weighting = weighting
         self._near = min(settings.drift, ONE)  # what is held on the other side is never near
         self._targets = targets
         self._orders = making
@@ -133,7 +139,17 @@ class Steering:
         everyone = view.targets(symbol)
         answer = self._replace_outdated(symbol, view)
         answer = answer or self.steer(symbol, view, reason, True, at, afresh=everyone)
-        return answer if len(answer) > 1 else []
+        if len(answer) > 1 or self._is_newly_held_back(symbol, answer, view):
+            return answer
+        return []
+
+    @staticmethod
+    def _is_newly_held_back(symbol: str, answer: list[Event], view: AccountView) -> bool:
+        """It is said once that bringing it to the weights in force is not worth its cost."""
+        known = view.allocation
+        if known is None or symbol in known.held_back:
+            return False
+        return any(isinstance(e, TargetComputed) and e.code is ReasonCode.COST for e in answer)
 
     def is_balanced(self, symbol: str, view: AccountView) -> bool:
         """There is nothing to bring back."""
@@ -191,7 +207,7 @@ class Steering:
         why = self._reason_to_wait(symbol, state, view)
         if why:
             return [stays(symbol, target, position, why, new)]
-        why = obstacle(change, self._settings, repeated) if change.quantity else idle(change, view)
+        why = self._obstacle(change, view, repeated)
         if why:
             return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
         is_new = bool(said) and not repeated
@@ -206,6 +222,18 @@ class Steering:
             if len(answer) > 1:
                 return answer
         return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
+
+    def _obstacle(self, change: PositionDelta, view: AccountView, repeated: bool) -> Reason | None:
+        """Why nothing is ordered, or None."""
+        if not change.quantity:
+            lacks = None
+            if self._weighting is not None and not change.aim:
+                lacks = self._weighting.lacking(change.instrument.symbol, view)
+            return lacks or idle(change, view)
+        why = obstacle(change, self._settings, repeated)
+        if why is None and repeated:
+            why = self._worth.obstacle(change, view)
+        return why
 
     def _stay(
         self,

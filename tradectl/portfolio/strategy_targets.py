@@ -71,6 +71,11 @@ class StrategyTargets:
             for name in names
         }
 
+    def net(self, symbol: str, view: AccountView) -> Decimal:
+        """What strategies together want of the symbol, -1 to 1; who was stopped out wants nothing."""
+        targets = [t for t in self.known(symbol, view).values() if not t.stopped]
+        return net_target(targets, self._allocations)
+
     def _rests(self, symbol: str, target: StrategyTarget) -> bool:
         """It stays as it is before the strategy speaks."""
         return target.stopped or (symbol, target.strategy) not in self._spoken

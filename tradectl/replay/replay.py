@@ -18,12 +18,13 @@ from tradectl.bus.clock import Clock, DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.operations import Divergence, ReplayReport
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import Record
+from tradectl.domain.events import Record, WeightsComputed
 from tradectl.domain.time import SECOND
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import NO_KEYS
 from tradectl.journal.signature import KnownKeys
 from tradectl.journal.writer import SHORT, Header
+from tradectl.replay.weights_check import WeightsCheck
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, module_hashes, strategy_hashes
@@ -71,11 +72,14 @@ class Replay:
         started = clock.ticks()
         follower = Deciding(self.system, self._differ if verify else None)
         pacer = ReplayPacer(speed, clock)
+        weights = WeightsCheck(self.system)
         with self.log as log:
             for group in log.groups():
                 for record in group:
                     if record.seq > until:
                         break
+                    if verify and record.event.__class__ is WeightsComputed:
+                        weights.compare(record)
                     follower.take(record)
                     pacer.wait_for(record.at)
                 if follower.records >= until:
@@ -83,6 +87,7 @@ class Replay:
             else:
                 follower.end()
                 self._compare_end(verify=verify)
+        self.result.notes += weights.notes()
         return self._finish(follower, clock.ticks() - started, verify=verify)
 
     def _differ(self, recorded: Record | None, decided: Record | None) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.allocation import Allocated
 from tradectl.domain.errors import CoreError
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
@@ -110,6 +111,8 @@ class Books(OrderBooks):
     def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:
         """What strategies want is kept: it outlives the process that heard them."""
         symbol, targets = event.symbol, self.account.targets
+        if self.account.allocation is not None:
+            self.account.allocation = held_back_after(self.account.allocation, event)
         changed = False
         for target in event.strategies:
             known = targets.setdefault(symbol, {})
@@ -272,7 +275,7 @@ class Books(OrderBooks):
             return
         known = replace(known, answered_at=record.at, failure=event.failure)
         if not event.failure:
-            known = replace(known, weights=event.weights, at=record.at)
+            known = replace(known, weights=event.weights, at=record.at, held_back={})
         self.account.allocation = known
 
     # --- dump and hash ---------------------------------------------------------------------------------
@@ -283,3 +286,14 @@ class Books(OrderBooks):
 
     def state_hash(self, run_id: str) -> str:
         return self.snapshot().hash(run_id)
+
+
+def held_back_after(known: Allocated, event: TargetComputed) -> Allocated:
+    """Rebalancing a symbol is held back, or it is traded."""
+    symbol, held_back = event.symbol, known.held_back
+    if event.code is ReasonCode.COST:
+        return replace(known, held_back={**held_back, symbol: event.reason})
+    if symbol in held_back and event.change:
+        left = {name: why for name, why in held_back.items() if name != symbol}
+        return replace(known, held_back=left)
+    return known

@@ -200,6 +200,12 @@ class BooksView:
         tick = self._last.get(symbol)
         return tick.price if tick is not None else self.account.marks.get(symbol)
 
+    def spread(self, symbol: str) -> Decimal:
+        tick = self.last.get(symbol)
+        if tick is None or tick.bid is None or tick.ask is None or tick.price <= 0:
+            return ZERO
+        return max(tick.ask - tick.bid, ZERO) / tick.price
+
     @property
     def history(self) -> MarketHistory | None:
         return self.account.history

@@ -18,6 +18,7 @@ from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, S
 from tradectl.adapters.gateway import Gateway, NoGateway
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.adapters.portfolio import REBALANCE_TIMER
+from tradectl.adapters.weights_worker import WeightsWorker
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.components import Component
 from tradectl.bus.core import Core
@@ -35,6 +36,7 @@ from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
 from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.feeds.funding_file import read_funding
 from tradectl.files.places import expanded
+from tradectl.portfolio.allocation.allocator import MethodAllocator
 from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.order_making import PlanFor
@@ -172,7 +174,11 @@ class TradingSystem(BookkeepingSystem):
             brackets=Brackets(
                 {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
             ),
+            allocation=settings.allocation,
         )
+        self.allocator = MethodAllocator(settings.allocation, settings.portfolio)
+        if portfolio.weighting is not None:
+            WeightsWorker(bus, self.allocator).bind()
         self.strategy = StrategyAdapter(bus, engine)
         self.risk = RiskAdapter(bus, self, risk)
         self.execution = ExecutionAdapter(
@@ -188,15 +194,16 @@ class TradingSystem(BookkeepingSystem):
 
     def _is_reviewed(self, at: int) -> bool:
         """Nothing is held, and a risk check at `at` would find what the last one found."""
-        books = self.books
+        books, history = self.books, self.books.history
         return (
             is_settled(books, at)
+            and not (history is not None and history.is_due(at))
             and self.risk.engine.is_settled(books, at)
             and self.portfolio.is_settled()
         )
 
-    def _is_balanced(self, _at: int) -> bool:
-        return self.portfolio.engine.is_balanced(self.books, self.bus.core.happened)
+    def _is_balanced(self, at: int) -> bool:
+        return self.portfolio.engine.is_balanced(self.books, self.bus.core.happened, at)
 
     def open(self) -> None:
         """For who drives it without a loop: let orders out, and set the timers."""
