@@ -200,7 +200,7 @@ class PortfolioAdapter(Adapter):
             said = [SystemEvent(source_component=self.name, kind=kind, message=event.failure)]
         if event.failure or books.trading_state is FLATTENING:
             return said
-        return said + self.engine.rebalance(books, "new weights", record.at)
+        return said + self.engine.on_weights(books, record.at)
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again."""

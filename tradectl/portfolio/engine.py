@@ -157,13 +157,20 @@ class PortfolioEngine:
         everyone = view.targets(symbol)
         return self._steering.steer(symbol, view, "asked", repeated=True, at=at, afresh=everyone)
 
-    def rebalance(self, view: AccountView, reason: str, at: int) -> list[Event]:
-        """Bring the positions that drifted from their targets back. Says nothing of the others."""
+    def on_weights(self, view: AccountView, at: int) -> list[Event]:
+        """There are new weights: positions are brought to them."""
+        return self.rebalance(view, "new weights", at, asks=True)
+
+    def rebalance(
+        self, view: AccountView, reason: str, at: int, *, asks: bool = False
+    ) -> list[Event]:
+        """Bring the positions that drifted from their targets back. Says nothing of the others, nor of
+        what risk would deny, but where it `asks`."""
         if self._sizer.measures:
             sample_marks(self._sizer, view)
         events: list[Event] = []
         for symbol in view.targeted() if self._has_strategies else ():
-            events += self._steering.brought_back(symbol, view, reason, at)
+            events += self._steering.brought_back(symbol, view, reason, at, asks=asks)
         events += self.protect(view, at, but=asked_of(events))
         request = self._request(view, at)
         return events if request is None else [*events, request]

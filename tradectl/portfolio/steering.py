@@ -131,14 +131,18 @@ class Steering:
 
     # --- toward the targets ---------------------------------------------------------------------------
 
-    def brought_back(self, symbol: str, view: AccountView, reason: str, at: int) -> list[Event]:
+    def brought_back(
+        self, symbol: str, view: AccountView, reason: str, at: int, *, asks: bool = False
+    ) -> list[Event]:
         """What is to be done where a position drifted from its targets, or a resting entry from its
-        price; nothing is said where that is nothing."""
+        price; nothing is said where that is nothing. With `asks` risk says itself what it denies."""
         if self.is_balanced(symbol, view):
             return []
         everyone = view.targets(symbol)
         answer = self._replace_outdated(symbol, view)
-        answer = answer or self.steer(symbol, view, reason, True, at, afresh=everyone)
+        answer = answer or self.steer(
+            symbol, view, reason, True, at, afresh=everyone, asks_risk=asks
+        )
         if len(answer) > 1 or self._is_newly_held_back(symbol, answer, view):
             return answer
         return []
@@ -191,9 +195,11 @@ class Steering:
         afresh: Collection[str] = (),
         only_reduce: bool = False,
         crosses: bool = True,
+        asks_risk: bool = False,
     ) -> list[Event]:
         """Toward the targets: those in the books, some of them sized `afresh`, and what is `said` now.
-        Nothing is kept of what is `repeated` unless something is done about it."""
+        Nothing is kept of what is `repeated` unless something is done about it, nor is risk asked twice
+        for the same, but where it `asks_risk`."""
         instrument, mark, state = view.instrument(symbol), view.mark(symbol), view.trading_state
         if mark is None or mark <= 0:
             held = view.position(symbol).quantity
@@ -211,7 +217,8 @@ class Steering:
         if why:
             return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
         is_new = bool(said) and not repeated
-        why = self._put_off(change, wanted, view, at, repeated=repeated, is_new=is_new)
+        again = repeated and not asks_risk
+        why = self._put_off(change, wanted, view, at, repeated=again, is_new=is_new)
         if why is None:
             return self._go(change, wanted, new, view, at, (reason, said or afresh))
         if position and not only_reduce:

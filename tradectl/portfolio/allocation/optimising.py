@@ -10,6 +10,7 @@ import numpy as np
 from tradectl.portfolio.allocation.clusters import alike
 from tradectl.portfolio.allocation.constraints import Constraints, Group
 from tradectl.portfolio.allocation.estimates import Array, moments
+from tradectl.portfolio.allocation.plain import shared
 from tradectl.portfolio.allocation.programs import (
     kelly,
     maximum_sharpe,
@@ -63,7 +64,8 @@ def _weights(
             free = _budgeted(settings, symbols, covariance)
         case "hierarchical_risk_parity":
             free = hierarchical_risk_parity(covariance)
-    return nearest(within.allotted * free, within)
+    capped = shared(dict(enumerate(map(float, free))), within.allotted, within.cap)
+    return nearest(np.array([capped[place] for place in range(within.size)]), within)
 
 
 def _budgeted(settings: AllocationSettings, symbols: Sequence[str], covariance: Array) -> Array:

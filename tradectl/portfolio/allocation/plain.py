@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from tradectl.portfolio.allocation_settings import AllocationSettings
 
 QUIETEST = 1e-9
 
 
-def shared(calm: Mapping[str, float], allotted: float, cap: float) -> dict[str, float]:
-    """`allotted` in proportion to these numbers above zero, none of more than `cap`."""
-    weights: dict[str, float] = {}
+Name = TypeVar("Name")
+
+
+def shared(calm: Mapping[Name, float], allotted: float, cap: float) -> dict[Name, float]:
+    """`allotted` in proportion to these numbers, none of more than `cap`; a zero gets nothing."""
+    weights = dict.fromkeys(calm, 0.0)
+    calm = {name: own for name, own in calm.items() if own > 0}
     left, open_ones = min(allotted, cap * len(calm)), dict(calm)
     while open_ones:
         total = sum(open_ones.values())
