@@ -154,6 +154,13 @@ def test_its_figures_are_those_of_the_journal(played: Path, written: Answer) -> 
         assert sum(D(line["pnl"]) for line in lines) == D(report["pnl"])
 
 
+def test_a_backtest_says_the_first_of_them_itself(written: Answer, played: Path) -> None:
+    words = ["-c", played.parent / "config.toml", "--data", played.parent / "candles.csv", "--json"]
+    told = tradectl(played.parent / "again", "backtest", *words).document()["headline"]
+    assert told == {name: written.document()["statistics"][name] for name in told}
+    assert told["trips"] > 0
+
+
 def test_buy_and_hold_pays_its_fee(played: Path, written: Answer) -> None:
     again = Recomputed(journals(played)[0])
     first = {"BTCUSDT": D("60000.00"), "ETHUSDT": D("3000.00")}

@@ -147,7 +147,7 @@ def test_a_sheet_is_exactly_as_large_as_the_terminal(view: View, size: tuple[int
         "RUNNING",
         "PAPER · SIMULATED",
         "run 20261122-200102",
-        "12:34",
+        "12m 34s",
         "Equity 10,016.06",
         "+16.06 +0.16%",
         "Drawdown 0.41%",
@@ -323,7 +323,7 @@ def test_recorded_data_has_a_progress_bar_and_counts_bad_rows() -> None:
     line = next(line for line in drawn(a_view(progress=progress)) if "42%" in line)
     assert "█" in line
     assert "░" in line
-    assert "left 0:43  35,123/s  84,000 events  3 bad rows" in line
+    assert "left 43s  35,123/s  84,000 events  3 bad rows" in line
 
 
 def test_a_component_in_trouble_is_named_with_its_message() -> None:

@@ -99,11 +99,11 @@ def shown(renderable: RenderableType, width: int = 120, *, colour: bool = False)
         (figures.micros, 1234, "1.2 ms"),
         (figures.micros, 2_500_000, "2.5 s"),
         (figures.micros, -1, "-"),
-        (figures.duration, 42, "0:42"),
-        (figures.duration, 3723.9, "1:02:03"),
-        (figures.duration, 183_845, "2d 03:04:05"),
+        (figures.duration, 42, "42s"),
+        (figures.duration, 3723.9, "1h 2m"),
+        (figures.duration, 183_845, "2d 3h"),
         (figures.took, 0.84, "0.8 s"),
-        (figures.took, 125, "2:05"),
+        (figures.took, 125, "2m 5s"),
         (figures.age, 0.21, "0.2s"),
         (figures.age, 14, "14s"),
         (figures.age, 200, "3m"),
@@ -835,7 +835,7 @@ def test_the_heartbeat_says_how_the_run_is_doing() -> None:
     }
     assert LineLog().heartbeat(document(LiveStatus, view), AT) == (
         f"{STAMP} STATUS RUNNING PAPER · RECORDED, equity 10,006.06, pnl +6.06, positions 1, "
-        "orders 0, events 129,456, 1,239/s, 42%, left 0:43, alerts 1"
+        "orders 0, events 129,456, 1,239/s, 42%, left 43s, alerts 1"
     )
     assert (
         LineLog().heartbeat(LiveStatus(), AT).startswith(f"{STAMP} STATUS STOPPED PAPER, equity -")

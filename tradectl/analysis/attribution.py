@@ -29,8 +29,8 @@ _MEASURED = re.compile(r"[-+]?(?:\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+|\d{4,})(?:[eE]
 
 
 def reason_kind(reason: str) -> str:
-    """A reason without what was measured, so that those alike count together: `RSI # is below 30`."""
-    return _MEASURED.sub("#", reason).strip() or NO_REASON
+    """A reason without what was measured, so that those alike count together: `RSI … is below 30`."""
+    return _MEASURED.sub("…", reason).strip() or NO_REASON
 
 
 def hour_of(ns: int) -> str:

@@ -18,13 +18,23 @@ class DataFile(Struct, kw_only=True, frozen=True):
     sha256: str
 
 
+class Headline(Struct, kw_only=True, frozen=True):
+    """What a report says first, by the same names: in the conventions of `analysis.statistics`."""
+
+    sharpe: float | None
+    trips: int
+    win_rate_pct: float | None
+    hold_pct: float
+
+
 class Backtest(Summary, kw_only=True, frozen=True):
     """The summary of a run on recorded data, with what it was a run of: `config` is the file (empty: the
     defaults), `data_hash` one hash over all of `data`, `since` and `until` the part that was played
     (null: without a bound), `fill` where orders traded, `parameters` those that were chosen, by strategy.
 
-    `key` is the same for the same question: version, settings, strategies' sources, data, part. `is_kept`
-    tells that the answer is of `made_at` and was not worked out again."""
+    `headline` is null where there is no journal to work it out of, and where that would take long: the
+    report has it. `key` is the same for the same question: version, settings, strategies' sources, data,
+    part. `is_kept` tells that the answer is of `made_at` and was not worked out again."""
 
     key: str
     made_at: Time
@@ -42,6 +52,7 @@ class Backtest(Summary, kw_only=True, frozen=True):
     since: Time | None
     until: Time | None
     return_pct: Amount
+    headline: Headline | None = None
 
 
 class BacktestRow(Struct, kw_only=True, frozen=True):
@@ -93,4 +104,4 @@ def row_of(found: Backtest) -> BacktestRow:
     )
 
 
-__all__ = ["Backtest", "BacktestRow", "DataFile", "row_of"]
+__all__ = ["Backtest", "BacktestRow", "DataFile", "Headline", "row_of"]

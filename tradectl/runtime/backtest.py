@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import asdict
 
+from tradectl.analysis.run_analysis import analyse
 from tradectl.bus.clock import ComputerClock
-from tradectl.documents.backtest import Backtest
+from tradectl.documents.backtest import Backtest, Headline
 from tradectl.documents.run import Summary
 from tradectl.domain.endings import BY_SIGNAL
-from tradectl.domain.errors import Interrupted, UsageError
+from tradectl.domain.errors import Interrupted, JournalError, UsageError
 from tradectl.domain.events import WIRE_VERSION
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -26,6 +27,7 @@ from tradectl.feeds.data_files import hash_of, hashed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.files.places import expanded
 from tradectl.journal.writer import FORMAT
+from tradectl.report.builder import statistics_of
 from tradectl.runtime.run import Screen, TradingRun, trade_on_recorded_data
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.kept_backtests import KeptBacktests
@@ -34,6 +36,8 @@ from tradectl.version import __version__
 
 COMPLETE = ("end of data", "halted")
 """How a run ends that has answered its question."""
+HEADLINE_RECORDS = 100_000
+"""As many are looked through for the headline figures in half a second; of more the report has them."""
 
 
 class BacktestQuestion:
@@ -108,7 +112,25 @@ class BacktestQuestion:
             since=iso(span.since) if span.since else None,
             until=iso(span.until) if span.until else None,
             return_pct=decimal_text(round(gained, 4)),
+            headline=_headline(summary),
         )
+
+
+def _headline(summary: Summary) -> Headline | None:
+    if not summary.journal or summary.events > HEADLINE_RECORDS:
+        return None
+    try:
+        figures = statistics_of(analyse(Path(summary.journal)))
+    except (
+        JournalError
+    ):  # its data went, or its disk: the backtest has come to its end all the same
+        return None
+    return Headline(
+        sharpe=figures.sharpe,
+        trips=figures.trips,
+        win_rate_pct=figures.win_rate_pct,
+        hold_pct=figures.hold_pct,
+    )
 
 
 def _is_there(journal: str) -> bool:

@@ -11,7 +11,7 @@ from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, value
 from tradectl.cli.output.render import summary
-from tradectl.documents.backtest import Backtest, BacktestRow
+from tradectl.documents.backtest import Backtest, BacktestRow, Headline
 from tradectl.domain.text import harmless
 
 HASH_SHOWN = 12
@@ -46,11 +46,22 @@ def result(found: Backtest) -> RenderableType:
         )
         parts.append(line("kept", value(said, WARN)))
     parts += [summary(found), line("data", value(_data(found))), line("trading", _trading(found))]
+    if found.headline is not None:
+        parts.append(line("figures", value(_figures(found.headline))))
     if found.journal:
         command = f"tradectl report {harmless(found.run_id)}"
-        told = ": against buy-and-hold, with ratios and round trips; --html makes a page"
+        told = ": all of its figures; --html makes a page"
+        if found.headline is None:
+            told = ": against buy-and-hold, with ratios and round trips; --html makes a page"
         parts.append(line("report", Cell(command, BOLD), Cell(told, DIM)))
     return Group(*parts)
+
+
+def _figures(headline: Headline) -> str:
+    sharpe = "-" if headline.sharpe is None else f"{headline.sharpe:.2f}"
+    rate = headline.win_rate_pct
+    won = "" if rate is None else f", {rate:.1f}% of them won"
+    return f"Sharpe {sharpe}, {headline.trips:,} round trips{won}, buy-and-hold {headline.hold_pct:+.2f}%"
 
 
 def _data(found: Backtest) -> str:

@@ -116,21 +116,21 @@ def seconds(value: Any) -> float | None:
 
 
 def duration(value: Any) -> str:
-    """`0:42`, `12:34`, `1:02:03`, `2d 03:04:05`, of seconds."""
+    """`42s`, `12m 34s`, `1h 2m`, `2d 3h`, of seconds: a time of day looks otherwise."""
     amount = seconds(value)
     if amount is None:
         return NOTHING
-    minutes, second = divmod(math.floor(amount), 60)
-    hours, minute = divmod(minutes, 60)
-    if hours < 1:
-        return f"{minute}:{second:02d}"
-    if hours < 24:
-        return f"{hours}:{minute:02d}:{second:02d}"
-    return f"{hours // 24}d {hours % 24:02d}:{minute:02d}:{second:02d}"
+    left, units = math.floor(amount), ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+    largest = next((n for n, (size, _) in enumerate(units) if left >= size), len(units) - 1)
+    found = []
+    for size, unit in units[largest : largest + 2]:
+        many, left = divmod(left, size)
+        found.append(f"{many}{unit}" if many or not found else "")
+    return " ".join(filter(None, found))
 
 
 def took(value: Any) -> str:
-    """A duration that may be short: `0.8 s`, `12.3 s`, `2:05`."""
+    """A duration that may be short: `0.8 s`, `12.3 s`, `2m 5s`."""
     amount = seconds(value)
     return duration(value) if amount is None or amount >= 60 else f"{amount:.1f} s"
 
