@@ -122,7 +122,7 @@ def duration(value: Any) -> str:
         return NOTHING
     left, units = math.floor(amount), ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
     largest = next((n for n, (size, _) in enumerate(units) if left >= size), len(units) - 1)
-    found = []
+    found: list[str] = []
     for size, unit in units[largest : largest + 2]:
         many, left = divmod(left, size)
         found.append(f"{many}{unit}" if many or not found else "")
