@@ -18,6 +18,7 @@ from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.backtest import Backtest, BacktestRow
+from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck
@@ -61,6 +62,9 @@ DOCUMENTS: dict[str, Any] = {
     "markets": list[MarketRow],
     "orders": list[OrderRow],
     "pause": StateChange,
+    "order": HandOrder,
+    "close": HandClose,
+    "cancel": HandCancel,
     "positions": list[PositionRow],
     "reconcile": Reconciliation,
     "record": RecordingSummary,

@@ -31,7 +31,7 @@ from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.states import TradingState
 from tradectl.exchange.gate import ExchangeGate
 from tradectl.execution.engine import ExecutionEngine
-from tradectl.execution.planned_orders import RELEASES, PlannedOrders
+from tradectl.execution.planned_orders import RELEASES, PlannedOrders, cancels
 from tradectl.execution.schedule import next_look
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
@@ -146,9 +146,21 @@ class ExecutionAdapter(Adapter):
     def _on_command(self, command: CommandReceived, _record: Record) -> list[Event]:
         if command.command is Command.CANCEL_ALL:
             return [*self.engine.cancel_all(self._state.books, command.reason)]
+        if command.command is Command.CANCEL:
+            return self._cancel_by_hand(command)
         if command.command in STOPPING:
             return [*self.engine.cancel_what_may_not_stay(self._state.books, command.reason)]
         return []
+
+    def _cancel_by_hand(self, command: CommandReceived) -> list[Event]:
+        """One order; of a child the whole that it is a part of."""
+        books = self._state.books
+        order = books.order(command.target)
+        if order is not None and order.spec.parent_id:
+            order = books.order(order.spec.parent_id)
+        if order is None or not order.is_working:
+            return []
+        return cancels([order], command.reason or "cancelled by hand")
 
     def _on_risk(self, event: LimitBreached, _record: Record) -> list[Event]:
         if event.action == RiskAction.ALERT:

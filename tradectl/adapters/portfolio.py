@@ -12,6 +12,8 @@ from tradectl.domain.events import (
     AllocationRequested,
     BarOpened,
     BracketTriggered,
+    Command,
+    CommandReceived,
     EmergencyStopReceived,
     Event,
     ExecutionEvent,
@@ -19,6 +21,7 @@ from tradectl.domain.events import (
     LimitBreached,
     MarketDataEvent,
     OrderCanceled,
+    OrderCommandReceived,
     OrderDenied,
     OrderExpired,
     OrderInitialized,
@@ -36,7 +39,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
-from tradectl.portfolio import refused_orders
+from tradectl.portfolio import by_hand, refused_orders
 from tradectl.portfolio.decisions import asked_of, asks, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -48,6 +51,7 @@ RETRY_TIMER = "retry"
 BRACKET_TIMER = "bracket"
 LATE_STOP_TIMER = "late_stop"
 RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
+HALTED = TradingState.HALTED
 
 
 class PortfolioAdapter(Adapter):
@@ -86,6 +90,7 @@ class PortfolioAdapter(Adapter):
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
+        self.attach(CommandReceived, self._on_command, Stage.PORTFOLIO)
         self.attach(TrailMoved, self._on_trail, Stage.PORTFOLIO)
         self.attach(BracketTriggered, self._on_triggered, Stage.PORTFOLIO)
         self._watches = False
@@ -156,11 +161,14 @@ class PortfolioAdapter(Adapter):
         name, books = timer.name, self._state.books
         flattening = books.trading_state is FLATTENING
         if name == RISK_TIMER and not flattening:
-            return self._protect_all(record, self._try_again(record))
+            tried = [*self._try_again(record), *self._close_by_hand(record)]
+            return self._protect_all(record, tried)
         if name == REBALANCE_TIMER and not flattening:
             return self.engine.rebalance(books, "scheduled rebalance", record.at)
-        if name in (FLATTEN_TIMER, RISK_TIMER):
+        if flattening and name in (FLATTEN_TIMER, RISK_TIMER):
             return self._flatten_all(record)
+        if name == FLATTEN_TIMER:
+            return self._close_by_hand(record)
         if name == BRACKET_TIMER:
             return self.engine.watch.judge(books)
         if name == LATE_STOP_TIMER and not flattening:
@@ -208,6 +216,24 @@ class PortfolioAdapter(Adapter):
             return []
         return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)
 
+    def _on_command(self, event: CommandReceived, record: Record) -> list[Event]:
+        """One order, or the position of one symbol, by hand."""
+        books = self._state.books
+        if isinstance(event, OrderCommandReceived):
+            return [by_hand.ordered(event, self._bus.core.new_id())]
+        if event.command is not Command.CLOSE or books.trading_state.is_halt:
+            return []
+        cancelled = by_hand.recalled(event.target, books, event.reason)
+        self.engine.flattening.try_at_once()
+        return cancelled + self._close_by_hand(record)
+
+    def _close_by_hand(self, record: Record) -> list[Event]:
+        """What is to be closed, again and again until it is."""
+        books = self._state.books
+        if not books.closing or books.trading_state in (FLATTENING, HALTED):
+            return []
+        return self._flatten([*books.closing], record)
+
     def _on_halt(
         self, event: LimitBreached | EmergencyStopReceived | HaltContinued, record: Record
     ) -> list[Event]:
@@ -233,7 +259,7 @@ class PortfolioAdapter(Adapter):
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books, state = self._state.books, self._state.books.trading_state
-        if state is FLATTENING:
+        if state is FLATTENING or (event.symbol in books.closing and state is not HALTED):
             return self._flatten([event.symbol], record)
         follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
@@ -289,7 +315,7 @@ class PortfolioAdapter(Adapter):
         """What brings these positions nearer to nothing now; they are looked at again in time."""
         books, flattening, events = self._state.books, self.engine.flattening, list[Event]()
         for symbol in symbols:
-            reason = books.account.trading_state_reason
+            reason = books.closing.get(symbol) or books.account.trading_state_reason
             steps = flattening.steps(symbol, books, record.at, reason)
             again = flattening.next_try(symbol)
             if again is not None and any(isinstance(step, OrderInitialized) for step in steps):

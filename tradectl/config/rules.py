@@ -13,6 +13,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
+from tradectl.domain.orders import BY_HAND
 from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless
 from tradectl.portfolio.allocation.allocator import check_packages
@@ -171,6 +172,8 @@ def _check_strategies(settings: Settings) -> None:
     twice = _first_repeated([s.name for s in settings.strategies])
     if twice is not None:
         raise ConfigError(f"strategies: two are named {twice!r}: rename one")
+    if any(s.name == BY_HAND for s in settings.strategies):
+        raise ConfigError(f"strategies: {BY_HAND!r} is what you order yourself: rename it")
     for index, strategy in enumerate(settings.strategies):
         key = f"strategies[{index}]"
         _check_reach(key, strategy, settings.symbols)

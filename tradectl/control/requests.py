@@ -16,12 +16,15 @@ from msgspec import Meta, Struct
 from tradectl.domain.acceptance import wrong_beside
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Acceptance, wire_name
+from tradectl.domain.money import Side
+from tradectl.domain.plans import Algorithm
 from tradectl.domain.text import LONGEST, harmless
 
 VERSION = 2
 
 Reason = Annotated[str, Meta(max_length=LONGEST)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
+OrderName = Annotated[str, Meta(min_length=1, max_length=200)]
 AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -85,6 +88,34 @@ class Reconcile(Request, frozen=True, kw_only=True):
             raise ValueError(f"{wrong[0]}: {wrong[1]}")
 
 
+class Order(Request, frozen=True, kw_only=True):
+    """One order by hand; without `confirm` only what would become of it."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    algorithm: Algorithm | None = None
+    horizon: Decimal | None = None
+    interval: Decimal | None = None
+    reason: Reason = "by hand"
+    confirm: bool = False
+
+
+class Close(Request, frozen=True, kw_only=True):
+    """The position of one symbol."""
+
+    symbol: Symbol
+    reason: Reason = "closed by hand"
+
+
+class Cancel(Request, frozen=True, kw_only=True):
+    """One order, by any of its ids."""
+
+    order: OrderName
+    reason: Reason = "cancelled by hand"
+
+
 class AcknowledgeAlert(Request, frozen=True, kw_only=True):
     alert_id: AlertId
 
@@ -100,8 +131,8 @@ class FailedEvents(Request, frozen=True, kw_only=True):
 
 
 KINDS: tuple[type[Request], ...] = (
-    Status, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, AcknowledgeAlert, ResolveAlert,
-    FailedEvents,
+    Status, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, Order, Close, Cancel,
+    AcknowledgeAlert, ResolveAlert, FailedEvents,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}
 

@@ -147,6 +147,12 @@ class Command(StrEnum):
     CLEAR_HALT = "clear_halt"
     EMERGENCY_STOP = "emergency_stop"
     CANCEL_ALL = "cancel_all"
+    ORDER = "order"
+    """one order by hand"""
+    CANCEL = "cancel"
+    """one order is cancelled by hand"""
+    CLOSE = "close"
+    """the position of one symbol is closed by hand"""
     QUARANTINE = "quarantine"
 
 

@@ -78,6 +78,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.system_events import (
     CommandReceived,
     EmergencyStopReceived,
+    OrderCommandReceived,
     SystemEvent,
     TimerFired,
     TradingConcluded,
@@ -338,8 +339,8 @@ AnyEvent = (
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | CashMoved | InstrumentChanged
-    | SystemEvent | CommandReceived | EmergencyStopReceived | TradingConcluded | TimerFired
-    | WarmUpReceived
+    | SystemEvent | CommandReceived | EmergencyStopReceived | OrderCommandReceived
+    | TradingConcluded | TimerFired | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
 
@@ -394,6 +395,7 @@ __all__ = [
     "OrderAccepted",
     "OrderApproved",
     "OrderCanceled",
+    "OrderCommandReceived",
     "OrderDenied",
     "OrderEvent",
     "OrderExpired",

@@ -249,6 +249,9 @@ def step(status: OrderStatus, trigger: Trigger) -> OrderStatus:
 
 PROTECTOR = "stop-loss"
 """The name that protective stops are entered under."""
+BY_HAND = "by-hand"
+"""The owner of what an operator orders: a virtual position like a strategy's, which no strategy
+undoes."""
 NOBODYS = ("", PROTECTOR)
 """No strategy's own."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from tradectl.domain.event import Command, Event, EventPriority, EventType
@@ -12,6 +13,8 @@ from tradectl.domain.market_events import (
     MarketDataEvent,
     QuoteEvent,
 )
+from tradectl.domain.money import Side
+from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.states import TradingState
 
 
@@ -30,7 +33,8 @@ class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
 
 
 class CommandReceived(Event, frozen=True, gc=False, kw_only=True):
-    """An operator's word, or the supervisor's. `target` names a strategy where that is asked for."""
+    """An operator's word, or the supervisor's. `target` names a strategy, an order or a symbol where that
+    is asked for."""
 
     event_type: ClassVar[EventType] = EventType.SYSTEM
     priority: ClassVar[EventPriority] = EventPriority.COMMAND
@@ -48,6 +52,17 @@ class EmergencyStopReceived(CommandReceived, frozen=True, gc=False, kw_only=True
     priority: ClassVar[EventPriority] = EventPriority.EMERGENCY
 
     command: Command = Command.EMERGENCY_STOP
+
+
+class OrderCommandReceived(CommandReceived, frozen=True, gc=False, kw_only=True):
+    """An operator asks for an order: at market without a `price`, and with a `plan` by child orders."""
+
+    command: Command = Command.ORDER
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    plan: ExecutionPlan | None = None
 
 
 class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):

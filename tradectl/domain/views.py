@@ -46,6 +46,11 @@ class AccountView(Protocol):
         ...
 
     @property
+    def closing(self) -> Mapping[str, str]:
+        """By symbol why a position is being closed by hand: nothing else is done about it before."""
+        ...
+
+    @property
     def cash(self) -> Decimal: ...
     @property
     def peak_equity(self) -> Decimal:

@@ -21,7 +21,7 @@ from heapq import heappop, heappush
 from msgspec import Struct
 
 from tradectl.domain.money import ZERO, Side, plus_exactly, shortest
-from tradectl.domain.orders import WORKING, Order, OrderSpec, OrderStatus
+from tradectl.domain.orders import BY_HAND, WORKING, Order, OrderSpec, OrderStatus
 
 BUY, SELL = Side.BUY, Side.SELL
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
@@ -58,8 +58,8 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "children", "stops",
-        "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "by_hand", "children",
+        "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -71,6 +71,7 @@ class WorkingOrders:
         self.take_profits: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
+        self.by_hand = 0
         self._begin()
         for order in orders:
             self.add(order)
@@ -171,6 +172,7 @@ class WorkingOrders:
             self.children[order_id] = order
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
+        self.by_hand += spec.strategy == BY_HAND
         self._count(order, order.remaining)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
@@ -198,6 +200,7 @@ class WorkingOrders:
             self.unsettled.pop(order_id, None)
             return
         del self._all[order_id]
+        self.by_hand -= order.spec.strategy == BY_HAND
         del self._kind(order.spec)[order_id]
         self.unsettled.pop(order_id, None)
         if self._all:

@@ -79,7 +79,7 @@ def why_order(path: Path, order_id: str) -> OrderWhy:
         order=order_row(trail.order, trail.books.account.account_id),
         steps=_timed(sorted(_steps(trail), key=lambda step: step.at)),
         is_exit=trail.is_exit,
-        checks=[_check(weighed) for weighed in trail.weighed],
+        checks=[check_row(weighed) for weighed in trail.weighed],
         fills=fills,
         arrival=None if trail.arrival is None else decimal_text(trail.arrival),
         slippage=None if slippage is None else decimal_text(slippage),
@@ -207,7 +207,7 @@ def _fields(event: Any) -> dict[str, Any]:
 # --- figures --------------------------------------------------------------------------------------
 
 
-def _check(weighed: Weighed) -> CheckRow:
+def check_row(weighed: Weighed) -> CheckRow:
     denial, figures = weighed.denial, weighed.figures
     if denial is not None:
         return CheckRow(
@@ -257,4 +257,4 @@ def _cost(traded: Traded, against: Decimal | None) -> str | None:
     return decimal_text(fill.side.signed(fill.quantity) * (fill.price - against))
 
 
-__all__ = ["why_order"]
+__all__ = ["check_row", "why_order"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.money import BPS, Side
-from tradectl.domain.orders import Order, OrderType
+from tradectl.domain.orders import BY_HAND, Order, OrderType
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.position_delta import CANCELLABLE
@@ -40,9 +40,13 @@ def of_stopped_out(symbol: str, view: AccountView) -> list[Order]:
 
 
 def _entries(symbol: str, view: AccountView) -> list[Order]:
-    """That nobody has asked to cancel yet."""
+    """Of strategies, that nobody has asked to cancel yet."""
     working = view.working_orders(symbol)
-    return [o for o in working if not o.spec.reduce_only and o.status in CANCELLABLE]
+    return [
+        o
+        for o in working
+        if not o.spec.reduce_only and o.status in CANCELLABLE and o.spec.strategy != BY_HAND
+    ]
 
 
 __all__ = ["left_behind", "of_stopped_out"]

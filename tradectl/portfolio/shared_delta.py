@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, side_of
-from tradectl.domain.orders import Order
+from tradectl.domain.orders import BY_HAND, Order
 from tradectl.domain.positions import nearer_zero
 from tradectl.domain.shares import StrategyTarget, fitted, part_of
 from tradectl.domain.views import AccountView
@@ -65,7 +65,8 @@ def change_to(
     only_reduce: bool,
 ) -> PositionDelta:
     """The way from the position to the `targets`; with `only_reduce`, as far as it reduces."""
-    if not is_alone(targets, view.holdings(instrument.symbol)):
+    symbol = instrument.symbol
+    if not is_alone(targets, view.holdings(symbol)) or view.working_in(symbol).by_hand:
         return shared_delta(instrument, mark, targets, view, only_reduce)
     (target,) = targets.values()
     return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
@@ -156,6 +157,8 @@ def _coming(
 def _leads_away(order: Order, wants: Mapping[str, Decimal]) -> bool:
     """Those that it is for want the opposite, or are not configured any more."""
     owners = order.spec.owners
+    if order.spec.strategy == BY_HAND:
+        return False
     if any(name not in wants for name in owners):
         return True
     want = _of_owners(order, wants)

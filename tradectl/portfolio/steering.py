@@ -335,6 +335,8 @@ class Steering:
         """Why nothing is done about the symbol, whatever its target is."""
         if state is FLATTENING or state is HALTED:
             return ReasonCode.HALTED, "halted"
+        if symbol in view.closing:
+            return ReasonCode.NOT_WANTED, "it is closed by hand first"
         if symbol in self._waiting:
             if awaits_cancel(symbol, view):
                 return ReasonCode.NOT_WANTED, "waiting for a cancel"

@@ -16,6 +16,7 @@ from tradectl.domain.event import Acceptance
 from tradectl.exchange.base import Accepted
 from tradectl.explain.event_rows import failed_row
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.runtime.by_hand import ByHand
 from tradectl.runtime.in_process_reconcile import SharedComparison
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.run_status import RunStatus
@@ -43,6 +44,7 @@ class ControlHandlers:
         self._alerts = alerts
         self._end = end
         self._comparison = SharedComparison(session)
+        self._by_hand = ByHand(session)
 
     def by_command(self) -> dict[str, Handler]:
         return {
@@ -54,6 +56,9 @@ class ControlHandlers:
             "stop": self.stop,
             "emergency_stop": self.emergency_stop,
             "reconcile": self.reconcile,
+            "order": self._by_hand.order,
+            "close": self._by_hand.close,
+            "cancel": self._by_hand.cancel,
             "acknowledge_alert": self.acknowledge,
             "resolve_alert": self.resolve,
             "failed_events": self.failed_events,

@@ -237,6 +237,11 @@ class TradingOrchestrator:
         """Cancel every working order but protective stops."""
         await self._command(CommandReceived(command=Command.CANCEL_ALL, reason=harmless(reason)))
 
+    async def order_by_hand(self, command: CommandReceived) -> None:
+        """An order, a cancel, a close by an operator. Returns once what became of it in its step is
+        written down. Raises NotRunning after the end."""
+        await self._command(command)
+
     async def _command(self, command: CommandReceived) -> None:
         """Returns once it is written down. Before the start a command waits for it, as any input does.
         Raises NotRunning after the end, and what broke the bus."""

@@ -86,6 +86,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `state_since` is when the trading state came about (ns UTC; 0 while RUNNING), and `protection_dropped`
     that an emergency stop was to cancel protective stops, too. `lifted_stops` are, by symbol, the prices
     of those that were cancelled to make room for an exit, as long as something is held.
+    `closing` are, by symbol, the positions that are being closed by hand, and why.
     `pauses` are by their cause, OPERATOR or a limit's code: trading is paused as long as there is one.
     `funding` is what perpetuals were paid (+) or paid for being held, `insurance` what exchanges bore of
     losses beyond the collateral, less what went to their insurance funds; `interest` is what was got (+)
@@ -129,6 +130,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     protection_dropped: bool = False
     lifted_stops: dict[str, Decimal] = {}
     brackets: dict[str, dict[str, BracketState]] = {}
+    closing: dict[str, str] = {}
     high_water: Decimal = ZERO
     max_drawdown: Decimal = ZERO
     peak_equity: Decimal = ZERO

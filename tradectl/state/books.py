@@ -44,7 +44,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
-from tradectl.state import refusals, trading_state
+from tradectl.state import by_hand, refusals, trading_state
 from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill
 from tradectl.state.adoption import accepted_fill, adopt, reduced
 from tradectl.state.baselines import (
@@ -114,6 +114,8 @@ class Books(OrderBooks):
         if self.account.allocation is not None:
             self.account.allocation = held_back_after(self.account.allocation, event)
         changed = False
+        if self.account.closing:
+            by_hand.answered(self, event)
         for target in event.strategies:
             known = targets.setdefault(symbol, {})
             changed |= not target.is_same_word(known.get(target.strategy))
@@ -234,6 +236,10 @@ class Books(OrderBooks):
             begin_anew(self)
             account.risk.begin_anew()
             over = refusals.end_all(self)
+        elif event.command is Command.CLOSE:
+            by_hand.close(self, event)
+        elif event.command is Command.CANCEL:
+            by_hand.cancel(self, event, record.at)
         return over
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:

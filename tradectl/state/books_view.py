@@ -148,6 +148,10 @@ class BooksView:
         return self.account.brackets
 
     @property
+    def closing(self) -> Mapping[str, str]:
+        return self.account.closing
+
+    @property
     def cash(self) -> Decimal:
         return self.account.cash
 
@@ -268,6 +272,8 @@ class BooksView:
         self._changed[symbol] = None
         if account.lifted_stops and not position.quantity:
             account.lifted_stops.pop(symbol, None)
+        if account.closing and not self.open_quantity(symbol):
+            account.closing.pop(symbol, None)
 
     def holds_something(self) -> bool:
         return bool(self.sums().held)
@@ -303,6 +309,10 @@ class BooksView:
         """Those that work and those that are over and remembered: something may still become of them. Of
         those with a plan nothing does at an exchange."""
         return [order for order in self._orders.values() if order.spec.plan is None]
+
+    def known_and_planned(self) -> Collection[Order]:
+        """Those, and those with a plan."""
+        return list(self._orders.values())
 
     def working_children(self, symbol: str = "") -> list[Order]:
         """Of orders with a plan, of one symbol or of all."""

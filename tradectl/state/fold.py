@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     OrderAccepted,
     OrderApproved,
     OrderCanceled,
+    OrderCommandReceived,
     OrderDenied,
     OrderExpired,
     OrderFilled,
@@ -86,7 +87,7 @@ _folds(Books.on_pause_ended, PauseEnded)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_instrument, InstrumentChanged)
-_folds(Books.on_command, CommandReceived, EmergencyStopReceived)
+_folds(Books.on_command, CommandReceived, EmergencyStopReceived, OrderCommandReceived)
 _folds(Books.on_halt_continued, HaltContinued)
 _folds(Books.on_concluded, TradingConcluded)
 _folds(Books.on_timer, TimerFired)

@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     Record,
 )
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.orders import WORKING, Order, OrderStatus, Trigger, step
+from tradectl.domain.orders import BY_HAND, WORKING, Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.risk.limits import RiskLimits
 from tradectl.state import refusals
@@ -114,8 +114,10 @@ class OrderBooks(BooksView):
         self._move(order, event.trigger, record)
         order.venue_order_id = event.venue_order_id or order.venue_order_id
         order.reason = event.reason or order.reason
-        if was_over or not order.is_over or before is PENDING_CANCEL or order.spec.parent_id:
+        if was_over or not order.is_over or before is PENDING_CANCEL:
             return []
+        if order.spec.parent_id or order.spec.strategy == BY_HAND:
+            return []  # nobody tries these again
         cause = refusals.cause_of(event, order, before)
         return refusals.refused(self, order, cause, event.reason, record.at)
 

@@ -23,7 +23,7 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.money import plain
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.orders import BY_HAND, Order, OrderStatus
 from tradectl.domain.protection import RESTS
 from tradectl.domain.refusals import (
     BY_ANOTHER_TYPE,
@@ -93,6 +93,7 @@ def held_back(books: BooksView, order: Order, at: int) -> None:
         not (books.account.refused_exits or books.account.refused_entries)
         or order.spec.waits_apart
         or order.spec.parent_id
+        or order.spec.strategy == BY_HAND
     ):
         return
     symbol, kept = order.spec.symbol, books.account.refusals(is_exit(books, order))

@@ -34,6 +34,7 @@ def snapshot(books: BooksView) -> Account:
         refused_exits=dict(sorted(account.refused_exits.items())),
         refused_entries=dict(sorted(account.refused_entries.items())),
         funded_until=dict(account.funded_until),
+        closing=dict(sorted(account.closing.items())),
         lifted_stops=dict(sorted(account.lifted_stops.items())),
         brackets={s: dict(sorted(own.items())) for s, own in sorted(account.brackets.items())},
         candles=books.candles(),

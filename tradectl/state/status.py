@@ -23,7 +23,7 @@ from tradectl.documents.account import (
 )
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.money import ZERO, decimal_text, plain
-from tradectl.domain.orders import Order, client_order_id, run_of
+from tradectl.domain.orders import BY_HAND, Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust
 from tradectl.domain.refusals import Refusal
@@ -292,7 +292,7 @@ def strategy_rows(books: Books) -> list[StrategyRow]:
 
 def absent(books: Books) -> str:
     """What strategies hold that are not configured any more: `old holds 0.5 BTCUSDT, ...`."""
-    configured = {*books.account.configured, EXTERNAL, MANUAL, ""}
+    configured = {*books.account.configured, EXTERNAL, MANUAL, BY_HAND, ""}
     return ", ".join(
         f"{name} holds {plain(own.quantity)} {symbol}"
         for symbol, held in sorted(books.account.holdings.items())

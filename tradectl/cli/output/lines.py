@@ -28,6 +28,7 @@ from tradectl.domain.events import (
     LimitBreached,
     OrderApproved,
     OrderCanceled,
+    OrderCommandReceived,
     OrderDenied,
     OrderExpired,
     OrderFilled,
@@ -224,6 +225,13 @@ def _command(event: CommandReceived) -> str:
     return f"COMMAND {event.command.replace('_', '-')}{target}{flatten}{drop}{reason}"
 
 
+def _order_command(event: OrderCommandReceived) -> str:
+    at = "at market" if event.price is None else f"@ {event.price:f}"
+    by = f" by {event.plan.algorithm}" if event.plan is not None else ""
+    asked = f"{event.side} {plain(event.quantity)} {harmless(event.symbol)} {at}{by}"
+    return f"COMMAND order {asked}: {harmless(event.reason)}"
+
+
 def _system(event: SystemEvent) -> str:
     by = f" ({harmless(event.component)})" if event.component else ""
     message = f": {harmless(event.message)}" if event.message else ""
@@ -263,6 +271,7 @@ WORDS: dict[type[Event], Callable[[Any], str]] = {
     SymbolRestricted: _restriction,
     CommandReceived: _command,
     EmergencyStopReceived: _command,
+    OrderCommandReceived: _order_command,
     SystemEvent: _system,
 }
 """What each kind of event comes to, where it says all by itself."""

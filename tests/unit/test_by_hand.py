@@ -1,0 +1,148 @@
+"""Orders, cancels and closes by hand: through the same gate, and no strategy undoes them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.fixtures.worked import SYMBOL, Worked, execution
+from tradectl.domain.events import (
+    Command,
+    CommandReceived,
+    EmergencyStopReceived,
+    LimitBreached,
+    OrderCommandReceived,
+    OrderDenied,
+    RiskAction,
+    SignalAction,
+    TimerFired,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import BY_HAND, Order, OrderStatus
+from tradectl.domain.time import SECOND
+
+HAND = Decimal(2)
+
+
+@pytest.fixture
+def run() -> Worked:
+    """A strategy holds ten."""
+    run = Worked(execution("none"))
+    run.price("100")
+    run.long()
+    run.go_on(1)
+    assert run.held() == 10
+    return run
+
+
+def order(run: Worked, side: Side = Side.BUY, price: str | None = None) -> Order:
+    limit = None if price is None else Decimal(price)
+    run.post(
+        OrderCommandReceived(symbol=SYMBOL, side=side, quantity=HAND, price=limit, reason="by hand")
+    )
+    (spec,) = (spec for spec in run.specs if spec.strategy == BY_HAND)
+    run.go_on(1)
+    return run.order(spec)
+
+
+def owned(run: Worked) -> dict[str, Decimal]:
+    held = run.system.books.holdings(SYMBOL)
+    assert sum(own.quantity for own in held.values()) == run.held()
+    return {name: own.quantity for name, own in held.items()}
+
+
+def command(run: Worked, what: Command, target: str = SYMBOL) -> None:
+    run.post(CommandReceived(command=what, target=target, reason="by hand"))
+    run.go_on(1)
+
+
+def test_it_is_a_position_of_its_own_that_no_strategy_undoes(run: Worked) -> None:
+    assert order(run).status is OrderStatus.FILLED
+    assert owned(run) == {"s": Decimal(10), BY_HAND: HAND}
+    run.long()
+    run.post(TimerFired(name="rebalance"))
+    run.go_on(1)
+    assert owned(run) == {"s": Decimal(10), BY_HAND: HAND}
+    run.signal(SignalAction.CLOSE)
+    run.go_on(1)
+    assert owned(run) == {"s": Decimal(0), BY_HAND: HAND}
+    assert run.replayed() == run.records
+
+
+def test_what_rests_is_left_alone_and_counts_for_no_strategy(run: Worked) -> None:
+    resting = order(run, price="95")
+    run.signal(SignalAction.CLOSE)
+    run.go_on(1)
+    run.long()
+    run.go_on(1)
+    assert resting.status is OrderStatus.ACCEPTED
+    assert owned(run)["s"] == 10
+    run.at += SECOND
+    run.price("94")
+    assert owned(run) == {"s": Decimal(10), BY_HAND: HAND}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (CommandReceived(command=Command.PAUSE), "PAUSED"),
+        (LimitBreached(code="DAILY_LOSS", message="", action=RiskAction.REDUCE), "REDUCING"),
+        (EmergencyStopReceived(reason="x"), "HALTED"),
+    ],
+)
+def test_the_gate_refuses_it_where_the_state_does(
+    run: Worked, state: CommandReceived | LimitBreached, code: str
+) -> None:
+    run.post(state)
+    denied = order(run)
+    assert denied.status is OrderStatus.DENIED
+    assert [r.event.code for r in run.records if isinstance(r.event, OrderDenied)] == [code]
+
+
+def test_a_position_is_closed_whoever_holds_it_and_no_strategy_comes_back(run: Worked) -> None:
+    order(run)
+    command(run, Command.CLOSE)
+    assert owned(run) == {"s": Decimal(0), BY_HAND: Decimal(0)}
+    run.long()
+    run.go_on(10)
+    run.post(TimerFired(name="flatten"), TimerFired(name="rebalance"))
+    assert not run.held()
+    run.signal(SignalAction.SELL)
+    run.go_on(1)
+    assert owned(run)["s"] == -10
+    run.post(TimerFired(name="flatten"))
+    run.go_on(1)
+    assert owned(run)["s"] == -10
+    assert run.replayed() == run.records
+
+
+def test_a_close_goes_on_after_a_restart(run: Worked) -> None:
+    begun = len(run.records)
+    run.post(CommandReceived(command=Command.CLOSE, target=SYMBOL, reason="by hand"))
+    kept = Worked(execution("none"))
+    kept.system.fold(*run.records[: begun + 1])
+    kept.at = run.at
+    assert kept.held() == 10
+    after = kept.killed("next")
+    after.price("100")
+    after.post(TimerFired(name="risk"))
+    after.go_on(1)
+    assert not after.held()
+    assert not after.system.books.closing
+
+
+def test_a_cancelled_entry_is_held_until_its_target_changes() -> None:
+    run = Worked(execution("iceberg", horizon_seconds=Decimal(600)))
+    run.price("100")
+    run.long()
+    (child,) = run.children()
+    command(run, Command.CANCEL, child.order_id)
+    (parent,) = run.parents()
+    assert run.order(parent).status is OrderStatus.CANCELED
+    run.long()
+    run.go_on(120)
+    run.post(TimerFired(name="rebalance"))
+    assert len(run.parents()) == 1
+    run.long(strength=0.5)
+    assert len(run.parents()) == 2

@@ -1,0 +1,49 @@
+"""What came of an order, a cancel, a close by hand, for people."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from tradectl.cli.output import columns, figures
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD
+from tradectl.cli.output.listing import Listing
+from tradectl.cli.output.why import CHECKS
+from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
+from tradectl.domain.text import harmless
+
+
+def order(answer: HandOrder) -> RenderableType:
+    at = "at market" if answer.price is None else f"at {figures.price(answer.price)} or better"
+    by = f", by {harmless(answer.algorithm)}" if answer.algorithm else ""
+    asked = f"{answer.side.upper()} {figures.quantity(answer.quantity)} {harmless(answer.symbol)}"
+    worth = "" if answer.notional is None else f", about {figures.money(answer.notional)}"
+    parts: list[RenderableType] = [Text(f"{asked} {at}{by}{worth}", BOLD)]
+    if answer.denied is not None:
+        code, message = harmless(answer.denied.code), harmless(answer.denied.message)
+        parts.append(Text(f"DENIED by {code}: {message}", BAD))
+    if answer.order is not None:
+        if answer.denied is None:
+            parts.append(Text("approved, and sent", GOOD))
+        parts.append(Text(f"order {harmless(answer.order.order_id)}", DIM))
+    if not answer.confirmed:
+        parts.append(Listing(CHECKS, answer.checks, "it was not judged"))
+        if answer.denied is None:
+            parts.append(Text("nothing was ordered: --confirm does it"))
+    return Group(*parts)
+
+
+def cancel(answer: HandCancel) -> RenderableType:
+    row = answer.order
+    said = f"order {harmless(row.order_id)} of {harmless(row.symbol)} is {row.status}"
+    return Text(said.replace("_", " "))
+
+
+def close(answer: HandClose) -> RenderableType:
+    head = Text(f"closing {figures.quantity(answer.size)} {harmless(answer.symbol)}", BOLD)
+    if not answer.orders:
+        return Group(head, Text("its order follows: what binds it is cancelled first"))
+    return Group(head, Listing(columns.ORDERS, answer.orders, ""))
+
+
+__all__ = ["cancel", "close", "order"]
