@@ -157,7 +157,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
     account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
-        b'{"account_id":"","allocation":null,"brackets":{},"candles":{},"cash":"100.5","configured":[],'
+        b'{"account_id":"","allocation":null,"brackets":{},"candles":{},"cash":"100.5","closing":{},"configured":[],'
         b'"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
@@ -242,6 +242,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     ),
     "a bracket": lambda a: a.brackets.update({SPOT: {"a": BracketState(trail=Trail(ONE, True))}}),
     "a lifted stop": lambda a: a.lifted_stops.update({SPOT: ONE}),
+    "a close by hand": lambda a: a.closing.update({SPOT: "by hand"}),
     "peak": lambda a: setattr(a, "peak_equity", a.peak_equity + 1),
     "high water": lambda a: setattr(a, "high_water", a.high_water + 1),
     "readings": lambda a: setattr(a, "readings", Readings(peak=Decimal(7))),
