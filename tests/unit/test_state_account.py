@@ -26,6 +26,7 @@ from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.positions import Position
+from tradectl.domain.quotes import QuoteLevel, QuoteSet
 from tradectl.domain.refusals import RefusalCause, next_refusal
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -166,7 +167,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0","measured_at":0,"measured_equity":"100.5","opened_at":0,'
         b'"orders":[],"orders_count":0,"other_days":[],"pauses":{},"peak_equity":"100.5","positions":{},'
-        b'"protection_dropped":false,"readings":null,"rebates":"0","reconciliation":null,'
+        b'"protection_dropped":false,"quotes":{},"readings":null,"rebates":"0","reconciliation":null,'
         b'"refused_entries":{},"refused_exits":{},'
         b'"risk":{"closed_at":0,"closes":{},"day_high":"0","executions":{},"losing":"0",'
         b'"losing_trips":0,"messages":[],"opened":{},"ranges":{},"run_high":"0","run_start":"0",'
@@ -272,6 +273,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "strategy's fills": lambda a: setattr(a.strategies["a"], "fills", 99),
     "strategy's holding": lambda a: a.holdings[SPOT].update(c=Position(SPOT, Decimal(1))),
     "strategy's target": lambda a: a.targets.update({SPOT: {"c": StrategyTarget("c", ONE, ONE)}}),
+    "quotes": lambda a: a.quotes.update({SPOT: {"c": QuoteSet((QuoteLevel(ONE, ONE, "bid"),))}}),
     "history": lambda a: setattr(a, "history", MarketHistory(closes={SPOT: (ONE,)})),
     "weights": lambda a: setattr(a, "allocation", Allocated(weights={SPOT: ONE})),
     "what limits remember": lambda a: a.risk.messages.append(7),

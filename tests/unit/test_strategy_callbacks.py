@@ -261,7 +261,7 @@ def test_who_hears_of_orders_alone_is_refused() -> None:
     ("strategy", "message"),
     [
         ("Foreign", "'DOGEUSDT' is not a symbol of foreign, or there was no data of it yet"),
-        ("NoSymbol", "name the signal's symbol"),
+        ("NoSymbol", "name the symbol of what it says"),
     ],
 )
 def test_a_signal_for_no_symbol_of_its_own_is_a_failure(strategy: str, message: str) -> None:

@@ -28,6 +28,8 @@ from tradectl.domain.events import (
     OrderRejected,
     OrderReport,
     PositionLiquidated,
+    QuotesApproved,
+    QuotesDenied,
     Record,
     StrategySignalEvent,
     SymbolRestricted,
@@ -91,6 +93,12 @@ class PortfolioAdapter(Adapter):
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
         self.attach(CommandReceived, self._on_command, Stage.PORTFOLIO)
+        self.attach(QuotesApproved, self._on_quotes, Stage.PORTFOLIO)
+        self.attach(QuotesDenied, self._on_quotes, Stage.PORTFOLIO)
+        self.attach(ExecutionEvent, self._bring_quotes, Stage.PORTFOLIO)
+        self.attach(OrderDenied, self._bring_quotes, Stage.PORTFOLIO)
+        self.attach(SymbolRestricted, self._bring_quotes, Stage.PORTFOLIO)
+        self.attach(PositionLiquidated, self._bring_quotes, Stage.PORTFOLIO)
         self.attach(TrailMoved, self._on_trail, Stage.PORTFOLIO)
         self.attach(BracketTriggered, self._on_triggered, Stage.PORTFOLIO)
         self._watches = False
@@ -154,6 +162,22 @@ class PortfolioAdapter(Adapter):
             self._watch_prices()
         return self.engine.on_signal(signal, self._state.books, record.at)
 
+    def _on_quotes(self, event: QuotesApproved | QuotesDenied, record: Record) -> list[Event]:
+        self.engine.quoting.heard(event.symbol, event.strategy)
+        books = self._state.books
+        return self.engine.quoting.bring(event.symbol, books, record.at, event.strategy)
+
+    def _bring_quotes(
+        self,
+        event: ExecutionEvent | OrderDenied | SymbolRestricted | PositionLiquidated,
+        record: Record,
+    ) -> list[Event]:
+        """What became of an order may make room for what is to rest."""
+        books = self._state.books
+        if not books.quoted():
+            return []
+        return self.engine.quoting.bring(event.symbol, books, record.at)
+
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)
 
@@ -162,7 +186,8 @@ class PortfolioAdapter(Adapter):
         flattening = books.trading_state is FLATTENING
         if name == RISK_TIMER and not flattening:
             tried = [*self._try_again(record), *self._close_by_hand(record)]
-            return self._protect_all(record, tried)
+            events = self._protect_all(record, tried)
+            return events + self.engine.quoting.bring_all(books, record.at)
         if name == REBALANCE_TIMER and not flattening:
             return self.engine.rebalance(books, "scheduled rebalance", record.at)
         if flattening and name in (FLATTEN_TIMER, RISK_TIMER):
@@ -182,9 +207,10 @@ class PortfolioAdapter(Adapter):
         return []
 
     def is_settled(self) -> bool:
-        """Without positions a risk check leaves nothing to do: nothing is tried again, nothing said."""
+        """Without positions a risk check leaves nothing to do: nothing is tried again, nothing rests for
+        strategies, nothing is said."""
         books = self._state.books
-        return not (books.refused_symbols() or books.trading_state.is_halt)
+        return not (books.refused_symbols() or books.quoted() or books.trading_state.is_halt)
 
     def _on_request(self, event: AllocationRequested, record: Record) -> None:
         """Who computes is asked once the step is durable; a replay keeps what was asked, to compare."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -16,12 +20,13 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderInitialized,
     PositionLiquidated,
+    QuotesWanted,
     Record,
     RiskAction,
     TimerFired,
 )
 from tradectl.domain.instruments import MarginMode
-from tradectl.domain.money import money_text
+from tradectl.domain.money import ONE, money_text
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.risk.engine import RiskEngine
@@ -32,12 +37,21 @@ LIQUIDATED = "LIQUIDATED"
 
 class RiskAdapter(Adapter):
     """Binds a RiskEngine to the bus and the books; without one, the default limits with no more working
-    orders than the orchestrator's `max_concurrent_orders`."""
+    orders than the orchestrator's `max_concurrent_orders`. `allocations` are the shares of equity (0 to
+    1) that strategies may quote for, by their names: all of it for who is not among them."""
 
     name = "risk"
 
-    def __init__(self, bus: EventBus, state: HasBooks, engine: RiskEngine | None = None) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        state: HasBooks,
+        engine: RiskEngine | None = None,
+        *,
+        allocations: Mapping[str, Decimal] = MappingProxyType({}),
+    ) -> None:
         super().__init__(bus)
+        self._allocations = allocations
         self.engine = engine or RiskEngine(
             RiskLimits().with_at_most(bus.terms.max_concurrent_orders)
         )
@@ -45,6 +59,7 @@ class RiskAdapter(Adapter):
 
     def attach_all(self) -> None:
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
+        self.attach(QuotesWanted, self._on_quotes, Stage.RISK)
         if self.engine.counts_executions:
             self.attach(OrderFilled, self._on_fill, Stage.RISK)
         self.attach(TimerFired, self._on_timer, Stage.RISK)
@@ -56,6 +71,10 @@ class RiskAdapter(Adapter):
         if isinstance(judged, OrderDenied):
             return [judged]
         return [OrderApproved(source_component=self.name, order=judged)]
+
+    def _on_quotes(self, wanted: QuotesWanted, record: Record) -> list[Event]:
+        share = self._allocations.get(wanted.strategy, ONE)
+        return [self.engine.judge_quotes(wanted, self._state.books, record.at, share)]
 
     def _on_command(self, event: CommandReceived, _record: Record) -> None:
         if event.command in (Command.RESUME, Command.CLEAR_HALT):

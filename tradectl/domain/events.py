@@ -8,7 +8,7 @@ record that caused it (0 for an input).
 Seven families, each with a base class or one class that users make themselves:
 
     market data       MarketDataEvent      quotes, books and bars: see `domain.market_events`
-    strategy signal   StrategySignalEvent
+    strategy signal   StrategySignalEvent  QuotesWanted: all that a strategy wants to rest
     portfolio         PortfolioEvent       TargetComputed, PositionChanged, FillShared,
                                            StrategiesCrossed, AllocationRequested,
                                            TrailMoved, BracketTriggered
@@ -73,6 +73,7 @@ from tradectl.domain.market_events import (
 )
 from tradectl.domain.notes import NoteValue, sane_notes
 from tradectl.domain.orders import Leg, OrderSpec
+from tradectl.domain.quotes import NO_QUOTES, QuoteSet
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.system_events import (
@@ -121,6 +122,19 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
                 raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
         if self.notes:
             force_setattr(self, "notes", sane_notes(self.notes))
+
+
+class QuotesWanted(Event, frozen=True, gc=False, kw_only=True):
+    """All that a strategy wants to rest in a symbol, instead of what it wanted before; nothing, to rest
+    nowhere."""
+
+    event_type: ClassVar[EventType] = EventType.STRATEGY_SIGNAL
+
+    symbol: str
+    strategy: str
+    quotes: QuoteSet = NO_QUOTES
+    reason: str = ""
+    notes: dict[str, NoteValue] = field(default_factory=dict)
 
 
 class PortfolioEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -291,6 +305,32 @@ class OrderDenied(RiskEvent, frozen=True, gc=False, kw_only=True):
     actual: str = ""
 
 
+class QuotesApproved(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """Risk let what a strategy wants to rest pass as a whole: it is in force before anything else is
+    looked at, and each order of it is judged once more as it leaves."""
+
+    at_once: ClassVar[bool] = True
+
+    symbol: str
+    strategy: str
+    quotes: QuoteSet = NO_QUOTES
+
+
+class QuotesDenied(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """Risk refused it, for the check's `code`, its `limit` and the `actual` value. What of it only
+    reduces what the strategy holds is in force; what rested before goes."""
+
+    at_once: ClassVar[bool] = True
+
+    symbol: str
+    strategy: str
+    code: str
+    message: str
+    limit: str = ""
+    actual: str = ""
+    quotes: QuoteSet = NO_QUOTES
+
+
 class LimitBreached(RiskEvent, frozen=True, gc=False, kw_only=True):
     """A limit reached: `code`, the `limit`, the `actual` value, and what is done about it."""
 
@@ -329,13 +369,13 @@ class SymbolRestricted(RiskEvent, frozen=True, gc=False, kw_only=True):
 
 AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
-    | StrategySignalEvent
+    | StrategySignalEvent | QuotesWanted
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
     | AllocationRequested | WeightsComputed
     | TrailMoved | BracketTriggered
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
-    | HaltContinued
+    | HaltContinued | QuotesApproved | QuotesDenied
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | CashMoved | InstrumentChanged
@@ -411,6 +451,9 @@ __all__ = [
     "PositionChanged",
     "PositionLiquidated",
     "QuoteEvent",
+    "QuotesApproved",
+    "QuotesDenied",
+    "QuotesWanted",
     "Record",
     "RestrictionKind",
     "RiskAction",

@@ -259,6 +259,8 @@ NOBODYS = ("", PROTECTOR)
 class OrderSpec(Struct, frozen=True, omit_defaults=True):
     """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency.
 
+    `tag` is the level of a strategy's quotes that it is; no other order has one.
+
     An order is for one `strategy`; or for several, whose `shares` (signed, by configuration) add up to
     it; or for all that hold the symbol, where it only takes the position down (stops, closings). It may
     be a `leg` of its strategy's bracket.
@@ -281,6 +283,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     parent_id: str = ""
     plan: ExecutionPlan | None = None
     leg: Leg | None = None
+    tag: str = ""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -316,8 +319,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
 
     @property
     def waits_apart(self) -> bool:
-        """A protective stop or a take-profit: nothing counts on its fill."""
-        return self.is_protective or self.is_target
+        """A protective stop, a take-profit or a quote: nothing counts on its fill."""
+        return self.is_protective or self.is_target or bool(self.tag)
 
     @property
     def is_at_once(self) -> bool:

@@ -15,6 +15,7 @@ from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
+from tradectl.domain.quotes import QuoteSet
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
@@ -161,6 +162,14 @@ class AccountView(Protocol):
 
     def targets(self, symbol: str) -> Mapping[str, StrategyTarget]:
         """What strategies want of the symbol."""
+        ...
+
+    def quotes(self, symbol: str) -> Mapping[str, QuoteSet]:
+        """What strategies want to rest in the symbol, less what was filled of it."""
+        ...
+
+    def quoted(self) -> Collection[str]:
+        """The symbols that strategies have ever wanted something to rest in."""
         ...
 
     def targeted(self) -> Collection[str]:

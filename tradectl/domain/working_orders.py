@@ -7,6 +7,7 @@ and went before.
 
     protective stops    they wait for the day when things go wrong, and are no step toward any target
     take-profits        they wait for a better day, and are none either
+    quotes              what strategies want to rest: no step toward a target either
     expected            all others that nobody asked to cancel: they count as if they will fill
     unsettled           an answer is awaited: what was filled of them is not known
     children            of orders with a plan, which are counted for them: they are in none of the sums
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
 
@@ -24,6 +25,8 @@ from tradectl.domain.money import ZERO, Side, plus_exactly, shortest
 from tradectl.domain.orders import BY_HAND, WORKING, Order, OrderSpec, OrderStatus
 
 BUY, SELL = Side.BUY, Side.SELL
+KEPT_OVER = 64
+"""Prices of orders that are over, at most, beside twice as many as there are orders."""
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 UNSETTLED = frozenset(
     {OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, PENDING_CANCEL}
@@ -59,7 +62,7 @@ class WorkingOrders:
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
         "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "by_hand", "children",
-        "stops", "take_profits", "unsettled",
+        "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -69,6 +72,7 @@ class WorkingOrders:
         """heaps, the best price first, with what is over until it comes up"""
         self.stops: dict[str, Order] = {}
         self.take_profits: dict[str, Order] = {}
+        self.quotes: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
         self.by_hand = 0
@@ -100,13 +104,13 @@ class WorkingOrders:
         return [child for child in self.children.values() if child.spec.parent_id == parent_id]
 
     def on(self, side: Side) -> Collection[Order]:
-        """Those that are no protective stops and no take-profits."""
+        """Those that are no protective stops, no take-profits and no quotes."""
         return self._others[side].values()
 
     def best(self, side: Side) -> Order | None:
         """The resting order of that side that is met first by who trades against it. One that is asked to
         be cancelled is not met any more."""
-        prices, orders = self._resting[side], self._others[side]
+        prices, orders = self._resting[side], self._all
         skipped: list[tuple[Decimal, str]] = []
         found = None
         while prices and found is None:
@@ -167,13 +171,20 @@ class WorkingOrders:
             self.unsettled[order_id] = order
         spec, price, side = order.spec, order.spec.price, order.spec.side
         if price is not None and not spec.type.is_stop and spec.plan is None:
-            heappush(self._resting[side], (-price if side is BUY else price, order_id))
+            self._rest(side, -price if side is BUY else price, order_id)
         if spec.parent_id:
             self.children[order_id] = order
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
         self.by_hand += spec.strategy == BY_HAND
         self._count(order, order.remaining)
+
+    def _rest(self, side: Side, price: Decimal, order_id: str) -> None:
+        prices = self._resting[side]
+        heappush(prices, (price, order_id))
+        if len(prices) > KEPT_OVER + 2 * len(self._all):  # what is over may never come up
+            prices[:] = [each for each in prices if each[1] in self._all]
+            heapify(prices)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
         """It has another status now, or so much `filled`; one that is over by it is no longer here."""
@@ -212,6 +223,8 @@ class WorkingOrders:
     def _kind(self, spec: OrderSpec) -> dict[str, Order]:
         if spec.is_target:
             return self.take_profits
+        if spec.tag:
+            return self.quotes
         return self.stops if spec.is_protective else self._others[spec.side]
 
     def _count(self, order: Order, quantity: Decimal) -> None:

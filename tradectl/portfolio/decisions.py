@@ -207,7 +207,7 @@ def idle(change: PositionDelta, view: AccountView) -> Reason:
         code = ReasonCode.PAUSED if state is TradingState.PAUSED else ReasonCode.HALTED
         return code, f"{state.lower()}: only what reduces the position is done"
     symbol = change.instrument.symbol
-    if view.working_in(symbol).coming:
+    if view.working_in(symbol).expected.net:
         return ReasonCode.NOT_WANTED, "working orders come first"
     if not change.position and not change.aim and view.position(symbol).quantity:
         return dust(change.instrument)

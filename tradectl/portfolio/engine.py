@@ -53,6 +53,7 @@ from tradectl.portfolio.needed_stops import cancellable
 from tradectl.portfolio.order_making import OrderMaking, PlanFor
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.protection import Protection
+from tradectl.portfolio.quoting import Quoting
 from tradectl.portfolio.sizing import sample_marks, sizer_for
 from tradectl.portfolio.steering import Steering, WouldDeny
 from tradectl.portfolio.strategy_targets import StrategyTargets, all_out
@@ -68,7 +69,8 @@ class PortfolioEngine:
     candle closes is ordered as the next one opens, of the size that it has then. In a run that
     has no strategies what they wanted waits for them. `plan_for` says how an order is worked, `brackets`
     are the exits of strategies' positions, and `allocation` says how weights come about where they do.
-    Raises ConfigError for an impossible allocation."""
+    Where data is older than `quotes_stale_after` (ns) nothing is quoted. Raises ConfigError for an
+    impossible allocation."""
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class PortfolioEngine:
         plan_for: PlanFor | None = None,
         brackets: Brackets = NO_BRACKETS,
         allocation: AllocationSettings = AllocationSettings(),  # noqa: B008 (frozen)
+        quotes_stale_after: int | None = None,
     ) -> None:
         self.sized_at_open = sized_at_open
         self._has_strategies = has_strategies
@@ -107,6 +110,9 @@ class PortfolioEngine:
             weighting=self.weighting,
         )
         self._balanced_since = -1
+        self.quoting = Quoting(allocations, new_order_id, stale_after=quotes_stale_after)
+        if not has_strategies:
+            self.quoting.end()
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct, brackets)
 
@@ -272,6 +278,8 @@ class PortfolioEngine:
         comes back. Nothing crosses."""
         symbol, held = order.symbol, view.open_quantity(order.symbol)
         self._steering.denied(order)
+        if order.tag:
+            return []  # its strategy hears of it, and says what it wants instead
         if order.reduce_only:
             return self._exits(symbol, view, at)
         if not held or ((held > 0) == (order.side is Side.BUY) and not order.shares):
@@ -299,6 +307,7 @@ class PortfolioEngine:
         """Recorded data has ended: what works is cancelled, every position closed."""
         self._heard.clear()
         self._steering.forget()
+        self.quoting.end()
         out = ReasonCode.NOT_WANTED, reason
         targets = [
             stays(symbol, ZERO, view.position(symbol).quantity, out, all_out(symbol, view))

@@ -173,15 +173,18 @@ def is_closing(symbol: str, view: AccountView) -> bool:
 
 
 def is_at_hand(symbol: str, view: AccountView) -> bool:
-    """No order but stops and take-profits is on its way in it."""
+    """No order but stops, take-profits and quotes is on its way in it."""
     working = view.working_in(symbol)
-    return len(working) == len(working.stops) + len(working.take_profits)
+    apart = len(working.stops) + len(working.take_profits) + len(working.quotes)
+    return len(working) == apart
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:
     """An order is to be gone before the next one is placed."""
     unsettled = view.working_in(symbol).unsettled.values()
-    return any(order.status is OrderStatus.PENDING_CANCEL for order in unsettled)
+    return any(
+        order.status is OrderStatus.PENDING_CANCEL and not order.spec.tag for order in unsettled
+    )
 
 
 def rests(order: Order, now: int | None, left: Decimal) -> bool:

@@ -45,7 +45,9 @@ def _entries(symbol: str, view: AccountView) -> list[Order]:
     return [
         o
         for o in working
-        if not o.spec.reduce_only and o.status in CANCELLABLE and o.spec.strategy != BY_HAND
+        if not (o.spec.reduce_only or o.spec.tag)
+        and o.status in CANCELLABLE
+        and o.spec.strategy != BY_HAND
     ]
 
 

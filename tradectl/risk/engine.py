@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import LimitBreached, OrderDenied, PauseEnded, RiskAction
+from tradectl.domain.events import (
+    LimitBreached,
+    OrderDenied,
+    PauseEnded,
+    QuotesApproved,
+    QuotesDenied,
+    QuotesWanted,
+    RiskAction,
+)
+from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND, iso
@@ -22,6 +31,7 @@ from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
 from tradectl.risk.limit_monitor import UNTIL_RESUME, Reviewed, default_limit_monitors
 from tradectl.risk.limits import RiskLimits
+from tradectl.risk.quote_envelope import QuoteEnvelope
 
 NAME = "risk"
 DAILY_LOSS = "DAILY_LOSS"
@@ -50,6 +60,7 @@ class RiskEngine:
 
     def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
         self._checks = tuple(default_checks(limits) if checks is None else checks)
+        self._envelope = QuoteEnvelope(self._checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]
         self._repeated = limits.repeated_window
@@ -64,6 +75,21 @@ class RiskEngine:
             return _denied(order, denial)
         self.remember(order, at)
         return ApprovedOrder(order, at)
+
+    def judge_quotes(
+        self, wanted: QuotesWanted, view: AccountView, at: int, allocation: Decimal = ONE
+    ) -> QuotesApproved | QuotesDenied:
+        """What a strategy wants to rest, as a whole; `allocation` is its share of equity (0 to 1)."""
+        quotes, denial = self._envelope.judge(wanted, view, at, allocation)
+        symbol, name = wanted.symbol, wanted.strategy
+        if denial is None:
+            return QuotesApproved(
+                source_component=NAME, symbol=symbol, strategy=name, quotes=quotes
+            )
+        return QuotesDenied(
+            source_component=NAME, symbol=symbol, strategy=name, quotes=quotes,
+            code=denial.code, message=denial.message, limit=denial.limit, actual=denial.actual,
+        )  # fmt: skip
 
     def weigh(self, order: OrderSpec, view: AccountView, at: int) -> list[Weighed]:
         """What each check says of the order, in their order, up to the one that denies it: for who asks

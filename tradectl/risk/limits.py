@@ -138,6 +138,12 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         return self.max_order_quantity.get(symbol, self.max_order_quantity.get("*"))
 
     @property
+    def stale_after(self) -> int | None:
+        """Older market data is stale, ns."""
+        age = self.max_data_age_seconds
+        return None if age is None else int(age * SECOND)
+
+    @property
     def message_window(self) -> tuple[int, int] | None:
         """How many messages may leave in how many ns; None where there is no limit."""
         if self.max_messages_per_second is None:

@@ -19,6 +19,7 @@ from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.positions import Position
+from tradectl.domain.quotes import QuoteSet
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
@@ -101,6 +102,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     exits and how far those trailed. `configured` are the run's strategies in
     the order of the configuration: what rounding leaves goes to the last of them.
 
+    `quotes` are what strategies want to rest, by symbol and strategy, less what was filled of it.
+
     `rules` are, by symbol, those that became others in this run. `refused_exits` and `refused_entries`
     are, by symbol, orders that an exchange would not take and that are tried again.
 
@@ -123,6 +126,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     configured: tuple[str, ...] = ()
     holdings: dict[str, dict[str, Position]] = {}
     targets: dict[str, dict[str, StrategyTarget]] = {}
+    quotes: dict[str, dict[str, QuoteSet]] = {}
     trading_state: TradingState = TradingState.RUNNING
     trading_state_reason: str = ""
     pauses: dict[str, Pause] = {}

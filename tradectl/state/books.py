@@ -30,6 +30,8 @@ from tradectl.domain.events import (
     MarketDataEvent,
     PauseEnded,
     PositionLiquidated,
+    QuotesApproved,
+    QuotesDenied,
     Record,
     RestrictionKind,
     StrategiesCrossed,
@@ -44,7 +46,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
-from tradectl.state import by_hand, refusals, trading_state
+from tradectl.state import by_hand, refusals, resting_quotes, trading_state
 from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill
 from tradectl.state.adoption import accepted_fill, adopt, reduced
 from tradectl.state.baselines import (
@@ -128,6 +130,12 @@ class Books(OrderBooks):
             return None
         asked = refusals.asked_anew(self, symbol) if changed else []
         return asked + refusals.answered(self, symbol, event.code, record.at)
+
+    def on_quotes(self, event: QuotesApproved | QuotesDenied, _record: Record) -> None:
+        """What a strategy wants to rest is kept: it outlives the process that heard it."""
+        resting_quotes.put(self.account, event)
+        if not any(target.size for target in self.targets(event.symbol).values()):
+            self._wanted.pop(event.symbol, None)
 
     def on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position. Equity is measured: it may never have been lower."""
@@ -223,6 +231,9 @@ class Books(OrderBooks):
         account, over = self.account, list[Event]()
         if event.command is Command.EMERGENCY_STOP:
             trading_state.emergency_stop(account, event, record.at)
+            resting_quotes.call_off_all(account)
+        elif event.command is Command.CANCEL_ALL:
+            resting_quotes.call_off_all(account)
         elif event.command is Command.PAUSE:
             trading_state.pause(account, OPERATOR, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:

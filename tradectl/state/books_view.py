@@ -20,6 +20,7 @@ from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.protection import price_known, too_small
+from tradectl.domain.quotes import QuoteSet
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
@@ -36,6 +37,7 @@ def drawdown_from(peak: Decimal, equity: Decimal) -> Decimal:
 
 _NOTHING_HELD: Mapping[str, Position] = {}
 _NOTHING_WANTED: Mapping[str, StrategyTarget] = {}
+_NOTHING_QUOTED: Mapping[str, QuoteSet] = {}
 _UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
@@ -296,6 +298,14 @@ class BooksView:
     def targets(self, symbol: str) -> Mapping[str, StrategyTarget]:
         """What strategies want of the symbol."""
         return self.account.targets.get(symbol, _NOTHING_WANTED)
+
+    def quotes(self, symbol: str) -> Mapping[str, QuoteSet]:
+        """What strategies want to rest in the symbol, less what was filled of it."""
+        return self.account.quotes.get(symbol, _NOTHING_QUOTED)
+
+    def quoted(self) -> Collection[str]:
+        """The symbols that strategies have ever wanted something to rest in."""
+        return self.account.quotes.keys()
 
     def targeted(self) -> Collection[str]:
         """The symbols that strategies have spoken of."""

@@ -38,6 +38,8 @@ from tradectl.domain.events import (
     PauseEnded,
     PositionLiquidated,
     QuoteEvent,
+    QuotesApproved,
+    QuotesDenied,
     Record,
     StrategiesCrossed,
     StrategySignalEvent,
@@ -79,6 +81,7 @@ _folds(Books.on_target, TargetComputed)
 _folds(on_signal, StrategySignalEvent)
 _folds(on_trail, TrailMoved)
 _folds(on_triggered, BracketTriggered)
+FOLD |= {QuotesApproved: Books.on_quotes, QuotesDenied: Books.on_quotes}
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_cash_moved, CashMoved)

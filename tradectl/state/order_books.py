@@ -26,7 +26,7 @@ from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import BY_HAND, WORKING, Order, OrderStatus, Trigger, step
 from tradectl.domain.positions import Position
 from tradectl.risk.limits import RiskLimits
-from tradectl.state import refusals
+from tradectl.state import refusals, resting_quotes
 from tradectl.state.account import Account, Fill, StrategyTotals
 from tradectl.state.booking import Booking, book_fill, refuse_contradiction
 from tradectl.state.books_view import BooksView
@@ -97,6 +97,9 @@ class OrderBooks(BooksView):
         self._move(order, Trigger.DENY, record)
         order.reason = f"{event.code}: {event.message}"
         self.account.denied_count += 1
+        if order.spec.tag:
+            resting_quotes.take_what_cannot_rest(self.account, order)
+            return
         refusals.held_back(self, order, record.at)
 
     def on_cancel(self, event: CancelRequested, record: Record) -> None:
@@ -118,6 +121,9 @@ class OrderBooks(BooksView):
             return []
         if order.spec.parent_id or order.spec.strategy == BY_HAND:
             return []  # nobody tries these again
+        if order.spec.tag:
+            resting_quotes.take_what_cannot_rest(self.account, order)
+            return []
         cause = refusals.cause_of(event, order, before)
         return refusals.refused(self, order, cause, event.reason, record.at)
 
@@ -164,6 +170,8 @@ class OrderBooks(BooksView):
         if parent is not None and worked is not None:
             parent.cost, parent.fees = parent.cost + notional, parent.fees + fill.fee
             self._set(parent, *worked, record)
+        if spec.tag:
+            resting_quotes.take_filled(account, order, fill.quantity)
         if spec.is_stop_loss or spec.is_target:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)

@@ -41,6 +41,7 @@ def snapshot(books: BooksView) -> Account:
         strategies={name: replace(totals) for name, totals in account.strategies.items()},
         holdings={symbol: dict(held) for symbol, held in account.holdings.items()},
         targets={symbol: dict(wanted) for symbol, wanted in account.targets.items()},
+        quotes={symbol: dict(wanted) for symbol, wanted in account.quotes.items()},
         orders=[_copied(o) for o in working],
         finished=[_copied(o) for o in books.finished()],
         marks=dict(sorted(marks.items())),

@@ -15,6 +15,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.shares import StrategyTarget
 from tradectl.state.books_view import BooksView
+from tradectl.state.resting_quotes import call_off
 
 NOBODY: Mapping[str, Position] = MappingProxyType({})
 
@@ -30,6 +31,7 @@ def stop_out(
     """Of a position of `before`, signed, this is `left`; `closed` are the positions after it of the
     strategies that it was taken from. Where nothing is left but dust, no strategy is in the symbol; what
     was closed in part is not bought back either."""
+    call_off(books.account, symbol, closed)
     targets = books.account.targets.get(symbol, {})
     flat = not left or books.is_dust(symbol, left, price)
     for name, target in targets.items() if flat else _of(targets, closed):

@@ -16,14 +16,14 @@ The annotated public attributes with a default are its parameters (`param` gives
 one object per symbol, so that a strategy need not keep tables; or one for all (`per_symbol = False`). It
 hears what it has a callback for, in its order: trades, quotes, the top of the book, bars of one length or
 of several, its timer, its own fills and orders; it may ask what it holds, keeps what state it likes, and
-says what it wants (`self.long()`, `self.short()`, `self.flat()`). How much of it is bought is not its
-affair. It must not look at the clock or at anything outside: the same events must give the same signals,
-or a replay diverges.
+says what it wants (`self.long()`, `self.short()`, `self.flat()`): how much of it is bought is not its
+affair. Or it says what it wants to rest in the market, to the coin: `self.quote(bids, asks)`. It must not
+look at the clock or at anything outside: the same events must give the same words, or a replay diverges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
@@ -37,6 +37,7 @@ from tradectl.domain.positions import Position
 from tradectl.strategy.bars import parse_interval, parse_timeframe
 from tradectl.strategy.own_events import Fill, OrderUpdate, Timer
 from tradectl.strategy.parameters import Parameter, checked, collect, known_or_refused
+from tradectl.strategy.quote_words import Level, Quotes
 
 Number = int | float | Decimal
 CALLBACKS = ("on_trade", "on_quote", "on_book", "on_bar", "on_timer", "on_fill", "on_order")
@@ -54,7 +55,7 @@ class Signal(Struct, frozen=True, gc=False):
     bracket: Bracket | None = None
 
 
-Answer = Signal | Sequence[Signal] | None
+Answer = Signal | Quotes | Sequence[Signal | Quotes] | None
 """What a callback may return: one word, several (of several symbols, say), or none."""
 
 
@@ -232,6 +233,22 @@ class Strategy:
 
     def flat(self, reason: str = "", *, symbol: str = "") -> Signal:
         return Signal(SignalAction.CLOSE, reason=reason, symbol=symbol)
+
+    def quote(
+        self,
+        bids: Iterable[Level] = (),
+        asks: Iterable[Level] = (),
+        *,
+        post_only: bool = True,
+        reason: str = "",
+        symbol: str = "",
+    ) -> Quotes:
+        """All that it wants to rest in the market: (price, quantity) or (price, quantity, tag) each, in
+        coins. What rests already as it is wanted stays, the rest is cancelled and placed; what is filled
+        is not placed again before it says so. Risk judges all of it together, and its allocation is what
+        a position may come to. `self.quote()` withdraws it. It holds a symbol by quotes or by signals,
+        whichever it said last."""
+        return Quotes(tuple(bids), tuple(asks), post_only, reason, symbol)
 
     def note(self, **values: object) -> None:
         """Name what you look at, `self.note(rsi=31.2)`: it is written down with the signal that is given

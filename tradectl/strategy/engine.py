@@ -19,6 +19,7 @@ from tradectl.domain.events import (
     BookEvent,
     Event,
     MarketDataEvent,
+    QuotesWanted,
     Record,
     SignalAction,
     StrategySignalEvent,
@@ -26,6 +27,7 @@ from tradectl.domain.events import (
     SystemEventKind,
     TimerFired,
 )
+from tradectl.domain.quotes import NO_QUOTES
 from tradectl.domain.text import LONGEST_LINE, harmless, suggest
 from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
@@ -41,11 +43,14 @@ from tradectl.strategy.instances import (
     StrategyStatistics,
     SymbolSlot,
     WarmUpNeed,
-    signal_event,
+    Word,
+    word_of,
 )
 from tradectl.strategy.own_events import Timer
 from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
+
+CLOSE = SignalAction.CLOSE
 
 
 class StrategyEngine:
@@ -87,6 +92,7 @@ class StrategyEngine:
         self._deferred: dict[tuple[str, str], SymbolSlot] = {}
         self._events: list[Event] = []
         self._silent = False
+        self._view = view
         intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
         self.timers = {timer_name(interval): interval for interval in intervals}
         """name -> interval (ns) of the timers that strategies want to hear"""
@@ -167,7 +173,20 @@ class StrategyEngine:
             return []
         running.quarantine(harmless(reason, LONGEST_LINE))
         self._routes.reset()
-        return [_system(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)]
+        quarantined = _system(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)
+        return [quarantined, *self._withdrawn(name)]
+
+    def _withdrawn(self, name: str) -> list[Event]:
+        """Nobody looks after what it has resting."""
+        if self._view is None:
+            return []
+        return [
+            QuotesWanted(
+                source_component="strategy", symbol=symbol, strategy=name, reason="quarantined"
+            )
+            for symbol in self._view.quoted()
+            if self._view.quotes(symbol).get(name)
+        ]
 
     def release(self, name: str) -> list[Event]:
         """End an instance's quarantine; it starts with new objects. UsageError if unknown."""
@@ -219,25 +238,48 @@ class StrategyEngine:
         for callback in callbacks:
             try:
                 answer = callback.call(event)
-                signals = None if answer is None else _signals(callback, answer)
+                words = None if answer is None else self._words(callback, answer)
             except BaseException as error:  # a user's code: whatever it raises, the others go on
                 self._count_failure(callback, error)
                 continue
             callback.failures_in_a_row = 0
-            if signals is not None:
+            if words is not None:
                 slot = callback.slot
-                for signal in signals:
-                    self._emit(slot.running.slots.get(signal.symbol, slot), signal, at)
+                for word in words:
+                    self._emit(slot.running.slots.get(word.symbol, slot), word, at)
 
-    def _emit(self, slot: SymbolSlot, signal: StrategySignalEvent, at: int) -> None:
-        if self._silent or (slot.is_held_back and signal.action is not SignalAction.CLOSE):
+    def _words(self, callback: Callback, answer: object) -> list[Word]:
+        """What a callback returned, checked: one word, or several of them. Raises TypeError or
+        ValueError."""
+        slot = callback.slot
+        said = answer if isinstance(answer, list | tuple) else (answer,)
+        words = [word_of(slot, each, self._view) for each in said]
+        at_no_symbol = callback.name == "on_timer" and not slot.running.cls.per_symbol
+        if at_no_symbol and not all(each.symbol for each in said):
+            raise ValueError(
+                "on_timer of a strategy of all symbols: name the symbol of what it says"
+            )
+        return words
+
+    def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:
+        is_quotes = isinstance(word, QuotesWanted)
+        ends = not word.quotes if isinstance(word, QuotesWanted) else word.action is CLOSE
+        if self._silent or (slot.is_held_back and not ends):
             return
-        if slot.below_limit(at):
-            slot.count(signal, at)
-            self._events.append(signal)
+        if self._view is not None and self._view.quoted():
+            known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)
+            if isinstance(word, QuotesWanted) and word.quotes == known:
+                slot.deferred.pop(QuotesWanted, None)
+                return
+            if known and not is_quotes:
+                self._withdraw(slot, word.symbol, "by a signal")
+        if slot.below_limit(at) or (ends and is_quotes):
+            slot.deferred.pop(type(word), None)
+            slot.count(word, at)
+            self._events.append(word)
             return
         self._deferred[slot.running.config.name, slot.symbol] = slot
-        if slot.defer(signal, at):
+        if slot.defer(word, at):
             message = (
                 f"{slot.symbol}: over {self._max_signals} signals in a second; the last one waits"
             )
@@ -246,14 +288,27 @@ class StrategyEngine:
     def _emit_deferred(self, at: int) -> None:
         """The last signal of a burst must not get lost: it may have been the exit."""
         for key, slot in list(self._deferred.items()):
-            signal = slot.deferred
-            if signal is None:
+            if not slot.deferred:
                 del self._deferred[key]
             elif slot.below_limit(at):
                 del self._deferred[key]
-                slot.deferred = None
-                slot.count(signal, at)
-                self._events.append(signal)
+                words = list(slot.deferred.values())
+                slot.deferred.clear()
+                for word in words:
+                    slot.count(word, at)
+                    self._events.append(word)
+
+    def _withdraw(self, slot: SymbolSlot, symbol: str, reason: str) -> None:
+        """Nothing of the strategy's rests there any more."""
+        slot.deferred.pop(QuotesWanted, None)
+        self._events.append(
+            QuotesWanted(
+                source_component="strategy",
+                symbol=symbol,
+                strategy=slot.running.config.name,
+                reason=reason,
+            )
+        )
 
     def _count_failure(self, callback: Callback, error: BaseException) -> None:
         running = callback.slot.running
@@ -301,18 +356,6 @@ class StrategyEngine:
 def timer_name(interval: int) -> str:
     """Of the timer that strategies hear every `interval` ns."""
     return f"strategies, every {spell_timeframe(interval)}"
-
-
-def _signals(callback: Callback, answer: object) -> list[StrategySignalEvent]:
-    """What a callback returned, checked: one word, or several of them. Raises TypeError or ValueError."""
-    slot = callback.slot
-    if not isinstance(answer, list | tuple):
-        answer = (answer,)
-    signals = [signal_event(slot, each) for each in answer]
-    at_no_symbol = callback.name == "on_timer" and not slot.running.cls.per_symbol
-    if at_no_symbol and not all(each.symbol for each in answer):
-        raise ValueError("on_timer of a strategy of all symbols: name the signal's symbol")
-    return signals
 
 
 def _system(kind: SystemEventKind, component: str, message: str) -> SystemEvent:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from tradectl.domain.brackets import NO_BRACKET, Bracket
 from tradectl.domain.errors import Interrupted, UsageError
-from tradectl.domain.events import SignalAction, StrategySignalEvent
+from tradectl.domain.events import QuotesWanted, SignalAction, StrategySignalEvent
 from tradectl.domain.money import ONE, ZERO, is_sane
 from tradectl.domain.notes import sane_notes
 from tradectl.domain.positions import Position
@@ -33,6 +33,7 @@ from tradectl.strategy.bars import parse_interval, parse_timeframe, spell_timefr
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.own_process import apart
 from tradectl.strategy.parameters import Value
+from tradectl.strategy.quote_words import Quotes, quote_set
 
 TRADES = 0
 QUOTES = -1
@@ -102,6 +103,10 @@ class WarmUpNeed(Struct, frozen=True):
     symbols: tuple[str, ...] = ()
 
 
+Word = StrategySignalEvent | QuotesWanted
+"""What a strategy says, as an event."""
+
+
 class OwnHoldings:
     """A strategy's part of the account that `view` shows: nothing where there is none. Whatever decimal
     context the strategy has set, the books answer in their own."""
@@ -156,7 +161,7 @@ class SymbolSlot:
         self.callbacks = {
             n: Callback(self, n, running.callback_of(strategy, n)) for n in running.callbacks
         }
-        self.deferred: StrategySignalEvent | None = None
+        self.deferred: dict[type[Word], Word] = {}
         self._emitted_at: deque[int] = deque(maxlen=limit)
         self._throttled_at: int | None = None
         self.need = self.cold = running.apart.run(_need, strategy)
@@ -198,22 +203,22 @@ class SymbolSlot:
         emitted_at = self._emitted_at
         return len(emitted_at) < (emitted_at.maxlen or 0) or at - emitted_at[0] >= SECOND
 
-    def count(self, signal: StrategySignalEvent, at: int) -> None:
+    def count(self, word: Word, at: int) -> None:
         self._emitted_at.append(at)
         self.warm_since = self.warm_since or at
-        self.running.count_signal(signal, at)
+        self.running.count_signal(word, at)
 
-    def defer(self, signal: StrategySignalEvent, at: int) -> bool:
-        """Keep `signal` for later in place of an older one. True if a burst begins with it."""
+    def defer(self, word: Word, at: int) -> bool:
+        """Keep `word` for later in place of an older one. True if a burst begins with it."""
         begins = self._throttled_at is None or at - self._throttled_at >= SECOND
         self._throttled_at = at
-        self.deferred = signal
+        self.deferred[type(word)] = word
         self.running.throttled += 1
         return begins
 
     def disable(self) -> None:
         """Nothing is called any more, not even a callback that is next in the running loop."""
-        self.deferred = None
+        self.deferred.clear()
         for callback in self.callbacks.values():
             callback.call = _ignore
 
@@ -253,7 +258,7 @@ class RunningStrategy:
         self.quarantined = ""
         """why; empty while it is not"""
         self._shared: Strategy | None = None
-        self._last_signal: StrategySignalEvent | None = None
+        self._last_signal: Word | None = None
         self._last_signal_at = 0
 
     def wants(self, symbol: str) -> bool:
@@ -350,9 +355,9 @@ class RunningStrategy:
             count = 0
         return WarmUpNeed(self.warmed_by, count, self.timeframe, self.config.symbols)
 
-    def count_signal(self, signal: StrategySignalEvent, at: int) -> None:
+    def count_signal(self, word: Word, at: int) -> None:
         self.signals += 1
-        self._last_signal, self._last_signal_at = signal, at
+        self._last_signal, self._last_signal_at = word, at
 
     def begin(self, at: int) -> None:
         """What it has seen up to now (ns) was of another run."""
@@ -391,13 +396,41 @@ class RunningStrategy:
             quarantined=bool(self.quarantined),
             warm=bool(self.slots) and not any(slot.cold for slot in self.slots.values()),
             warm_since=min(filter(None, (s.warm_since for s in self.slots.values())), default=0),
-            last_signal=f"{last.action.value} {last.symbol}: {last.reason}" if last else "",
+            last_signal=_spelled(last) if last is not None else "",
             last_signal_at=self._last_signal_at,
         )
 
 
-def signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
-    """What a callback returned, checked. Raises TypeError or ValueError for what is no good signal."""
+def word_of(slot: SymbolSlot, said: object, view: AccountView | None) -> Word:
+    """What a callback returned, checked. Raises TypeError or ValueError for what is neither a good signal
+    nor good quotes."""
+    return (
+        _quotes_event(slot, said, view) if isinstance(said, Quotes) else _signal_event(slot, said)
+    )
+
+
+def _quotes_event(slot: SymbolSlot, said: Quotes, view: AccountView | None) -> QuotesWanted:
+    symbol = _symbol_of(slot, said.symbol) if said.symbol else slot.trades
+    if view is None:
+        raise ValueError("quote: there is no account to quote for")
+    return QuotesWanted(
+        source_component="strategy",
+        symbol=symbol,
+        strategy=slot.running.config.name,
+        quotes=quote_set(said, view.instrument(symbol)),
+        reason=_line(said.reason),
+        notes={} if slot.strategy._noted is None else _notes(slot.strategy._take_notes()),
+    )
+
+
+def _spelled(last: Word) -> str:
+    if isinstance(last, QuotesWanted):
+        bids, asks = len(last.quotes.bids), len(last.quotes.asks)
+        return f"quotes {last.symbol}: {bids} x {asks} {last.reason}".rstrip()
+    return f"{last.action.value} {last.symbol}: {last.reason}"
+
+
+def _signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
     if not isinstance(signal, Signal) or not isinstance(signal.action, SignalAction):
         raise TypeError(f"expected a Signal or None, got {containment.returned(signal)}")
     noted = slot.strategy._noted

@@ -19,7 +19,8 @@ class Timer(Struct, frozen=True, gc=False):
 
 class Fill(Struct, frozen=True, gc=False):
     """Its part of a fill: coins bought or sold for it, at the `price` of the fill; `fee` in the account's
-    currency. Strategies that traded with each other have no order (`order_id` is empty)."""
+    currency, `tag` the level of its quotes. Strategies that traded with each other have no order
+    (`order_id` is empty)."""
 
     symbol: str
     side: Side
@@ -28,6 +29,7 @@ class Fill(Struct, frozen=True, gc=False):
     fee: Decimal
     ts: int
     order_id: str = ""
+    tag: str = ""
 
     @property
     def signed(self) -> Decimal:
@@ -47,6 +49,7 @@ class OrderUpdate(Struct, frozen=True, gc=False):
     status: OrderStatus
     reason: str
     ts: int
+    tag: str = ""
 
     @property
     def remaining(self) -> Decimal:
@@ -61,10 +64,10 @@ _S = OrderStatus
 _OVER = frozenset({_S.DENIED, _S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED})
 
 
-def whole_fill(fill: OrderFilled, at: int) -> Fill:
+def whole_fill(fill: OrderFilled, at: int, tag: str) -> Fill:
     """A fill of an order that is its own alone."""
     ts = fill.ts or at
-    return Fill(fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, ts, fill.order_id)
+    return Fill(fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, ts, fill.order_id, tag)
 
 
 def update_of(order: Order) -> OrderUpdate:
@@ -80,6 +83,7 @@ def update_of(order: Order) -> OrderUpdate:
         order.status,
         order.reason,
         order.updated_at,
+        spec.tag,
     )
 
 

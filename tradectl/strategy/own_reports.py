@@ -74,7 +74,8 @@ class OwnReports:
         order = self._view.order(fill[1].order_id)
         if order is None or not order.spec.is_for_one:
             return None  # whose it is, is told apart
-        return self._told(order.spec.strategy, whole_fill(fill[1], record.at), record.at)
+        told = whole_fill(fill[1], record.at, order.spec.tag)
+        return self._told(order.spec.strategy, told, record.at)
 
     def on_shared(self, event: FillShared, record: Record) -> list[Event]:
         events: list[Event] = []

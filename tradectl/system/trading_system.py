@@ -175,12 +175,13 @@ class TradingSystem(BookkeepingSystem):
                 {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
             ),
             allocation=settings.allocation,
+            quotes_stale_after=limits.stale_after,
         )
         self.allocator = MethodAllocator(settings.allocation, settings.portfolio)
         if portfolio.weighting is not None:
             WeightsWorker(bus, self.allocator).bind()
         self.strategy = StrategyAdapter(bus, engine)
-        self.risk = RiskAdapter(bus, self, risk)
+        self.risk = RiskAdapter(bus, self, risk, allocations=allocations)
         self.execution = ExecutionAdapter(
             bus, self, self.gateway, halt_switch=halt_switch, lease=lease
         )

@@ -33,6 +33,9 @@ from tradectl.domain.events import (
     OrderTriggered,
     PositionChanged,
     QuoteEvent,
+    QuotesApproved,
+    QuotesDenied,
+    QuotesWanted,
     StrategiesCrossed,
     TargetComputed,
     TimerFired,
@@ -140,6 +143,19 @@ def _weights(event: WeightsComputed) -> str:
     return "WEIGHTS " + ", ".join(f"{harmless(s)} {plain(w)}" for s, w in event.weights.items())
 
 
+def _quotes(event: QuotesWanted | QuotesApproved | QuotesDenied) -> str:
+    what = {QuotesWanted: "QUOTES wanted", QuotesApproved: "QUOTES approved"}.get(
+        type(event), "QUOTES denied"
+    )
+    why = f": {harmless(event.code)}" if isinstance(event, QuotesDenied) else ""
+    sides = [
+        " ".join(f"{plain(level.quantity)}@{plain(level.price)}" for level in levels)
+        for levels in (event.quotes.bids, event.quotes.asks)
+    ]
+    told = " / ".join(harmless(side, 100) or "-" for side in sides)
+    return f"{what}{why} {harmless(event.strategy, 60)}: {told}"
+
+
 _WORDS: dict[type[Event], Callable[[Any], str]] = {
     MarketDataEvent: lambda event: f"TRADE {_price(event)}",
     BarOpened: lambda event: f"OPEN {_price(event)}",
@@ -157,6 +173,9 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     FillShared: _shares,
     StrategiesCrossed: _shares,
     AccountReported: _account,
+    QuotesWanted: _quotes,
+    QuotesApproved: _quotes,
+    QuotesDenied: _quotes,
     AllocationRequested: lambda event: (
         f"WEIGHTS wanted of {harmless(', '.join(event.symbols))}: {harmless(event.reason)}"
     ),

@@ -1,0 +1,252 @@
+"""What rests is brought to what strategies want to rest, by the difference alone.
+
+    kept       an order at a price, and of a tag, that is still wanted there, as far as all of it is
+    cancelled  what is not wanted there any more, the newest first
+    placed     what is missing, once no more than is wanted can come of all that is there: what is being
+               cancelled may still be filled, so its place is taken when it is gone
+
+What is wanted is a folded wish, less what was filled of it (`state.resting_quotes`), so a restart goes on
+with what rests. Nothing new is placed on the word of a run before: its strategy has to speak first.
+
+Where only reductions go on (paused, reducing, a restricted symbol) what reduces the strategy's own
+position rests, reduce-only; where nothing may, nothing is done here. Coins that a strategy does not have,
+or that a stop or another order binds, are not offered. Where a symbol's data is too old its quotes go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
+
+from tradectl.domain.events import CancelRequested, Event, OrderInitialized
+from tradectl.domain.instruments import Instrument
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.quotes import NO_QUOTES, Levels, QuoteLevel, QuoteSet, within
+from tradectl.domain.states import TradingState
+from tradectl.domain.views import AccountView
+from tradectl.portfolio.position_delta import CANCELLABLE
+
+NAME = "portfolio"
+HALTING = (TradingState.FLATTENING, TradingState.HALTED)
+WANTED, OUTDATED = "its strategy wants it to rest", "its strategy wants something else to rest"
+
+
+class Quoting:
+    """`allocations` names the strategies of the run, and none means that any may quote. Quotes go where
+    the newest data is older than `stale_after` (ns), if that is given."""
+
+    def __init__(
+        self,
+        allocations: Mapping[str, Decimal],
+        new_order_id: Callable[[], str],
+        *,
+        stale_after: int | None = None,
+    ) -> None:
+        self._configured = allocations
+        self._new_order_id = new_order_id
+        self._stale_after = stale_after
+        self._spoken: set[tuple[str, str]] = set()
+        """by symbol and strategy, in this run"""
+        self._asked = _Asked()
+        self._ended = False
+
+    def heard(self, symbol: str, strategy: str) -> None:
+        """It has spoken in this run: what it wants may be placed."""
+        self._spoken.add((symbol, strategy))
+
+    def end(self) -> None:
+        """Nothing is placed any more."""
+        self._ended = True
+
+    def bring_all(self, view: AccountView, at: int) -> list[Event]:
+        return [event for symbol in view.quoted() for event in self.bring(symbol, view, at)]
+
+    def bring(self, symbol: str, view: AccountView, at: int, strategy: str = "") -> list[Event]:
+        """The cancels and orders that bring what rests in the symbol to what is wanted, by one strategy
+        or by all."""
+        if self._ended or view.trading_state in HALTING or symbol not in view.quoted():
+            return []
+        self._asked.begin(at)
+        instrument, wishes = view.instrument(symbol), view.quotes(symbol)
+        is_stale = self._is_stale(symbol, view, at)
+        events: list[Event] = []
+        for name, wish in wishes.items():
+            if strategy and name != strategy:
+                continue
+            is_of_run = not self._configured or name in self._configured
+            wanted = wish if is_of_run and not is_stale else NO_QUOTES
+            for side in Side:
+                events += self._bring_side(instrument, name, side, wanted, view)
+        return events
+
+    def _bring_side(
+        self, instrument: Instrument, name: str, side: Side, wanted: QuoteSet, view: AccountView
+    ) -> list[Event]:
+        symbol = instrument.symbol
+        resting = self._resting(symbol, name, side, view)
+        levels = wanted.on(side)
+        if not (resting or levels):
+            return []
+        reduces = view.trading_state.only_reduces or bool(view.restrictions(symbol))
+        if reduces or not (side is Side.BUY or instrument.can_short):
+            levels = within(levels, self._closable(instrument, name, side, resting, view))
+        going = [o for o in resting if reduces and not o.spec.reduce_only]
+        kept, missing = _kept_and_missing(levels, [o for o in resting if o not in going])
+        there = _left(resting)
+        events: list[Event] = []
+        for order in resting:
+            if order not in kept and self._asked.to_cancel(order):
+                events.append(_cancel(order))
+        room = sum((level.quantity for level in levels), ZERO) - there
+        if (symbol, name) not in self._spoken:
+            return events
+        for level in missing:
+            if level.quantity > room or not _is_tradable(level, instrument):
+                continue
+            room -= level.quantity
+            for spec in self._orders(instrument, name, side, level, wanted, reduces=reduces):
+                self._asked.place(spec)
+                events.append(OrderInitialized(source_component=NAME, order=spec, reason=WANTED))
+        return events
+
+    def _resting(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:
+        """The oldest first, with those that were asked for in this very step."""
+        known = [
+            order
+            for order in view.working_in(symbol).quotes.values()
+            if order.spec.strategy == name and order.spec.side is side
+        ]
+        return known + self._asked.placed(symbol, name, side, view)
+
+    def _closable(
+        self, instrument: Instrument, name: str, side: Side, resting: list[Order], view: AccountView
+    ) -> Decimal:
+        """How much may rest on that side where it may only reduce: of what the strategy holds, and the
+        account, what no other order takes."""
+        symbol, working = instrument.symbol, view.working_in(instrument.symbol)
+        held = view.holdings(symbol).get(name)
+        own = -side.signed(held.quantity) if held is not None else ZERO
+        for order in working.on(side):
+            own -= abs(order.coming_for(instrument.lot_size).get(name, ZERO))
+        others = working.leaving(side) - _left(o for o in resting if o in working)
+        if instrument.can_short:  # there a stop binds nothing
+            stops = working.stops.values()
+            others -= _left(stop for stop in stops if stop.spec.side is side)
+        return max(min(own, -side.signed(view.free(symbol)) - others), ZERO)
+
+    def _orders(
+        self,
+        instrument: Instrument,
+        name: str,
+        side: Side,
+        level: QuoteLevel,
+        wanted: QuoteSet,
+        *,
+        reduces: bool,
+    ) -> Iterable[OrderSpec]:
+        """One, or as many as it takes where one may not have all of it."""
+        left = instrument.floor_quantity(level.quantity)
+        while left > 0:
+            part = instrument.part(left, at_market=False)
+            left -= part
+            yield OrderSpec(
+                order_id=self._new_order_id(),
+                symbol=instrument.symbol,
+                side=side,
+                quantity=part,
+                type=OrderType.LIMIT,
+                price=level.price,
+                post_only=wanted.post_only,
+                reduce_only=reduces,
+                strategy=name,
+                tag=level.tag,
+            )
+
+    def _is_stale(self, symbol: str, view: AccountView, at: int) -> bool:
+        if self._stale_after is None:
+            return False
+        newest = view.data_time(symbol)
+        return newest is not None and newest > 0 and at - newest > self._stale_after
+
+
+class _Asked:
+    """What was asked for in this very step, and is not in the books yet."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._placed: list[OrderSpec] = []
+        self._cancelled: set[str] = set()
+
+    def begin(self, at: int) -> None:
+        """At another moment it is in the books, or was refused."""
+        if at != self._at:
+            self._at = at
+            self._placed.clear()
+            self._cancelled.clear()
+
+    def place(self, spec: OrderSpec) -> None:
+        self._placed.append(spec)
+
+    def placed(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:
+        """Of one side of a strategy, not yet judged, as if they were there."""
+        self._placed = [spec for spec in self._placed if not _is_judged(spec, view)]
+        return [
+            Order(spec, self._at, self._at)
+            for spec in self._placed
+            if (spec.symbol, spec.strategy, spec.side) == (symbol, name, side)
+        ]
+
+    def to_cancel(self, order: Order) -> bool:
+        """It can be asked to be cancelled, and was not."""
+        order_id = order.spec.order_id
+        if order.status not in CANCELLABLE or order_id in self._cancelled:
+            return False
+        self._cancelled.add(order_id)
+        return True
+
+
+def _is_judged(spec: OrderSpec, view: AccountView) -> bool:
+    known = view.order(spec.order_id)
+    return known is not None and known.status is not OrderStatus.INITIALIZED
+
+
+def _kept_and_missing(
+    levels: Levels, resting: Collection[Order]
+) -> tuple[list[Order], list[QuoteLevel]]:
+    """The orders that stay, and what the levels lack beside them."""
+    kept: list[Order] = []
+    missing: list[QuoteLevel] = []
+    for level in levels:
+        left = level.quantity
+        for order in resting:
+            at = order.spec.price, order.spec.tag
+            if at == (level.price, level.tag) and _stays(order) and order.remaining <= left:
+                kept.append(order)
+                left -= order.remaining
+        if left > 0:
+            missing.append(QuoteLevel(level.price, left, level.tag))
+    return kept, missing
+
+
+def _stays(order: Order) -> bool:
+    """Nobody has asked to cancel it; one that is not in the books yet is on its way there."""
+    return order.status in CANCELLABLE or not (order.is_working or order.is_over)
+
+
+def _left(orders: Iterable[Order]) -> Decimal:
+    return sum((order.remaining for order in orders), ZERO)
+
+
+def _is_tradable(level: QuoteLevel, instrument: Instrument) -> bool:
+    return not instrument.is_dust(level.quantity, level.price)
+
+
+def _cancel(order: Order) -> CancelRequested:
+    spec = order.spec
+    return CancelRequested(
+        source_component=NAME, order_id=spec.order_id, symbol=spec.symbol, reason=OUTDATED
+    )
+
+
+__all__ = ["Quoting"]
