@@ -41,6 +41,7 @@ ORDERS: dict[str, Callable[[WorkingOrders], object]] = {
     "quantity that only reduces": lambda orders: orders.reducing,
     "quantity that is expected": lambda orders: orders.expected,
     "stops": lambda orders: sorted(orders.stops),
+    "quotes": lambda orders: sorted(orders.quotes),
     "take_profits": lambda orders: sorted(orders.take_profits),
     "orders without an answer": lambda orders: sorted(orders.unsettled),
 }
