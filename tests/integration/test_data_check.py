@@ -71,3 +71,17 @@ def test_people_get_it_in_lines() -> None:
     assert answer.code == 0
     assert "candles, separated by ',', a header, newest first" in answer.out
     assert "would play it" in answer.out
+
+
+def test_of_several_files_it_says_whether_they_are_played_together(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.csv", "next.csv", "both.csv")]
+    for file, minutes in zip(files, (range(9), range(9, 20), range(5, 15)), strict=True):
+        rows = [f"{T0 + 60 * n},100,101,99,100,1" for n in minutes]
+        file.write_text("\n".join(["time,open,high,low,close,volume", *rows]))
+    one, after, both = files
+    symbol = ("--symbol", "BTCUSDT")
+    assert command("data", "check", one, after, *symbol).out.count("would play it") == 2
+    answer = command("data", "check", one, both, *symbol)
+    assert answer.out.count("would play it") == 2
+    assert "BTCUSDT is in two files at the same time, from 2024-07-13" in answer.complaint()
+    assert f"{one} and {both}" in answer.complaint()

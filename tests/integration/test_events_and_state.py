@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.fixtures.command import BUSY, Answer, journals, running, tradectl
+from tests.fixtures.command import BUSY, Answer, environment, journals, running, tradectl
 from tests.fixtures.journalled import journalled
 from tests.fixtures.run_inputs import Typed, trades, waves
 from tests.unit.test_untraded import PAUSE, RISING, candles, settings, with_opens
@@ -182,6 +184,63 @@ async def test_what_a_handler_failed_at_is_told_and_handed_over_again() -> None:
     assert [event.symbol for event in handled] == ["A"]
     assert (await handlers.failed_events()).events == []
     await bus.stop()
+
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+
+from tradectl.config.settings import Settings
+from tradectl.events import EventType
+from tradectl.runtime.run import trade
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.directory import StateDir
+
+folder = Path(sys.argv[1])
+
+
+class Beside:
+    async def start(self, run):
+        def handler(event):
+            if not (folder / "mended").exists():
+                raise ValueError("the disk of the handler is full")
+            with (folder / "handled").open("a") as file:
+                file.write(event.symbol + chr(10))
+
+        run.bus.subscribe(EventType.STRATEGY_SIGNAL, handler, name="mine")
+        (folder / "begun").touch()
+
+    async def stop(self):
+        pass
+
+
+options = RunOptions(settings=Settings(), state_dir=StateDir(folder / "state"), duration=100.0)
+asyncio.run(trade(options, Beside()))
+"""
+
+
+def test_what_a_handler_of_a_running_process_failed_at_is_handed_over_once_more(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    state = tmp_path / "state"
+    words = [sys.executable, tmp_path / "program.py", tmp_path]
+    with subprocess.Popen(words, env=environment(), stderr=subprocess.DEVNULL) as process:
+        try:
+            failed: list[Any] = []
+            while process.poll() is None and not failed:
+                if (tmp_path / "begun").exists():
+                    failed = tradectl(state, "events", "--failed", "--json").document()
+            assert failed[0]["failed"]["observer"] == "mine"
+            assert "the disk of the handler is full" in failed[0]["failed"]["error"]
+            (tmp_path / "mended").touch()
+            answer = tradectl(state, "events", "--failed", "--retry")
+            assert int(answer.err.split(" handed over once more")[0]) >= len(failed)
+            assert tradectl(state, "events", "--failed", "--json").document() == []
+            assert failed[0]["symbols"][0] in (tmp_path / "handled").read_text().split()
+            assert tradectl(state, "stop").code == 0
+        finally:
+            process.kill()
 
 
 def test_the_state_after_any_record_is_that_of_the_run(typed: Typed, recorded: Path) -> None:

@@ -1,4 +1,4 @@
-"""`data check`: what would be read of a file, and whether a run would play it."""
+"""`data check`: what would be read of files, and whether a run would play them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tradectl.domain.events import BarEvent, BarOpened, BookEvent, MarketDataEve
 from tradectl.domain.time import SECOND, iso
 from tradectl.feeds.csv.csv_file import CsvFile
 from tradectl.feeds.csv.stored import kind_of
+from tradectl.feeds.finer import decided_on
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.runtime.run_options import OneCurrency
 
@@ -34,10 +35,10 @@ class DataOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_truncated: bool = False
     now: int
 
-    def feed(self, path: Path, max_bad_share: float) -> RecordedFeed:
+    def feed(self, paths: list[Path], max_bad_share: float, decides_on: int = 0) -> RecordedFeed:
         configured = self.symbols or self.settings.symbols
         return RecordedFeed(
-            [path],
+            paths,
             self.symbols,
             max_bad_share,
             noise=self.settings.feed.max_bad_share,
@@ -45,6 +46,7 @@ class DataOptions(msgspec.Struct, frozen=True, kw_only=True):
             are_trades=self.settings.feed.rows == "trades",
             columns=self.columns,
             allow_truncated=self.allow_truncated,
+            decides_on=decides_on,
             now_ns=self.now,
         )
 
@@ -55,7 +57,7 @@ def check_data(path: Path, options: DataOptions) -> DataCheck:
     feed, refused = None, ""
     left_out: dict[str, str] = {}
     try:
-        feed = options.feed(path, max_bad_share=1)
+        feed = options.feed([path], max_bad_share=1)
         for batch in feed.batches():
             for event in batch:
                 seen.add(event)
@@ -63,6 +65,17 @@ def check_data(path: Path, options: DataOptions) -> DataCheck:
     except REFUSALS as error:
         refused = str(error)
     return _document(path, options, feed, seen, refused, left_out)
+
+
+def refuse_together(paths: list[Path], options: DataOptions) -> None:
+    """Files that each are played, and not in one run: all are read as a run merges them. Raises one of
+    REFUSALS."""
+    most_bad = options.settings.feed.max_bad_share
+    decides_on = 0
+    if options.settings.paper.fill == "intrabar":
+        decides_on = decided_on(options.feed(paths, most_bad).lengths()).interval
+    for _ in options.feed(paths, most_bad, decides_on).batches():
+        pass
 
 
 def _refuse_as_a_run(
@@ -74,7 +87,7 @@ def _refuse_as_a_run(
     for symbol in feed.symbols:
         one_currency.check(symbol)
     if feed.progress.bad_count:
-        again = options.feed(path, options.settings.feed.max_bad_share)
+        again = options.feed([path], options.settings.feed.max_bad_share)
         for _ in again.batches():
             pass
         left_out |= again.progress.left_out
@@ -206,4 +219,4 @@ def _symbol(name: str, series: _Series, described: Mapping[str, str]) -> SymbolD
     )
 
 
-__all__ = ["DataOptions", "check_data"]
+__all__ = ["DataOptions", "check_data", "refuse_together"]

@@ -17,14 +17,16 @@ from tradectl.cli.options import ConfigOption, JsonOption, SetOption, print_data
 
 REFUSED = 1
 
-CHECK_HELP = """What would be read of a file, and whether `run --data` plays it (exit 1 if it does not).
+CHECK_HELP = """What would be read of files, and whether `run --data` plays them (exit 1 if it does not).
 
 Format, symbols, currency, times, the length of candles, gaps, duplicates, spikes, and the rows that would
-be left out, by reason. All of the file is read.
+be left out, by reason. All of a file is read. Of several it says, too, whether they are played together.
 
 Examples:
 
     tradectl data check BTCUSDT-1m-2025-01.zip
+
+    tradectl data check BTCUSDT-1m-2025-01.zip BTCUSDT-1m-2025-02.zip
 
     tradectl data check export.csv --columns time=Date,price=Last,qty=4 --symbol BTC/EUR
 """
@@ -38,7 +40,7 @@ def register(program: typer.Typer) -> None:
 
 @app.command(help=CHECK_HELP, short_help="What would be read of a file, and whether it is played.")
 def check(
-    file: Annotated[Path, typer.Argument(show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
     columns: ColumnsOption = None,
     symbol: SymbolOption = None,
     allow_truncated: TruncatedOption = False,
@@ -48,17 +50,20 @@ def check(
 ) -> None:
     from tradectl.bus.clock import ComputerClock
     from tradectl.config.load import load_settings
-    from tradectl.operations.data_check import DataOptions, check_data
+    from tradectl.operations.data_check import DataOptions, check_data, refuse_together
 
-    found = check_data(
-        file,
-        DataOptions(
-            settings=load_settings(config, assignments=settings_set or ()),
-            symbols=tuple(symbol or ()),
-            columns=columns_named(columns),
-            allow_truncated=allow_truncated,
-            now=ComputerClock.wall(),
-        ),
+    options = DataOptions(
+        settings=load_settings(config, assignments=settings_set or ()),
+        symbols=tuple(symbol or ()),
+        columns=columns_named(columns),
+        allow_truncated=allow_truncated,
+        now=ComputerClock.wall(),
     )
-    print_data(found, as_json, "data_check.data_check")
-    raise typer.Exit(REFUSED if found.refused else 0)
+    refused = False
+    for file in files:
+        found = check_data(file, options)
+        print_data(found, as_json, "data_check.data_check")
+        refused |= found.refused is not None
+    if len(files) > 1 and not refused:
+        refuse_together(files, options)
+    raise typer.Exit(REFUSED if refused else 0)
