@@ -224,7 +224,7 @@ def test_what_a_handler_of_a_running_process_failed_at_is_handed_over_once_more(
 ) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     state = tmp_path / "state"
-    words = [sys.executable, tmp_path / "program.py", tmp_path]
+    words = [sys.executable, str(tmp_path / "program.py"), str(tmp_path)]
     with subprocess.Popen(words, env=environment(), stderr=subprocess.DEVNULL) as process:
         try:
             failed: list[Any] = []
