@@ -150,6 +150,7 @@ def _check_stop(settings: Settings) -> None:
 
 def _check_allocation(settings: Settings) -> None:
     allocation, history = settings.allocation, settings.history
+    _check_shares(settings)
     if settings.portfolio.sizing != "allocation":
         return
     check_packages(allocation)
@@ -164,6 +165,25 @@ def _check_allocation(settings: Settings) -> None:
                 f"allocation.{'budgets' if key in allocation.budgets else 'groups'}: {key!r:.60} is not "
                 f"traded: expected some of {', '.join(settings.symbols)}"
             )
+
+
+def _check_shares(settings: Settings) -> None:
+    """Of strategies, where they are worked out."""
+    allocation, count = settings.allocation, len(settings.strategies)
+    if allocation.strategies == "fixed":
+        return
+    for index, strategy in enumerate(settings.strategies):
+        if strategy.allocation != ONE:
+            raise ConfigError(
+                f'strategies[{index}].allocation: with allocation.strategies = "{allocation.strategies}" '
+                "it is worked out: expected none"
+            )
+    least, most = allocation.strategy_least, allocation.strategy_most
+    if least * count > ONE or most < least:
+        raise ConfigError(
+            f"allocation.strategy_least: expected at most 1 / {count} (strategies) and no more than "
+            f"strategy_most, got {plain(least)}"
+        )
 
 
 def _check_strategies(settings: Settings) -> None:

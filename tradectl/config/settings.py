@@ -150,7 +150,7 @@ class Settings(Section, frozen=True, kw_only=True):
     def begun_history(self, known: MarketHistory | None) -> MarketHistory | None:
         """As a run begins: what is `known` goes on if it is of the same periods. None where nothing looks
         at it."""
-        if self.portfolio.sizing != "allocation":
+        if self.portfolio.sizing != "allocation" and not self.allocation.follows_profits:
             return None
         period, length = int(self.history.period_hours * HOUR), self.history.length
         if known is not None and (known.period, known.length) == (period, length):

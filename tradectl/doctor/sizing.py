@@ -18,6 +18,7 @@ from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.shares import StrategyTarget
 from tradectl.portfolio.netting import Allocations, net_target
 from tradectl.portfolio.sizing import sizer_for
+from tradectl.portfolio.strategy_shares import base_shares
 
 
 class Size(Struct, frozen=True):
@@ -120,7 +121,8 @@ class Sizing:
 def full_targets(settings: Settings) -> dict[str, Decimal]:
     """The net target of each traded symbol when every strategy asks for all that it may; those of zero
     left out."""
-    allocations = Allocations({s.name: s.allocation for s in settings.strategies})
+    configured = {s.name: s.allocation for s in settings.strategies}
+    allocations = Allocations(base_shares(settings.allocation, configured))
     wanted: dict[str, list[StrategyTarget]] = {}
     for strategy in settings.strategies:
         for symbol in strategy.reach(settings.symbols):

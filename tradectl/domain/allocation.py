@@ -49,7 +49,8 @@ class Allocated(Struct, frozen=True, omit_defaults=True):
     """The `weights` in force and since when (`at`); for which `symbols` some were asked for last, when,
     and when that was answered. `failure` is why the last answer had none, and
     `held_back` are the symbols that are not brought to these weights, because it is not worth its cost.
-    Times are ns UTC."""
+    `shares` are those of the strategies, from period number `shares_period` of the history on. Times are
+    ns UTC."""
 
     weights: dict[str, Decimal] = {}
     at: int = 0
@@ -59,6 +60,8 @@ class Allocated(Struct, frozen=True, omit_defaults=True):
     answered_at: int = 0
     failure: str = ""
     held_back: dict[str, str] = {}
+    shares: dict[str, Decimal] = {}
+    shares_period: int = 0
 
 
 __all__ = [

@@ -234,6 +234,14 @@ class WeightsComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     failure: str = ""
 
 
+class SharesComputed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
+    """The strategies' shares of the portfolio from period number `period` of the history on."""
+
+    symbol: str = ""
+    period: int
+    shares: dict[str, Decimal]
+
+
 class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
     """Base of what we do with an order of ours."""
 
@@ -371,7 +379,7 @@ AnyEvent = (
     MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
     | StrategySignalEvent | QuotesWanted
     | TargetComputed | PositionChanged | FillShared | StrategiesCrossed
-    | AllocationRequested | WeightsComputed
+    | AllocationRequested | WeightsComputed | SharesComputed
     | TrailMoved | BracketTriggered
     | OrderInitialized | OrderSubmitted | CancelRequested
     | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
@@ -458,6 +466,7 @@ __all__ = [
     "RestrictionKind",
     "RiskAction",
     "RiskEvent",
+    "SharesComputed",
     "SignalAction",
     "StrategiesCrossed",
     "StrategySignalEvent",

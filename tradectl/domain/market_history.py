@@ -14,38 +14,52 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tradectl.domain.money import ONE, ZERO
 from tradectl.domain.time import DAY
+
+NOTHING: Mapping[str, Decimal] = {}
 
 
 class MarketHistory(Struct, frozen=True, omit_defaults=True):
     """Up to `length` + 1 `closes` by symbol, oldest first, one for each `period` (ns); the newest are of
     the period before number `next_period` since 1970. `profits` are, in the same periods, what each
-    strategy had made by then."""
+    strategy had made by then, per unit of the share that it had, and `made` what that was in money."""
 
     period: int = DAY
     length: int = 365
     next_period: int = 0
     closes: dict[str, tuple[Decimal, ...]] = {}
     profits: dict[str, tuple[Decimal, ...]] = {}
+    made: dict[str, Decimal] = {}
 
     def is_due(self, at: int) -> bool:
         """A period has ended since the last close; `at` is ns UTC."""
         return at // self.period > self.next_period
 
     def closed(
-        self, at: int, prices: Mapping[str, Decimal], profits: Mapping[str, Decimal]
+        self,
+        at: int,
+        prices: Mapping[str, Decimal],
+        made: Mapping[str, Decimal] = NOTHING,
+        shares: Mapping[str, Decimal] = NOTHING,
     ) -> MarketHistory:
-        """After the periods that have ended by `at`, with what is known then. The first one is not whole:
-        it has no close."""
+        """After the periods that have ended by `at`, with what is known then: prices, and what strategies
+        have `made` with their shares. The first period is not whole: it has no close."""
         number = at // self.period
         if not self.next_period:
-            return replace(self, next_period=number)
+            return replace(self, next_period=number, made={**made})
         passed = number - self.next_period
+        profits = {
+            name: self.profits.get(name, (ZERO,))[-1]
+            + (money - self.made.get(name, ZERO)) / (shares.get(name) or ONE)
+            for name, money in made.items()
+        }
         return replace(
             self,
             next_period=number,
             closes=self._after(self.closes, prices, passed),
             profits=self._after(self.profits, profits, passed),
+            made={**made},
         )
 
     def _after(

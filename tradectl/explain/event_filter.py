@@ -28,6 +28,7 @@ from tradectl.domain.events import (
     QuotesDenied,
     QuotesWanted,
     Record,
+    SharesComputed,
     StrategiesCrossed,
     StrategySignalEvent,
     SymbolRestricted,
@@ -43,7 +44,7 @@ from tradectl.domain.text import harmless, suggest
 BY_NAME = {wire_name(kind.__name__): kind for kind in KINDS}
 BY_WORD: dict[str, tuple[type[Event], ...]] = {
     "account": (AccountReported,),
-    "allocation": (AllocationRequested, WeightsComputed),
+    "allocation": (AllocationRequested, WeightsComputed, SharesComputed),
     "crossed": (StrategiesCrossed,),
     "fill": (OrderFilled,),
     "funding": (FundingPaid,),

@@ -62,6 +62,15 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
     net: Annotated[Cap, "largest difference between what is long and what is short, either way"] = (
         None
     )
+    strategies: Annotated[
+        Literal["fixed", "equal", "inverse_volatility", "risk_adjusted"],
+        "how strategies share the portfolio: fixed by their own allocation, equally, or by their profits "
+        "of the history: the calmer, or the better for its risk, the more",
+    ] = "fixed"
+    strategy_least: Annotated[
+        Decimal, Bounds(ge=0, le=1), "the smallest share of a strategy, where shares follow profits"
+    ] = Decimal("0.05")
+    strategy_most: Annotated[Decimal, Bounds(gt=0, le=1), "the largest one"] = Decimal("0.6")
     risk_aversion: Annotated[
         Decimal,
         Bounds(gt=0),
@@ -95,6 +104,10 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
                 f"allocation.group_caps: no symbol is in the group {unknown[0]!r:.60}: expected some of "
                 f"{', '.join(sorted({*self.groups.values()})) or 'allocation.groups'}"
             )
+
+    @property
+    def follows_profits(self) -> bool:
+        return self.strategies in ("inverse_volatility", "risk_adjusted")
 
     @property
     def is_plain(self) -> bool:

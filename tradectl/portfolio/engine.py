@@ -56,6 +56,7 @@ from tradectl.portfolio.protection import Protection
 from tradectl.portfolio.quoting import Quoting
 from tradectl.portfolio.sizing import sample_marks, sizer_for
 from tradectl.portfolio.steering import Steering, WouldDeny
+from tradectl.portfolio.strategy_shares import StrategyShares, base_shares
 from tradectl.portfolio.strategy_targets import StrategyTargets, all_out
 from tradectl.portfolio.take_profits import TakeProfits
 from tradectl.portfolio.weighting import Weighting
@@ -90,7 +91,9 @@ class PortfolioEngine:
         self._has_strategies = has_strategies
         self._settings = settings
         self._sizer = sizer_for(settings)
+        allocations = base_shares(allocation, allocations)
         self._targets = StrategyTargets(self._sizer, allocations)
+        self._shares = StrategyShares(allocation, allocations)
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
         self._brackets = brackets
         self.watch = BracketWatch(brackets)
@@ -178,8 +181,8 @@ class PortfolioEngine:
         for symbol in view.targeted() if self._has_strategies else ():
             events += self._steering.brought_back(symbol, view, reason, at, asks=asks)
         events += self.protect(view, at, but=asked_of(events))
-        request = self._request(view, at)
-        return events if request is None else [*events, request]
+        asked = [self._shares.computed(view), self._request(view, at)]
+        return events + [event for event in asked if event is not None]
 
     def _request(self, view: AccountView, at: int) -> AllocationRequested | None:
         """Where weights are to be worked out now."""
@@ -192,7 +195,7 @@ class PortfolioEngine:
         something else than prices comes: `happened` is the number of what did last."""
         if self._sizer.measures or self._protection.is_active(view):
             return False
-        if self._request(view, at) is not None:
+        if self._shares.computed(view) is not None or self._request(view, at) is not None:
             return False
         if happened != self._balanced_since or self._sizer.follows_marks:
             targeted = view.targeted() if self._has_strategies else ()

@@ -42,7 +42,9 @@ class StrategyTargets:
 
     def __init__(self, sizer: Sizer, allocations: Mapping[str, Decimal]) -> None:
         self._sizer = sizer
-        self._allocations = Allocations(allocations)
+        self._allocations = self._computed = Allocations(allocations)
+        self._configured = allocations
+        self._known_shares: Mapping[str, Decimal] = allocations
         self._place = {name: n for n, name in enumerate(allocations)}
         self._spoken: set[tuple[str, str]] = set()
         """by symbol and strategy, in this run: what is silent since a restart is not in it"""
@@ -71,10 +73,20 @@ class StrategyTargets:
             for name in names
         }
 
+    def _shares(self, view: AccountView) -> Allocations:
+        """Those in force: as configured, or as they were worked out last."""
+        known = view.allocation
+        if known is None or not known.shares:
+            return self._allocations
+        if known.shares is not self._known_shares:
+            self._known_shares = known.shares
+            self._computed = Allocations({**self._configured, **known.shares})
+        return self._computed
+
     def net(self, symbol: str, view: AccountView) -> Decimal:
         """What strategies together want of the symbol, -1 to 1; who was stopped out wants nothing."""
         targets = [t for t in self.known(symbol, view).values() if not t.stopped]
-        return net_target(targets, self._allocations)
+        return net_target(targets, self._shares(view))
 
     def _rests(self, symbol: str, target: StrategyTarget) -> bool:
         """It stays as it is before the strategy speaks."""
@@ -105,8 +117,9 @@ class StrategyTargets:
             return self._alone(instrument, mark, view, known, after, said or afresh)
         if known and len(after) > len(known):
             after = {name: after[name] for name in sorted(after, key=self._place_of)}
-        parts = parts_of_net(after.values(), self._allocations)
-        net = net_target(after.values(), self._allocations)
+        shares = self._shares(view)
+        parts = parts_of_net(after.values(), shares)
+        net = net_target(after.values(), shares)
 
         def sized(names: Iterable[str]) -> dict[str, StrategyTarget]:
             return {
@@ -114,7 +127,9 @@ class StrategyTargets:
                 for name in names
             }
 
-        resized = sized(self._concerned(instrument.symbol, known, after, {*said, *afresh}, parts))
+        resized = sized(
+            self._concerned(instrument.symbol, known, after, {*said, *afresh}, parts, shares)
+        )
         most = self._sizer.largest(mark, view)
         if most is not None:
             resized = _held_within(most, {**after, **resized}, resized, instrument, view)
@@ -137,7 +152,7 @@ class StrategyTargets:
             name not in afresh and target.quantity is not None
         ):
             return Wanted(after, ())
-        net = self._allocations.of(name) * target.size if target.confidence else ZERO
+        net = self._shares(view).of(name) * target.size if target.confidence else ZERO
         sized = self._sized(target, net, net, instrument, mark, view)
         return Wanted({name: sized}, () if sized == known.get(name) else (sized,))
 
@@ -150,7 +165,7 @@ class StrategyTargets:
         ((name, target),) = targets.items()
         if self._rests(symbol, target) or name not in self._allocations:
             return None
-        net = self._allocations.of(name) * target.size if target.confidence else ZERO
+        net = self._shares(view).of(name) * target.size if target.confidence else ZERO
         quantity = self._sizer.quantity(symbol, net, net, mark, view)
         return view.instrument(symbol).floor_quantity(quantity)
 
@@ -176,10 +191,11 @@ class StrategyTargets:
         after: Mapping[str, StrategyTarget],
         afresh: Collection[str],
         parts: Mapping[str, Decimal],
+        shares: Allocations,
     ) -> Iterable[str]:
         """Whose target has to be worked out: who spoke, who gets another part by it, and who could not be
         sized before."""
-        before = parts if after is known else parts_of_net(known.values(), self._allocations)
+        before = parts if after is known else parts_of_net(known.values(), shares)
         return [
             name
             for name, target in after.items()

@@ -47,7 +47,7 @@ class Weighting:
 
     def _reason(self, wanted: tuple[str, ...], view: AccountView, at: int) -> str:
         known = view.allocation
-        if known is None:
+        if known is None or not known.request:
             return "the first weights"
         if known.asked_at > known.answered_at and at - known.asked_at < PATIENCE:
             return ""

@@ -34,6 +34,7 @@ from tradectl.domain.events import (
     QuotesDenied,
     Record,
     RestrictionKind,
+    SharesComputed,
     StrategiesCrossed,
     SymbolRestricted,
     TargetComputed,
@@ -284,6 +285,10 @@ class Books(OrderBooks):
             request=record.seq,
             asked_at=record.at,
         )
+
+    def on_shares(self, event: SharesComputed, _record: Record) -> None:
+        known = self.account.allocation or Allocated()
+        self.account.allocation = replace(known, shares=event.shares, shares_period=event.period)
 
     def on_weights(self, event: WeightsComputed, record: Record) -> None:
         """An answer to what is not asked any more changes nothing."""

@@ -41,6 +41,7 @@ from tradectl.domain.events import (
     QuotesApproved,
     QuotesDenied,
     Record,
+    SharesComputed,
     StrategiesCrossed,
     StrategySignalEvent,
     SymbolRestricted,
@@ -97,6 +98,7 @@ _folds(Books.on_timer, TimerFired)
 _folds(Books.on_warm_up, WarmUpReceived)
 _folds(Books.on_allocation_requested, AllocationRequested)
 _folds(Books.on_weights, WeightsComputed)
+_folds(Books.on_shares, SharesComputed)
 
 
 __all__ = ["FOLD"]

@@ -21,7 +21,9 @@ def note_period(books: BooksView, at: int) -> None:
     history = books.account.history
     if history is not None and history.is_due(at):
         prices = {symbol: tick.price for symbol, tick in books.last.items() if tick.price > 0}
-        books.account.history = history.closed(at, prices, profits_of(books))
+        known = books.account.allocation
+        shares = known.shares if known is not None else {}
+        books.account.history = history.closed(at, prices, profits_of(books), shares)
 
 
 def warmed_up(history: MarketHistory, events: Iterable[MarketDataEvent]) -> MarketHistory:
@@ -29,7 +31,7 @@ def warmed_up(history: MarketHistory, events: Iterable[MarketDataEvent]) -> Mark
     prices: dict[str, Decimal] = {}
     for event in events:
         if history.is_due(event.ts - 1):
-            history = history.closed(event.ts - 1, prices, {})
+            history = history.closed(event.ts - 1, prices)
         if event.price > 0:
             prices[event.symbol] = event.price
     return history

@@ -36,6 +36,7 @@ from tradectl.domain.events import (
     QuotesApproved,
     QuotesDenied,
     QuotesWanted,
+    SharesComputed,
     StrategiesCrossed,
     TargetComputed,
     TimerFired,
@@ -180,6 +181,9 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
         f"WEIGHTS wanted of {harmless(', '.join(event.symbols))}: {harmless(event.reason)}"
     ),
     WeightsComputed: _weights,
+    SharesComputed: lambda event: (
+        "SHARES " + ", ".join(f"{harmless(s)} {plain(w)}" for s, w in event.shares.items())
+    ),
     InstrumentChanged: lambda event: f"RULES {harmless(event.instrument.symbol)} are others now",
     TimerFired: lambda event: f"TIMER {harmless(event.name)}",
     WarmUpReceived: lambda event: (
