@@ -204,6 +204,18 @@ class Consistency(Struct, kw_only=True, frozen=True):
     problems: list[str] = []
 
 
+class AllocationStatus(Struct, kw_only=True, frozen=True):
+    """How symbols and strategies share the equity: `weights` by symbol, in force `since` then, or the
+    `failure` for which there are none new; `shares` by strategy, where they are worked out. What is
+    `held_back` is not brought to its weight, and why: it is not worth its cost."""
+
+    weights: dict[str, Amount]
+    since: Time | None
+    failure: str
+    held_back: dict[str, str]
+    shares: dict[str, Amount]
+
+
 class AccountStatus(Struct, kw_only=True, frozen=True):
     """What the books know, as of record `last_seq`. All of it is empty for an account that never was."""
 
@@ -218,6 +230,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     restrictions: list[RestrictionRow] = []
     refused: list[RefusalRow] = []
     external: list[ExternalRow] = []
+    allocation: AllocationStatus | None = None
     consistency: Consistency = Consistency()
     last_seq: int = 0
     state_hash: str | None = None

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from tradectl.documents.account import (
     AccountStatus,
+    AllocationStatus,
     FillRow,
     Halt,
     Paused,
@@ -192,7 +193,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     left that could trade, `nothing_trades` is true and `exit_code` is not 0. `untraded` says why, for
     each strategy and symbol without a fill, the most important first. `tradable_from` is when on
     recorded data the first strategy had seen what it needs and trading could begin; null while none
-    has. `journal` is empty where none is kept."""
+    has. `journal` is empty where none is kept. `not_worth_cost` is how often a rebalancing was held back
+    for what it would have cost."""
 
     run_id: str
     mode: str
@@ -231,6 +233,8 @@ class Summary(Struct, kw_only=True, frozen=True):
     journal: str
     state_hash: str
     exit_code: int
+    allocation: AllocationStatus | None = None
+    not_worth_cost: int = 0
 
 
 class RunRecord(Struct, kw_only=True, frozen=True):

@@ -30,6 +30,7 @@ from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
 from tradectl.state.status import (
+    allocation_status,
     fill_row,
     halt,
     max_drawdown_pct,
@@ -125,6 +126,8 @@ class RunStatus:
             orders=account.orders_count,
             denied=account.denied_count,
             denied_by=session.system.tally.denied_by(),
+            allocation=allocation_status(session.books),
+            not_worth_cost=session.system.tally.not_worth_cost,
             fills=account.fills_count,
             paused=paused(books),
             halt=halt(books),

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from tradectl.documents.account import (
     AccountStatus,
+    AllocationStatus,
     Consistency,
     ExternalRow,
     FillRow,
@@ -51,6 +52,7 @@ def account_status(
         restrictions=restriction_rows(books),
         refused=refusal_rows(books),
         external=external_rows(books),
+        allocation=allocation_status(books),
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
         state_hash=books.state_hash(run_id),
@@ -275,6 +277,19 @@ def external_rows(books: Books) -> list[ExternalRow]:
         for symbol, quantity in held
         if quantity
     ]
+
+
+def allocation_status(books: Books) -> AllocationStatus | None:
+    known = books.allocation
+    if known is None:
+        return None
+    return AllocationStatus(
+        weights={symbol: plain(weight) for symbol, weight in known.weights.items()},
+        since=iso(known.at) if known.at else None,
+        failure=known.failure,
+        held_back=known.held_back,
+        shares={name: plain(share) for name, share in known.shares.items()},
+    )
 
 
 def strategy_rows(books: Books) -> list[StrategyRow]:

@@ -78,6 +78,16 @@ class OutcomeTally:
     def signals(self) -> int:
         return sum(said.total() for said in self._signals.values())
 
+    @property
+    def not_worth_cost(self) -> int:
+        """How often a position was not brought to its target because of what that costs."""
+        return sum(
+            count
+            for tally in self._symbols.values()
+            for (code, _), count in tally.idle.items()
+            if code is ReasonCode.COST
+        )
+
     def by_symbol(self) -> Mapping[str, SymbolTally]:
         return self._symbols
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.account_totals import by_strategy, totals
+from tradectl.cli.output.allocated import allocated
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
@@ -165,6 +166,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         Text(),
         *totals(status.portfolio),
         *by_strategy(status.strategies),
+        *allocated(status.allocation),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]
@@ -188,6 +190,7 @@ def summary(summary: Summary) -> RenderableType:
         line("events", Cell(events)),
         line("trades", Cell(trades)),
         *denied(summary),
+        *allocated(summary.allocation, summary.not_worth_cost),
         *_of_this_run(summary),
         *totals(summary.portfolio),
         *by_strategy(summary.strategies),
