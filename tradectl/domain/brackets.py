@@ -153,9 +153,12 @@ def bracket_of(exits: Mapping[str, object]) -> Bracket | None:
             )
         if value is None:
             continue
-        exact = number(str(value)) if isinstance(value, int | float | Decimal) else None
-        if exact is None:
+        if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
             raise UsageError(f"{name}: expected a number, got {value!r:.40}")
+        try:
+            exact = number(str(value))
+        except ValueError as error:
+            raise UsageError(f"{name}: expected a number, got {value!r:.40}") from error
         legs[name] = exact
     try:
         return Bracket(**legs) if legs else None

@@ -200,6 +200,8 @@ class StrategiesCrossed(PortfolioEvent, frozen=True, gc=False, kw_only=True):
 class TrailMoved(PortfolioEvent, frozen=True, gc=False, kw_only=True):
     """The trailing stop of a strategy's position begins, or is tightened, to `price`."""
 
+    at_once: ClassVar[bool] = True
+
     strategy: str
     price: Decimal
 

@@ -91,13 +91,13 @@ class BracketWatch:
         ]
 
     def begin(self, symbol: str, view: AccountView) -> list[Event]:
-        """Trailing stops that begin with the entry: with a fill, before any price comes."""
-        return [
-            event
-            for each in self._brackets.levels(symbol, view)
-            if each.trail is None and each.bracket.activate_pct is None
-            for event in _trails(each, each.own.entry_price, view)
-        ]
+        """A trailing stop that begins with the entry: with a fill, before any price comes. Of several the
+        first: what follows from it comes to the next."""
+        for each in self._brackets.levels(symbol, view):
+            if each.trail is None and each.bracket.activate_pct is None:
+                if events := [*_trails(each, each.own.entry_price, view)]:
+                    return events
+        return []
 
     def _look(self, symbol: str, view: AccountView, held: Held) -> Marks:
         levels = self._brackets.levels(symbol, view)

@@ -220,6 +220,8 @@ class PortfolioEngine:
 
     def _exits(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """See to what rests there to close positions. A trailing stop begins first."""
+        if self._steering.makes_room(symbol, view):
+            return []
         if not self._brackets.is_active(view):
             return self._protection.protect(symbol, view, at)
         begun = self.watch.begin(symbol, view)

@@ -14,13 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain
+from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, Side, plain, side_of
 from tradectl.domain.orders import PROTECTOR, Leg, Order, OrderStatus
 from tradectl.domain.positions import Position, leaving
 from tradectl.domain.protection import RESTS
 from tradectl.domain.views import AccountView
 from tradectl.domain.working_orders import WorkingOrders
 from tradectl.portfolio.brackets import Brackets, Levels
+from tradectl.portfolio.position_delta import PositionDelta
+from tradectl.portfolio.shared_delta import SharedDelta
 
 NEAR_ENOUGH = 10 * BPS
 """A stop whose price is off by less than this part of it is left where it is."""
@@ -235,6 +237,21 @@ def is_near(order: Order, stop: NeededStop) -> bool:
     return abs(at - stop.price) <= NEAR_ENOUGH * stop.price
 
 
+def in_the_way(change: PositionDelta, view: AccountView) -> list[Order]:
+    """The stops that bind the coins of an exit on spot: all of them; where strategies have their own, and
+    that is enough, those of who exits, and none where the coins are free."""
+    working = view.working_in(change.instrument.symbol)
+    stops, side = [*working.stops.values()], side_of(change.quantity)
+    if not any(stop.spec.leg is not None for stop in stops):
+        return stops
+    owners = change.ordered() if isinstance(change, SharedDelta) else {}
+    own = [stop for stop in stops if not owners or owner_of(stop) in owners]
+    free = abs(view.free(change.instrument.symbol)) - working.leaving(side)
+    if abs(change.quantity) <= free:
+        return []
+    return own if abs(change.quantity) <= free + leaving(own, side) else stops
+
+
 def of_owner(stops: Iterable[Order], owner: str, owners: Collection[str]) -> list[Order]:
     """Those of one that has a stop of its own; where nobody has, all."""
     return [o for o in stops if not owners or owner_of(o) == owner]
@@ -254,6 +271,7 @@ __all__ = [
     "Needs",
     "cancellable",
     "going_of",
+    "in_the_way",
     "is_near",
     "needed_stop",
     "needed_stops",

@@ -19,7 +19,7 @@ from decimal import Decimal
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, TargetComputed
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -37,6 +37,7 @@ from tradectl.portfolio.decisions import (
     orders,
     stays,
 )
+from tradectl.portfolio.needed_stops import in_the_way
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
@@ -50,6 +51,8 @@ RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 
 WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
+PENDING_CANCEL = OrderStatus.PENDING_CANCEL
+
 Waiting = tuple[str, Collection[str]]
 """Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
 _NOBODY: Mapping[str, StrategyTarget] = {}
@@ -91,6 +94,12 @@ class Steering:
     def waits(self) -> bool:
         """Something becomes of an order first."""
         return bool(self._waiting or self._turning or self._in_parts)
+
+    def makes_room(self, symbol: str, view: AccountView) -> bool:
+        """An exit waits for the coins of stops that are being cancelled: none is placed meanwhile."""
+        return symbol in self._waiting and any(
+            stop.status is PENDING_CANCEL for stop in view.working_in(symbol).stops.values()
+        )
 
     def forget(self) -> None:
         """Nothing goes on."""
@@ -307,8 +316,7 @@ class Steering:
                 stays(symbol, target, position, why, new),
                 *cancels(change.misdirected, reason),
             ]
-        stops = view.working_in(symbol).stops
-        bound = [] if change.adds or instrument.can_short else [*stops.values()]
+        bound = [] if change.adds or instrument.can_short else in_the_way(change, view)
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = waiting
             why = ReasonCode.NOT_WANTED, "its stop is cancelled first"

@@ -53,7 +53,9 @@ def on_signal(books: BooksView, event: StrategySignalEvent, _record: Record) -> 
 def on_trail(books: BooksView, event: TrailMoved, _record: Record) -> None:
     own = books.holdings(event.symbol)[event.strategy]
     known = books.account.brackets.get(event.symbol, {}).get(event.strategy, NO_STATE)
-    trail = Trail(event.price, long=own.quantity > 0)
+    trail, before = Trail(event.price, long=own.quantity > 0), known.trail_of(own)
+    if before is not None and (trail.price <= before if trail.long else trail.price >= before):
+        return  # whatever was said, it only tightens
     _keep(books, event.symbol, event.strategy, replace(known, trail=trail))
 
 
