@@ -94,9 +94,9 @@ class BracketWatch:
         """A trailing stop that begins with the entry: with a fill, before any price comes. Of several the
         first: what follows from it comes to the next."""
         for each in self._brackets.levels(symbol, view):
-            if each.trail is None and each.bracket.activate_pct is None:
-                if events := [*_trails(each, each.own.entry_price, view)]:
-                    return events
+            begins = each.trail is None and each.bracket.activate_pct is None
+            if begins and (events := [*_trails(each, each.own.entry_price, view)]):
+                return events
         return []
 
     def _look(self, symbol: str, view: AccountView, held: Held) -> Marks:
