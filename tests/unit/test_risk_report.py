@@ -84,9 +84,10 @@ def test_volatility_is_the_deviation_of_the_newest_returns() -> None:
 
 def test_a_day_s_close_is_the_mark_at_the_first_check_after_it() -> None:
     run = RiskSystem()
-    run.tick(100, after=60).tick(50, ETH, after=60)
-    for price in (110, 121, 133.1):
-        run.tick(price - 1, after=A_DAY - 60).tick(price, after=60)
+    run.tick(99, after=60).tick(50, ETH, after=60).tick(100, after=57_480)  # midnight
+    for price in (110, 121):
+        run.tick(price - 1, after=60).tick(price, after=A_DAY - 60)
+    run.tick(120, after=60)
     kept = run.system.books.risk.closes
     assert [*read_closes(kept[BTC]).values()] == [D(100), D(110), D(121)]
     assert [*daily_returns(kept[BTC]).values()] == [D("0.1"), D("0.1")]

@@ -35,6 +35,7 @@ from tradectl.domain.events import (
     RestrictionKind,
     RiskAction,
     SignalAction,
+    SizeChanged,
     StrategySignalEvent,
     SymbolRestricted,
     TargetComputed,
@@ -206,8 +207,21 @@ def test_every_gate_is_brought_about_somewhere() -> None:
         ShutGate.COOLING_DOWN,
         ShutGate.WORKING_ORDER,
         ShutGate.ON_TARGET,
+        ShutGate.SCALED,
     }
     assert {case[0] for case in CASES.values()} | elsewhere == {*ShutGate}
+
+
+def test_what_positions_are_scaled_by_is_said_beside_it(tmp_path: Path) -> None:
+    sizes = [
+        SizeChanged(cause="DAILY_LOSS", size=Decimal("0.5")),
+        SizeChanged(cause="VOLATILITY", symbol=BTC, size=Decimal("0.8")),
+        SizeChanged(cause="VOLATILITY", symbol="ETHUSDT", size=Decimal("0.1")),
+    ]
+    why = asked(tmp_path, QUIET, [trade("100", 0), *sizes, signal(BUY), trade("100", 1)])
+    row = named(why, ShutGate.SCALED)
+    assert row.text == "positions are scaled by 0.4 (DAILY_LOSS 0.5, VOLATILITY 0.8)"
+    assert why.held_by is not ShutGate.SCALED
 
 
 def named(why: SymbolWhy, kind: ShutGate) -> GateRow:

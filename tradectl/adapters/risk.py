@@ -15,6 +15,7 @@ from tradectl.domain.events import (
     CommandReceived,
     Event,
     LimitBreached,
+    MarketDataEvent,
     OrderApproved,
     OrderDenied,
     OrderFilled,
@@ -23,6 +24,7 @@ from tradectl.domain.events import (
     QuotesWanted,
     Record,
     RiskAction,
+    SymbolRestricted,
     TimerFired,
 )
 from tradectl.domain.instruments import MarginMode
@@ -60,8 +62,10 @@ class RiskAdapter(Adapter):
     def attach_all(self) -> None:
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
         self.attach(QuotesWanted, self._on_quotes, Stage.RISK)
-        if self.engine.counts_executions:
+        if self.engine.looks_at_fills:
             self.attach(OrderFilled, self._on_fill, Stage.RISK)
+        if self.engine.breaks:
+            self.attach(MarketDataEvent, self._on_price, Stage.RISK)
         self.attach(TimerFired, self._on_timer, Stage.RISK)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
         self.attach(CommandReceived, self._on_command, Stage.RISK)
@@ -83,14 +87,23 @@ class RiskAdapter(Adapter):
     def _on_fill(self, fill: OrderFilled, record: Record) -> list[LimitBreached]:
         books = self._state.books
         order = books.order(fill.order_id)
-        return self.engine.executed(order.spec, books, record.at) if order is not None else []
+        repeated = self.engine.executed(order.spec, books, record.at) if order is not None else []
+        return [*repeated, *self.engine.traded(books)]
+
+    def _on_price(self, event: MarketDataEvent, record: Record) -> list[SymbolRestricted]:
+        return self.engine.moved(event.symbol, self._state.books, record.at)
 
     def _on_timer(self, timer: TimerFired, record: Record) -> list[Event]:
         if timer.name != RISK_TIMER:
             return []
         books, at = self._state.books, record.at
         ended = self.engine.ended_pauses(books, at)
-        return [*ended, *self.engine.review(books, [pause.code for pause in ended])]
+        return [
+            *ended,
+            *self.engine.review(books, [pause.code for pause in ended]),
+            *self.engine.sized(books, at),
+            *self.engine.released(books, at),
+        ]
 
     def _on_liquidation(self, event: PositionLiquidated, _record: Record) -> list[Event]:
         """An account that is lost trades no more, on one reading: it is an exchange's word. What an
@@ -98,7 +111,7 @@ class RiskAdapter(Adapter):
         is not halted, which may end the run, before the last of them is closed."""
         books = self._state.books
         if event.cause is not CloseCause.LIQUIDATION:
-            return []
+            return [*self.engine.traded(books)]
         is_cross = event.margin is MarginMode.CROSS
         if books.trading_state is TradingState.HALTED or (is_cross and self._is_cross_held()):
             return []

@@ -34,6 +34,7 @@ def check(settings: Settings) -> None:
     _check_stop(settings)
     _check_allocation(settings)
     _check_strategies(settings)
+    _check_budgets(settings)
     _check_execution(settings)
 
 
@@ -219,6 +220,21 @@ def _check_execution(settings: Settings) -> None:
     pairs = [f"{rule.strategy} in {rule.symbol}" for rule in settings.execution.rules]
     if _first_repeated(pairs) is not None:
         raise ConfigError("execution.rules: two are for the same strategy and symbol: leave one")
+
+
+def _check_budgets(settings: Settings) -> None:
+    known = tuple(strategy.name for strategy in settings.strategies)
+    for index, budget in enumerate(settings.risk.budgets):
+        for key, asked, there in (
+            ("symbols", budget.symbols, settings.symbols),
+            ("strategies", budget.strategies, known),
+        ):
+            unknown = next((name for name in asked if name not in there), None)
+            if unknown is not None:
+                raise ConfigError(
+                    f"risk.budgets[{index}].{key}: {unknown!r:.60} is none of this configuration's: "
+                    f"expected some of {', '.join(there)}"
+                )
 
 
 def _check_reach(key: str, strategy: StrategyInstance, symbols: tuple[str, ...]) -> None:

@@ -131,6 +131,8 @@ class ShutGate(StrEnum):
     NO_SIGNAL = "no_signal"
     ON_TARGET = "on_target"
     """what is wanted is held"""
+    SCALED = "scaled"
+    """positions are, by a loss or by how much the symbol moves"""
 
 
 class GateRow(Struct, kw_only=True, frozen=True):

@@ -127,6 +127,8 @@ class RestrictionKind(StrEnum):
     """its market data is old"""
     NOT_TRADED = "not_traded"
     """its exchange takes no orders of it, or is about to delist it"""
+    VOLATILE = "volatile"
+    """its price moved too far, too fast"""
     BROKEN_BOOK = "broken_book"
     """its order book lost a step, or is crossed"""
 

@@ -359,6 +359,18 @@ class PauseEnded(RiskEvent, frozen=True, gc=False, kw_only=True):
     message: str = ""
 
 
+class SizeChanged(RiskEvent, frozen=True, gc=False, kw_only=True):
+    """Positions are scaled by `size` from now on, by a cause of their own, of one `symbol` or of all: the
+    next time that targets are sized. A size of 1 is the end of it."""
+
+    cause: str
+    size: Decimal
+    symbol: str = ""
+    message: str = ""
+    limit: str = ""
+    actual: str = ""
+
+
 class HaltContinued(RiskEvent, frozen=True, gc=False, kw_only=True):
     """A run begins in the halt that is latched: to see it through, never to trade anew."""
 
@@ -384,8 +396,8 @@ AnyEvent = (
     | AllocationRequested | WeightsComputed | SharesComputed
     | TrailMoved | BracketTriggered
     | OrderInitialized | OrderSubmitted | CancelRequested
-    | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SymbolRestricted
-    | HaltContinued | QuotesApproved | QuotesDenied
+    | OrderApproved | OrderDenied | LimitBreached | PauseEnded | SizeChanged
+    | SymbolRestricted | HaltContinued | QuotesApproved | QuotesDenied
     | OrderAccepted | OrderRejected | OrderTriggered | OrderFilled | OrderCanceled | OrderExpired
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | CashMoved | InstrumentChanged
@@ -470,6 +482,7 @@ __all__ = [
     "RiskEvent",
     "SharesComputed",
     "SignalAction",
+    "SizeChanged",
     "StrategiesCrossed",
     "StrategySignalEvent",
     "SymbolRestricted",

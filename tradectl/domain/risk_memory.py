@@ -14,8 +14,10 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tradectl.domain.money import ZERO
+from tradectl.domain.market_events import BarEvent, MarketDataEvent
+from tradectl.domain.money import HUNDRED, ONE, ZERO
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.positions import Position
 
 Window = tuple[int, int]
 """How many there may be, in how many ns."""
@@ -24,6 +26,13 @@ PriceRange = tuple[int, Decimal, Decimal]
 """When a part of a window began, the highest price in it, and the lowest."""
 
 KEYS_KEPT = 1_000
+PARTS = 10
+"""Of a window: so exact is when it begins."""
+
+DAILY_LOSS, DRAWDOWN, VOLATILITY = "DAILY_LOSS", "DRAWDOWN", "VOLATILITY"
+COOLDOWN = "COOLDOWN"
+PROFIT_LOCK = "PROFIT_LOCK"
+"""Causes, by the names that they have in events."""
 
 
 class RiskMemory(Struct, omit_defaults=True):
@@ -76,6 +85,90 @@ class RiskMemory(Struct, omit_defaults=True):
         self.losing_trips, self.losing = 0, ZERO
         self.day_high = self.run_high = self.run_start = ZERO
 
+    # --- sizes ----------------------------------------------------------------------------------------
+
+    def scale(self, cause: str, symbol: str, size: Decimal) -> None:
+        key = f"{cause} {symbol}".strip()
+        if size == ONE:
+            self.sizes.pop(key, None)
+        else:
+            self.sizes[key] = size
+
+    def size_by(self, cause: str, symbol: str = "") -> Decimal:
+        """What positions are scaled by for this cause."""
+        return self.sizes.get(f"{cause} {symbol}".strip(), ONE)
+
+    def size_of(self, symbol: str) -> Decimal:
+        """What a position in the symbol is scaled by at present, whatever the causes: the smaller of
+        those by a loss, times that by its volatility."""
+        if not self.sizes:
+            return ONE
+        by_loss = min(self.size_by(DAILY_LOSS), self.size_by(DRAWDOWN))
+        return by_loss * self.size_by(VOLATILITY, symbol)
+
+    # --- profits and losses ---------------------------------------------------------------------------
+
+    def note_equity(self, before: Decimal, now: Decimal) -> None:
+        """What two readings in a row have reached is a high; one print alone may be wrong."""
+        agreed = min(before, now)
+        self.day_high, self.run_high = max(self.day_high, agreed), max(self.run_high, agreed)
+        if not self.run_start:
+            self.run_start = now
+
+    def shift(self, amount: Decimal) -> None:
+        """Money was put in, or (below zero) taken out: that is no profit."""
+        for name in ("day_high", "run_high", "run_start"):
+            if known := getattr(self, name):
+                setattr(self, name, known + amount)
+
+    def note_trip(self, before: Position, after: Position, had: Decimal, has: Decimal) -> None:
+        """A position has changed; it was worth trading as far as it `had` coins, and now `has`. A round
+        trip begins with the first of them, and ends flat or on the other side."""
+        symbol, made = after.symbol, after.realized - after.fees
+        goes_on = had * has > 0
+        if had and not goes_on:
+            won = made - self.opened.pop(symbol, before.realized - before.fees)
+            self.losing_trips = self.losing_trips + 1 if won < 0 else 0
+            self.losing = self.losing - won if won < 0 else ZERO
+        if has and not goes_on:
+            self.opened[symbol] = made if had else before.realized - before.fees
+
+    def forget_trips(self) -> None:
+        self.losing_trips, self.losing = 0, ZERO
+
+    # --- how far a price moves ------------------------------------------------------------------------
+
+    def note_price(self, event: MarketDataEvent, at: int, window: int) -> None:
+        """Into the parts of the newest window (ns): what is older is forgotten."""
+        high, low, symbol = event.price, event.price, event.symbol
+        if isinstance(event, BarEvent):
+            high, low = event.high, event.low
+        if low <= 0:
+            return
+        parts, part = self.ranges.setdefault(symbol, []), window // PARTS
+        begins = at - at % part
+        if not parts or parts[-1][0] < begins:
+            parts.append((begins, high, low))
+            while parts[0][0] <= begins - window:
+                del parts[0]
+        elif high > parts[-1][1] or low < parts[-1][2]:
+            last = parts[-1]
+            parts[-1] = last[0], max(last[1], high), min(last[2], low)
+
+    def move_pct(self, symbol: str) -> Decimal:
+        """From the lowest to the highest price of the window, in percent of the lowest."""
+        parts = self.ranges.get(symbol)
+        if not parts:
+            return ZERO
+        low = min(part[2] for part in parts)
+        return (max(part[1] for part in parts) - low) / low * HUNDRED
+
+    def note_volatile(self, symbol: str, at: int, *, restricted: bool) -> None:
+        if restricted:
+            self.volatile[symbol] = at
+        else:
+            self.volatile.pop(symbol, None)
+
     # --- how often ------------------------------------------------------------------------------------
 
     def note_message(self, at: int, window: Window) -> None:
@@ -114,4 +207,16 @@ def _note(times: list[int], at: int, window: Window) -> None:
         del times[0]
 
 
-__all__ = ["PriceRange", "RiskMemory", "Window", "execution_key", "is_full", "lately"]
+__all__ = [
+    "COOLDOWN",
+    "DAILY_LOSS",
+    "DRAWDOWN",
+    "PROFIT_LOCK",
+    "VOLATILITY",
+    "PriceRange",
+    "RiskMemory",
+    "Window",
+    "execution_key",
+    "is_full",
+    "lately",
+]

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
-HOUR = 3_600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 EPOCH = datetime.fromtimestamp(0, UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -18,7 +18,8 @@ from decimal import Decimal
 from tradectl.documents.why import GateRow, ShutGate
 from tradectl.domain.event import ReasonCode, RestrictionKind, SignalAction
 from tradectl.domain.events import OrderInitialized, TargetComputed
-from tradectl.domain.money import HUNDRED, decimal_text, plain
+from tradectl.domain.money import HUNDRED, ONE, decimal_text, plain
+from tradectl.domain.risk_memory import DAILY_LOSS, DRAWDOWN, VOLATILITY
 from tradectl.domain.time import SECOND, iso
 from tradectl.explain.last_known import LastKnown
 from tradectl.explain.words import wanted_words
@@ -50,6 +51,9 @@ STRATEGY_GATES = (
 WITHIN_DRIFT = "within the drift"
 SPOT = ": spot cannot be sold short"
 
+BESIDE = (ShutGate.NO_SIGNAL, ShutGate.SCALED)
+"""They do not say by themselves why nothing is done."""
+
 
 class Gates:
     """Of one symbol, in a system that decides nothing afterwards, `at` (ns UTC). `left_out` are the run's
@@ -70,14 +74,20 @@ class Gates:
     def shut(self) -> list[GateRow]:
         """The most important first; of a kind, by strategy."""
         found: dict[tuple[ShutGate, str], GateRow] = {}
-        for row in (*self._account(), *self._data(), *self._of_symbol(), *self._portfolio()):
+        for row in (
+            *self._account(),
+            *self._data(),
+            *self._of_symbol(),
+            *self._portfolio(),
+            *self._scaled(),
+        ):
             found.setdefault((row.kind, row.strategy), row)
         for row in self._strategies():
             found.setdefault((row.kind, row.strategy), row)
         order = list(ShutGate)
         rows = sorted(found.values(), key=lambda row: order.index(row.kind))
         specific = [row for row in rows if row.kind is not ShutGate.ON_TARGET]
-        return specific if any(r.kind is not ShutGate.NO_SIGNAL for r in specific) else rows
+        return specific if any(r.kind not in BESIDE for r in specific) else rows
 
     # --- the account -----------------------------------------------------------------------------------
 
@@ -133,6 +143,18 @@ class Gates:
                 left = f"{order.spec.side} {plain(order.remaining)} {order.spec.type}"
                 text = f"an order works: {left}, {order.status} ({order.spec.order_id})"
                 yield self._row(ShutGate.WORKING_ORDER, text, since=order.created_at)
+
+    def _scaled(self) -> Iterator[GateRow]:
+        memory, symbol = self._books.risk, self._symbol
+        size = memory.size_of(symbol)
+        causes = [
+            f"{cause} {plain(by)}"
+            for cause in (DAILY_LOSS, DRAWDOWN, VOLATILITY)
+            if (by := memory.size_by(cause, symbol if cause == VOLATILITY else "")) != ONE
+        ]
+        if size < ONE:
+            text = f"positions are scaled by {plain(size)} ({', '.join(causes)})"
+            yield self._row(ShutGate.SCALED, text, limit=plain(size))
 
     # --- the portfolio ---------------------------------------------------------------------------------
 

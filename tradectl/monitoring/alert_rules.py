@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     PositionLiquidated,
     RestrictionKind,
     RiskAction,
+    SizeChanged,
     SymbolRestricted,
     SystemEvent,
     SystemEventKind,
@@ -185,6 +186,16 @@ def _pause_ended(event: PauseEnded) -> AlertChange:
     return AlertCleared(event.code, event.source_component or "risk")
 
 
+def _size_changed(event: SizeChanged) -> AlertChange:
+    """A size by volatility is what was asked for; one by a loss is news."""
+    if event.symbol:
+        return None
+    kind, component = f"size_{event.cause.lower()}", event.source_component or "risk"
+    if event.size == 1:
+        return AlertCleared(kind, component)
+    return AlertRaised(kind, event.message, WARNING, component)
+
+
 def _symbol_restricted(event: SymbolRestricted) -> AlertChange:
     kind, component = f"restricted_{event.kind}", f"symbol:{event.symbol}"
     if not event.restricted:
@@ -226,6 +237,7 @@ RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     PositionLiquidated: _liquidated,
     HaltContinued: _halt_continued,
     PauseEnded: _pause_ended,
+    SizeChanged: _size_changed,
     SymbolRestricted: _symbol_restricted,
     OrderDenied: _order_denied,
     SystemEvent: _system_event,

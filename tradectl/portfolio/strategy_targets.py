@@ -166,7 +166,7 @@ class StrategyTargets:
         if self._rests(symbol, target) or name not in self._allocations:
             return None
         net = self._shares(view).of(name) * target.size if target.confidence else ZERO
-        quantity = self._sizer.quantity(symbol, net, net, mark, view)
+        quantity = self._sizer.quantity(symbol, net, net, mark, view) * view.risk.size_of(symbol)
         return view.instrument(symbol).floor_quantity(quantity)
 
     def _sized(
@@ -179,6 +179,7 @@ class StrategyTargets:
         view: AccountView,
     ) -> StrategyTarget:
         quantity = self._sizer.quantity(instrument.symbol, part, net, mark, view)
+        quantity *= view.risk.size_of(instrument.symbol)
         quantity = instrument.floor_quantity(quantity)
         if quantity == target.quantity:
             return target

@@ -20,12 +20,16 @@ from tradectl.domain.events import (
     QuotesDenied,
     QuotesWanted,
     RiskAction,
+    SizeChanged,
+    SymbolRestricted,
 )
 from tradectl.domain.money import ONE
 from tradectl.domain.orders import OrderSpec
+from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
-from tradectl.domain.time import DAY, SECOND, iso
+from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
+from tradectl.risk import brakes
 from tradectl.risk.base import Check, Denial, Figures, RememberingCheck
 from tradectl.risk.checks import default_checks
 from tradectl.risk.context import RiskContext
@@ -34,7 +38,6 @@ from tradectl.risk.limits import RiskLimits
 from tradectl.risk.quote_envelope import QuoteEnvelope
 
 NAME = "risk"
-DAILY_LOSS = "DAILY_LOSS"
 REPEATED = "REPEATED_EXECUTION"
 DENIED_AS = {
     "PAUSED": ReasonCode.PAUSED,
@@ -65,7 +68,10 @@ class RiskEngine:
         self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]
         self._repeated = limits.repeated_window
         self._reviewed: Decimal | None = None
-        self._pause_ends_with_the_day = limits.daily_pause_ends == "next-day"
+        self._limits = limits
+        self._has_steps = bool(limits.daily_loss_sizes or limits.drawdown_sizes)
+        self._has_looked = False
+        self._breaker = brakes.VolatilityBreaker(limits)
 
     def judge(self, order: OrderSpec, view: AccountView, at: int) -> ApprovedOrder | OrderDenied:
         """The first denial, else the order as one that may be submitted: nobody but risk makes an
@@ -137,7 +143,7 @@ class RiskEngine:
     def review(self, view: AccountView, ended: Collection[str] = ()) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take. Pauses by the limits in `ended` end now: what those have reached already is new."""
-        if not self._monitors:
+        if not self._monitors and self._limits.profit_lock_from_pct is None:
             return []
         account = Reviewed.of(view)
         self._reviewed = account.equity
@@ -148,7 +154,11 @@ class RiskEngine:
             event = monitor.newly_breached(account)
             if event is not None and not _is_so(event, view, ended):
                 found.append(event)
-        return found
+        return found + self._locked(view, ended)
+
+    def _locked(self, view: AccountView, ended: Collection[str] = ()) -> list[LimitBreached]:
+        locked = brakes.locked_profit(self._limits, view)
+        return [each for each in locked if not _is_so(each, view, ended)]
 
     def executed(self, order: OrderSpec, view: AccountView, at: int) -> list[LimitBreached]:
         """An order was executed: has one like it been too often? It may be a strategy that runs in
@@ -173,20 +183,59 @@ class RiskEngine:
 
     def is_settled(self, view: AccountView, at: int) -> bool:
         """Of an account without positions: a review at `at` would find what the last one found."""
-        reviewed = not self._monitors or self._reviewed == view.equity()
-        return reviewed and not self.ended_pauses(view, at)
+        if not self._has_looked or (self._monitors and self._reviewed != view.equity()):
+            return False
+        return not (
+            self.ended_pauses(view, at)
+            or self.released(view, at)
+            or self._by_loss(view)
+            or self._locked(view)
+        )
 
     def ended_pauses(self, view: AccountView, at: int) -> list[PauseEnded]:
-        """A pause by the loss of a day is over with the day (UTC), unless it lasts until `resume`."""
-        since = view.paused_at(DAILY_LOSS)
-        if since is None or since // DAY >= at // DAY or not self._pause_ends_with_the_day:
+        """Those that are over by time."""
+        if view.trading_state is not TradingState.PAUSED:
             return []
-        message = f"the day is over that trading was paused in, at {iso(since)}"
-        return [PauseEnded(source_component=NAME, code=DAILY_LOSS, message=message)]
+        return brakes.ended_pauses(self._limits, view, at)
+
+    def sized(self, view: AccountView, at: int) -> list[SizeChanged]:
+        """At a risk check: what positions are scaled by from now on, where that is something else. How
+        much a symbol moves is looked at as this begins, and as a day is over."""
+        found = (
+            brakes.sizes_by_loss(self._limits, view) if self._has_steps or view.risk.sizes else []
+        )
+        if not self._has_looked or view.risk.closed_at == at:
+            self._has_looked = True
+            found += brakes.sizes_by_volatility(self._limits, view)
+        return found
+
+    def _by_loss(self, view: AccountView) -> list[SizeChanged]:
+        if not self._has_steps and not view.risk.sizes:
+            return []
+        return brakes.sizes_by_loss(self._limits, view)
+
+    def traded(self, view: AccountView) -> list[LimitBreached]:
+        """Something was traded: do losses ask for a while without entries?"""
+        if not self._limits.counts_trips:
+            return []
+        return [each for each in brakes.losing_streak(self._limits, view) if not _is_so(each, view)]
+
+    def moved(self, symbol: str, view: AccountView, at: int) -> list[SymbolRestricted]:
+        """A symbol has a new price: has it moved too far?"""
+        return self._breaker.moved(symbol, view, at)
+
+    def released(self, view: AccountView, at: int) -> list[SymbolRestricted]:
+        """At a risk check: the symbols that may be entered again."""
+        return self._breaker.released(view, at) if view.risk.volatile else []
 
     @property
-    def counts_executions(self) -> bool:
-        return self._repeated is not None
+    def breaks(self) -> bool:
+        """It looks at every price."""
+        return self._limits.breaks
+
+    @property
+    def looks_at_fills(self) -> bool:
+        return self._repeated is not None or self._limits.counts_trips
 
     def begin_anew(self) -> None:
         """Limits measure from the present on."""

@@ -1,16 +1,14 @@
 """What the account may do, in numbers: the limits that every order and the whole account are held to."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
-
-import msgspec
-from msgspec import field
+from typing import Annotated, Literal
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import RiskAction
-from tradectl.domain.money import is_sane
-from tradectl.domain.setting import Bounds, Limit, Section
-from tradectl.domain.time import SECOND
+from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.setting import Bounds, Limit, Percent, Section
+from tradectl.domain.time import MINUTE, SECOND
+from tradectl.risk.order_limits import Budget, OrderLimits
 
 Loss = Literal["daily_loss", "drawdown"]
 PauseEnds = Literal["next-day", "resume"]
@@ -18,96 +16,22 @@ STEPS = ("alert", "pause", "halt")
 OnHalt = Literal["reduce", "flatten"]
 
 
-class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
+class SizeStep(Section, frozen=True, kw_only=True):
+    """From a loss of `at_pct` percent on, positions are scaled by `size`."""
+
+    section = "risk"
+
+    at_pct: Annotated[Decimal, Bounds(gt=0, le=100), "of the loss"]
+    size: Annotated[Decimal, Bounds(ge=0, lt=1), "what positions are scaled by; 0 closes them"]
+
+
+class RiskLimits(OrderLimits, frozen=True, kw_only=True, omit_defaults=True):
     """What the account may do, in numbers.
 
     The defaults suit a paper account of 10,000 to 100,000 USDT. "none" switches a limit off. Shares are
     in percent (5 is 5%), money in the account's currency."""
 
     section = "risk"
-
-    max_order_notional: Annotated[Limit, "of one order that does more than reduce a position"] = (
-        Decimal(50_000)
-    )
-    max_position_notional: Annotated[
-        Limit, "of one symbol, its working orders counted as filled"
-    ] = Decimal(50_000)
-    max_gross_notional: Annotated[
-        Limit, "of all positions, long and short added up, working orders counted as filled"
-    ] = Decimal(200_000)
-    max_leverage: Annotated[Limit, "the same as a multiple of equity"] = Decimal(2)
-    max_order_quantity: Annotated[
-        dict[str, Decimal],
-        'coins in one order that does more than reduce a position, by symbol; "*" is of those not named',
-    ] = field(default_factory=dict)
-    min_equity: Annotated[
-        Limit, "capital threshold: nothing is entered while equity is below it"
-    ] = None
-    restricted_symbols: Annotated[
-        tuple[str, ...], "nothing is entered in these; what is held of them may be reduced"
-    ] = ()
-    self_match_prevention: Annotated[
-        bool, "no entry at a price at which it would trade with a resting order of ours"
-    ] = True
-    price_collar_pct: Annotated[
-        Limit,
-        "how far a limit or stop price may be from the mark, in percent of the mark, either way",
-    ] = Decimal(10)
-    fee_margin_pct: Annotated[
-        Decimal,
-        Bounds(ge=0),
-        "cash that a spot buy must leave for fees and slippage, in percent of its notional",
-    ] = Decimal("0.2")
-
-    max_orders_per_second: Annotated[
-        int | None,
-        Bounds(ge=1),
-        "average over the window below; a burst may use all of the window's orders at once",
-    ] = 10
-    rate_window_seconds: Annotated[int, Bounds(ge=1), "length of that window"] = 10
-    max_messages_per_second: Annotated[
-        int | None,
-        Bounds(ge=1),
-        "orders and cancels together, over the same window; it holds back entries alone",
-    ] = 20
-    max_repeated_executions: Annotated[
-        int | None,
-        Bounds(ge=1, le=1000),
-        "so many orders of one strategy, symbol and side that are executed within the time below pause "
-        "trading until `tradectl resume`",
-    ] = None
-    repeated_window_seconds: Annotated[int, Bounds(ge=1), "that time"] = 60
-    max_working_orders: Annotated[
-        int | None,
-        Bounds(ge=1),
-        "orders that may still trade, this one not counted (`max_concurrent_orders`)",
-    ] = 100
-    duplicate_window_ms: Annotated[
-        int,
-        Bounds(ge=0),
-        "an order that repeats the symbol's last one within this time is a mistake; 0: off",
-    ] = 500
-
-    max_data_age_seconds: Annotated[
-        Limit,
-        "no entry on market data older than this; a run on an exchange's data has it at "
-        "`feed.stale_after_seconds` where it is off",
-    ] = None
-
-    history_days: Annotated[
-        int,
-        Bounds(ge=2, le=3650),
-        "daily returns that value at risk looks at; the prices at the ends of days are kept so long",
-    ] = 365
-    history_files: Annotated[
-        tuple[str, ...],
-        "files of recorded candles or trades that a paper or live run takes the days before it from",
-    ] = ()
-    stress: Annotated[
-        dict[str, dict[str, Decimal]],
-        "shocks that `tradectl risk` reckons with, by their names: the move of each symbol's price in "
-        'percent, "*" of those not named, such as crash = { BTCUSDT = -30, "*" = -20 }',
-    ] = field(default_factory=dict)
 
     daily_loss_alert_pct: Annotated[Limit, "of the equity that the UTC day began with"] = Decimal(8)
     daily_loss_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(10)
@@ -126,37 +50,94 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         "what ends a pause by the day's loss, beside `tradectl resume`; one by drawdown lasts until then",
     ] = "next-day"
 
+    daily_loss_sizes: Annotated[
+        tuple[SizeStep, ...],
+        "steps below these: positions are scaled as the day's loss grows, and back as it shrinks, such "
+        "as { at_pct = 3, size = 0.5 }",
+    ] = ()
+    drawdown_sizes: Annotated[tuple[SizeStep, ...], "the same by the drawdown"] = ()
+
+    volatility_target_pct: Annotated[
+        Limit,
+        "a position is scaled by this over its symbol's own volatility (of daily returns, a year of 365 "
+        "days), within the bounds below; a symbol with too few days stays as it is",
+    ] = None
+    volatility_days: Annotated[int, Bounds(ge=2, le=3650), "daily returns that are measured"] = 30
+    volatility_size_min: Annotated[Decimal, Bounds(gt=0, le=1), "the smallest scale"] = Decimal(
+        "0.25"
+    )
+    volatility_size_max: Annotated[
+        Decimal, Bounds(ge=1, le=10), "the largest; above 1 also beyond `portfolio.max_weight`"
+    ] = ONE
+
+    profit_lock_from_pct: Annotated[
+        Limit,
+        "once so much was made, a part of the most that was is locked in: back at that floor nothing is "
+        "entered",
+    ] = None
+    profit_lock_keep_pct: Annotated[Percent, "the part of it that is kept"] = Decimal(50)
+    profit_lock_of: Annotated[
+        Literal["day", "run"],
+        "the profit of the UTC day: the lock ends with the next; or of the run: it ends by `resume`",
+    ] = "day"
+
+    cooldown_losses: Annotated[
+        int | None, Bounds(ge=1), "so many round trips in a row that lost money pause trading"
+    ] = None
+    cooldown_loss_pct: Annotated[
+        Limit, "the same once such trips in a row have lost so much of equity"
+    ] = None
+    cooldown_minutes: Annotated[int, Bounds(ge=1, le=100_000), "how long that lasts"] = 60
+
+    breaker_move_pct: Annotated[
+        Limit,
+        "a symbol whose highest and lowest price of the window are further apart is not entered for a "
+        "while, in percent of the lowest",
+    ] = None
+    breaker_sigmas: Annotated[
+        Limit,
+        "the same in standard deviations of its daily returns (`volatility_days`), scaled to the window",
+    ] = None
+    breaker_window_seconds: Annotated[int, Bounds(ge=10, le=86_400), "that window"] = 300
+    breaker_minutes: Annotated[
+        int, Bounds(ge=1, le=100_000), "how long it is not entered, from the last such move on"
+    ] = 15
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_quantities()
-        self._check_shocks()
         self._check_levels("daily_loss")
         self._check_levels("drawdown")
+        self._check_sizes("daily_loss")
+        self._check_sizes("drawdown")
 
-    def most_coins(self, symbol: str) -> Decimal | None:
-        """In one order of the symbol; None where there is no limit."""
-        return self.max_order_quantity.get(symbol, self.max_order_quantity.get("*"))
-
-    @property
-    def stale_after(self) -> int | None:
-        """Older market data is stale, ns."""
-        age = self.max_data_age_seconds
-        return None if age is None else int(age * SECOND)
+    def sizes(self, loss: Loss) -> tuple[SizeStep, ...]:
+        """Smallest loss first."""
+        found: tuple[SizeStep, ...] = getattr(self, f"{loss}_sizes")
+        return found
 
     @property
-    def message_window(self) -> tuple[int, int] | None:
-        """How many messages may leave in how many ns; None where there is no limit."""
-        if self.max_messages_per_second is None:
-            return None
-        seconds = self.rate_window_seconds
-        return self.max_messages_per_second * seconds, seconds * SECOND
+    def counts_trips(self) -> bool:
+        return self.cooldown_losses is not None or self.cooldown_loss_pct is not None
 
     @property
-    def repeated_window(self) -> tuple[int, int] | None:
-        """How many executions may be alike in how many ns; None where there is no limit."""
-        if self.max_repeated_executions is None:
-            return None
-        return self.max_repeated_executions, self.repeated_window_seconds * SECOND
+    def breaks(self) -> bool:
+        """There is a volatility breaker."""
+        return self.breaker_move_pct is not None or self.breaker_sigmas is not None
+
+    @property
+    def breaker_window(self) -> int:
+        """In ns."""
+        return self.breaker_window_seconds * SECOND
+
+    @property
+    def breaker_time(self) -> int:
+        """In ns."""
+        return self.breaker_minutes * MINUTE
+
+    @property
+    def cooldown(self) -> int:
+        """In ns."""
+        return self.cooldown_minutes * MINUTE
 
     def levels(self, loss: Loss) -> tuple[tuple[Decimal, RiskAction], ...]:
         """The (percent, action) that are on, mildest first."""
@@ -170,34 +151,10 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
             (value for value, action in self.levels(loss) if action is not RiskAction.ALERT), None
         )
 
-    def with_at_most(self, orders: int | None) -> Self:
-        """These limits with no more than so many working orders; None leaves them as they are."""
-        own = self.max_working_orders
-        if orders is None or (own is not None and own <= orders):
-            return self
-        return msgspec.structs.replace(self, max_working_orders=orders)
-
     def _steps(self, loss: Loss) -> list[tuple[str, Decimal]]:
         """Those that are on, by name."""
         found = [(step, getattr(self, f"{loss}_{step}_pct")) for step in STEPS]
         return [(step, value) for step, value in found if value is not None]
-
-    def _check_quantities(self) -> None:
-        for symbol, most in self.max_order_quantity.items():
-            if not isinstance(most, Decimal) or not is_sane(most) or most <= 0:
-                raise ConfigError(
-                    f"risk.max_order_quantity.{symbol:.60}: expected a number of coins above 0, "
-                    f"got {most!s:.60}"
-                )
-
-    def _check_shocks(self) -> None:
-        for name, moves in self.stress.items():
-            for symbol, move in moves.items():
-                if not isinstance(move, Decimal) or not is_sane(move) or move < -100:
-                    raise ConfigError(
-                        f"risk.stress.{name:.60}.{symbol:.60}: expected a move in percent, from -100 up, "
-                        f"got {move!s:.60}"
-                    )
 
     def _check_levels(self, loss: Loss) -> None:
         before, milder = Decimal(0), ""
@@ -208,3 +165,16 @@ class RiskLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
                     f"risk.{name}: expected a percentage above the {before} of {milder}, got {value}"
                 )
             before, milder = value, name
+
+    def _check_sizes(self, loss: Loss) -> None:
+        before, size = ZERO, ONE
+        for index, step in enumerate(self.sizes(loss)):
+            if step.at_pct <= before or step.size >= size:
+                raise ConfigError(
+                    f"risk.{loss}_sizes[{index}]: expected a larger loss and a smaller size than the "
+                    f"step before it ({before} and {size}), got {step.at_pct} and {step.size}"
+                )
+            before, size = step.at_pct, step.size
+
+
+__all__ = ["Budget", "Loss", "RiskLimits", "SizeStep"]

@@ -135,6 +135,7 @@ def shift(account: Account, amount: Decimal) -> None:
     account.other_days = tuple(
         replace(known, equity=known.equity + amount) for known in account.other_days
     )
+    account.risk.shift(amount)
     if account.readings is not None:
         account.readings = account.readings.shifted(amount)
 

@@ -35,6 +35,7 @@ from tradectl.domain.events import (
     Record,
     RestrictionKind,
     SharesComputed,
+    SizeChanged,
     StrategiesCrossed,
     SymbolRestricted,
     TargetComputed,
@@ -45,6 +46,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
+from tradectl.domain.risk_memory import COOLDOWN
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.state import by_hand, refusals, resting_quotes, trading_state
@@ -87,6 +89,8 @@ class Books(OrderBooks):
     """The account, folded; `OrderBooks` has its orders and their fills, `BooksView` the questions."""
 
     def on_market(self, event: MarketDataEvent, record: Record) -> None:
+        if self._breaks:
+            self.account.risk.note_price(event, record.at, self.limits.breaker_window)
         if event.__class__ is BarOpened and event.ts != self.account.opened_at:
             self.account.opened_at = event.ts
             measure_closes(self)
@@ -181,9 +185,13 @@ class Books(OrderBooks):
 
     def on_risk(self, event: LimitBreached, record: Record) -> None:
         trading_state.limit_breached(self.account, event, record.at)
+        if event.code == COOLDOWN:
+            self.account.risk.forget_trips()
 
     def on_restriction(self, event: SymbolRestricted, record: Record) -> None:
         self.account.at_exchange().restrict(event)
+        if event.kind is RestrictionKind.VOLATILE:
+            self.account.risk.note_volatile(event.symbol, record.at, restricted=event.restricted)
         if event.kind is RestrictionKind.NOT_TRADED and not event.restricted:
             refusals.due_now(self.account, event.symbol, record.at)
 
@@ -257,6 +265,9 @@ class Books(OrderBooks):
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         trading_state.end_pause(self.account, event.code)
 
+    def on_size_changed(self, event: SizeChanged, _record: Record) -> None:
+        self.account.risk.scale(event.cause, event.symbol, event.size)
+
     def on_halt_continued(self, event: HaltContinued, record: Record) -> None:
         trading_state.continue_halt(self.account, event, record.at)
 
@@ -266,10 +277,13 @@ class Books(OrderBooks):
     def on_timer(self, event: TimerFired, record: Record) -> None:
         """Equity is measured: the peak and the drawdown, the day's start for its loss."""
         if event.name in (RISK_TIMER, END_TIMER):
-            day = self.account.day
+            day, before = self.account.day, self.account.measured_equity
             measure(self, record.at, reads=event.name == RISK_TIMER)
             if 0 < day < self.account.day:
                 note_closes(self, record.at)
+                self.account.risk.day_high = ZERO
+            if self.limits.profit_lock_from_pct is not None:
+                self.account.risk.note_equity(before, self.account.measured_equity)
         if event.name == RISK_TIMER:
             note_period(self, record.at)
 

@@ -53,6 +53,7 @@ class BooksView:
     ) -> None:
         self.account = account
         self.limits = limits or RiskLimits()
+        self._counts_trips = self.limits.counts_trips
         self.instruments = instruments or Instruments()
         for rules in account.rules.values():
             self.instruments.describe(rules.instrument)
@@ -270,12 +271,24 @@ class BooksView:
     def hold(self, position: Position) -> None:
         """Flat, there is nothing that a stop would protect."""
         account, symbol = self.account, position.symbol
+        if self._counts_trips:
+            self._note_trip(position)
         account.positions[symbol] = position
         self._changed[symbol] = None
         if account.lifted_stops and not position.quantity:
             account.lifted_stops.pop(symbol, None)
         if account.closing and not self.open_quantity(symbol):
             account.closing.pop(symbol, None)
+
+    def _note_trip(self, after: Position) -> None:
+        """What is too little to be traded is nothing."""
+        symbol, before = after.symbol, self.position(after.symbol)
+        mark = self.mark(symbol)
+        had, has = (
+            ZERO if self.is_dust(symbol, each.quantity, mark) else each.quantity
+            for each in (before, after)
+        )
+        self.account.risk.note_trip(before, after, had, has)
 
     def holds_something(self) -> bool:
         return bool(self.sums().held)

@@ -42,6 +42,7 @@ from tradectl.domain.events import (
     QuotesDenied,
     Record,
     SharesComputed,
+    SizeChanged,
     StrategiesCrossed,
     StrategySignalEvent,
     SymbolRestricted,
@@ -88,6 +89,7 @@ _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_cash_moved, CashMoved)
 _folds(Books.on_risk, LimitBreached)
 _folds(Books.on_pause_ended, PauseEnded)
+_folds(Books.on_size_changed, SizeChanged)
 _folds(Books.on_restriction, SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_instrument, InstrumentChanged)

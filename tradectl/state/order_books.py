@@ -61,6 +61,7 @@ class OrderBooks(BooksView):
         super().__init__(account, instruments, limits)
         self._messages = self.limits.message_window
         self._repeated = self.limits.repeated_window
+        self._breaks = self.limits.breaks
         self.last_seq = 0
         self._projected = projected
         self.touched: dict[str, Order] = {}

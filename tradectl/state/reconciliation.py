@@ -94,9 +94,12 @@ class ReconciliationState(Struct, omit_defaults=True):
     def begin_again(self, *, compared: bool) -> None:
         """What a new run starts from: what is wrong with its data it will find out for itself, and what
         an exchange said counts only where it is `compared` again. Reports of two runs are not in a
-        row, and a symbol that is traded no more would stay suspected for ever."""
+        row, and a symbol that is traded no more would stay suspected for ever. How long a symbol is
+        held that moved too far is remembered beside it."""
         self.discrepancies, self.bound = {}, {}
-        lasting = (RestrictionKind.MISMATCH, RestrictionKind.BALANCE) if compared else ()
+        lasting = {RestrictionKind.VOLATILE}
+        if compared:
+            lasting |= {RestrictionKind.MISMATCH, RestrictionKind.BALANCE}
         kept = {
             symbol: {kind: message for kind, message in kinds.items() if kind in lasting}
             for symbol, kinds in self.restrictions.items()

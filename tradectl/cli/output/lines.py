@@ -38,6 +38,7 @@ from tradectl.domain.events import (
     PauseEnded,
     PositionLiquidated,
     Record,
+    SizeChanged,
     StrategySignalEvent,
     SymbolRestricted,
     SystemEvent,
@@ -202,6 +203,10 @@ def _pause_ended(event: PauseEnded) -> str:
     return f"RISK pause ended {harmless(event.code)}: {harmless(event.message)}"
 
 
+def _size(event: SizeChanged) -> str:
+    return f"RISK size {plain(event.size)} {harmless(event.cause)}: {harmless(event.message)}"
+
+
 def _halt_continued(event: HaltContinued) -> str:
     return f"HALT goes on {event.state}: {harmless(event.reason)}"
 
@@ -266,6 +271,7 @@ WORDS: dict[type[Event], Callable[[Any], str]] = {
     CancelRequested: _cancel,
     LimitBreached: _risk,
     PauseEnded: _pause_ended,
+    SizeChanged: _size,
     HaltContinued: _halt_continued,
     TradingConcluded: _concluded,
     SymbolRestricted: _restriction,
