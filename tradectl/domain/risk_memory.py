@@ -85,6 +85,10 @@ class RiskMemory(Struct, omit_defaults=True):
         self.losing_trips, self.losing = 0, ZERO
         self.day_high = self.run_high = self.run_start = ZERO
 
+    def begin_run(self) -> None:
+        """The profit of a run is its own."""
+        self.run_high = self.run_start = ZERO
+
     # --- sizes ----------------------------------------------------------------------------------------
 
     def scale(self, cause: str, symbol: str, size: Decimal) -> None:

@@ -212,6 +212,7 @@ def starting_account(
         account = recovered.account
         account.rules = {}  # this run's instruments are as its exchanges have them now
         account.say_refusals_again()
+        account.risk.begin_run()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account
