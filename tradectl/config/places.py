@@ -22,6 +22,7 @@ PREFIX = "TRADECTL__"
 LISTS = ("strategies", "instruments", "exchanges")
 """Tables that there may be several of."""
 LONGEST_KEY = 100
+MOST_NAMED = 24
 MOST_NEAR = 3
 
 SECRETS = (
@@ -105,7 +106,7 @@ def hint(place: Place) -> str:
     beside = list(fields_of(kind)) if is_struct(kind) else []
     wrong = str(place[-1])
     if not wrong or wrong in place[:-1]:  # a section, or one inside itself: no key is near to it
-        return f"expected one of {', '.join(beside or known_keys())}"
+        return _expected(beside or [*known_keys()])
     near = [key for key in beside if wrong and wrong.removesuffix("s") in key.split("_")]
     near = near if 0 < len(near) <= MOST_NEAR else difflib.get_close_matches(wrong, beside, n=1)
     if near:
@@ -117,4 +118,12 @@ def hint(place: Place) -> str:
     elsewhere += difflib.get_close_matches(spelled(place), everywhere, n=1)
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
-    return f"expected one of {', '.join(beside or everywhere)}"
+    return _expected(beside or everywhere)
+
+
+def _expected(keys: list[str]) -> str:
+    """Of many, as many as a line has room for."""
+    more = len(keys) - MOST_NAMED
+    if more <= 0:
+        return f"expected one of {', '.join(keys)}"
+    return f"expected one of {', '.join(keys[:MOST_NAMED])} and {more} more: `tradectl config show` has all"
