@@ -126,4 +126,5 @@ def _expected(keys: list[str]) -> str:
     more = len(keys) - MOST_NAMED
     if more <= 0:
         return f"expected one of {', '.join(keys)}"
-    return f"expected one of {', '.join(keys[:MOST_NAMED])} and {more} more: `tradectl config show` has all"
+    named = ", ".join(keys[:MOST_NAMED])
+    return f"expected one of {named} and {more} more: `tradectl config show` has all"

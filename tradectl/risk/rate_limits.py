@@ -56,7 +56,7 @@ class OrderRateCheck(RememberingCheck):
             self._times.append(at)
 
 
-class MessageRateCheck(Check):
+class MessageRateCheck(RememberingCheck):
     """At most so many messages in a window: orders, and the cancels of orders. What reduces or protects
     a position passes, and no cancel is ever held back: no more can leave than came in by entries."""
 
@@ -81,6 +81,9 @@ class MessageRateCheck(Check):
     def figures(self, context: RiskContext) -> Figures | None:
         sent = lately(context.view.risk.messages, context.at, self._window)
         return Figures(Decimal(self._window[0]), Decimal(sent + 1))
+
+    def remember(self, order: OrderSpec, at: int) -> None:
+        """The books do, of cancels as well."""
 
 
 class WorkingOrdersCheck(Check):
