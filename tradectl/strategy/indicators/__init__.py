@@ -1,4 +1,4 @@
-"""Indicators that remember only what they need. A room for each thought, loaded when first asked for:
+"""Indicators that remember only what they need. A room for each thought:
 
 averages        Sma, Ema, Wma, Wilder
 momentum        Rsi, Macd, Stochastic, Adx
@@ -11,63 +11,24 @@ moving_moments  mean, deviation and slope of the last n, behind most of them
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from tradectl.domain.statistics import EwmVolatility as EwmVolatility
+from tradectl.strategy.indicators.averages import Ema as Ema
+from tradectl.strategy.indicators.averages import Sma as Sma
+from tradectl.strategy.indicators.averages import Wilder as Wilder
+from tradectl.strategy.indicators.averages import Wma as Wma
+from tradectl.strategy.indicators.momentum import Adx as Adx
+from tradectl.strategy.indicators.momentum import Macd as Macd
+from tradectl.strategy.indicators.momentum import Rsi as Rsi
+from tradectl.strategy.indicators.momentum import Stochastic as Stochastic
+from tradectl.strategy.indicators.ranges import Atr as Atr
+from tradectl.strategy.indicators.ranges import Bollinger as Bollinger
+from tradectl.strategy.indicators.ranges import Donchian as Donchian
+from tradectl.strategy.indicators.ranges import Keltner as Keltner
+from tradectl.strategy.indicators.ranges import Supertrend as Supertrend
+from tradectl.strategy.indicators.statistics import LinearRegression as LinearRegression
+from tradectl.strategy.indicators.statistics import Volatility as Volatility
+from tradectl.strategy.indicators.statistics import ZScore as ZScore
+from tradectl.strategy.indicators.volume import Obv as Obv
+from tradectl.strategy.indicators.volume import Vwap as Vwap
 
-from tradectl.domain.statistics import EwmVolatility
-
-if TYPE_CHECKING:
-    from tradectl.strategy.indicators.averages import Ema, Sma, Wilder, Wma
-    from tradectl.strategy.indicators.momentum import Adx, Macd, Rsi, Stochastic
-    from tradectl.strategy.indicators.ranges import Atr, Bollinger, Donchian, Keltner, Supertrend
-    from tradectl.strategy.indicators.statistics import LinearRegression, Volatility, ZScore
-    from tradectl.strategy.indicators.volume import Obv, Vwap
-
-_HOMES = {
-    "Ema": "averages",
-    "Sma": "averages",
-    "Wilder": "averages",
-    "Wma": "averages",
-    "Adx": "momentum",
-    "Macd": "momentum",
-    "Rsi": "momentum",
-    "Stochastic": "momentum",
-    "Atr": "ranges",
-    "Bollinger": "ranges",
-    "Donchian": "ranges",
-    "Keltner": "ranges",
-    "Supertrend": "ranges",
-    "LinearRegression": "statistics",
-    "Volatility": "statistics",
-    "ZScore": "statistics",
-    "Obv": "volume",
-    "Vwap": "volume",
-}
-
-__all__ = [
-    "Adx",
-    "Atr",
-    "Bollinger",
-    "Donchian",
-    "Ema",
-    "EwmVolatility",
-    "Keltner",
-    "LinearRegression",
-    "Macd",
-    "Obv",
-    "Rsi",
-    "Sma",
-    "Stochastic",
-    "Supertrend",
-    "Volatility",
-    "Vwap",
-    "Wilder",
-    "Wma",
-    "ZScore",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__all__ = [name for name, each in globals().items() if isinstance(each, type)]
