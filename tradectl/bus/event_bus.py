@@ -37,8 +37,6 @@ from tradectl.domain.events import (
     EventType,
     MarketDataEvent,
     Record,
-    SystemEvent,
-    SystemEventKind,
     TimerFired,
 )
 
@@ -85,11 +83,10 @@ class EventBus:
         self._scheduler = Scheduler()
         self._alarm = Alarm(self._scheduler, self.clock, self.post)
         self._data_ended = False
-        self._observers = Observers(max_queue_size, history, self._observer_fails, self.clock)
+        self._observers = Observers(max_queue_size, history, self.post, self.clock)
         self._turn_task: asyncio.Task[None] | None = None
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._quiet.set()
-        self._history: deque[Record] = deque(maxlen=history)
         self._unyielded = 0
 
     # --- inputs ------------------------------------------------------------------------------------
@@ -238,7 +235,6 @@ class EventBus:
         except Exception as error:  # the bus itself broke: stop, never go on in silence
             del records[written:]
             self._fail(broken(error))
-        self._history.extend(records)
         self._observers.show(records)
         return records
 
@@ -269,12 +265,7 @@ class EventBus:
         self.observe([event_type], handler, name=name, records=records)
 
     def observe(
-        self,
-        kinds: Iterable[Kind],
-        handler: Observer,
-        *,
-        name: str = "",
-        records: bool = True,
+        self, kinds: Iterable[Kind], handler: Observer, *, name: str = "", records: bool = True
     ) -> None:
         """Like subscribe, for several families or classes in one mailbox that keeps their order."""
         self._observers.add(kinds, handler, name, records=records)
@@ -295,19 +286,9 @@ class EventBus:
         """Hand every dead letter to its observer once more; how many there were."""
         return self._observers.retry()
 
-    def _observer_fails(self, name: str, error: str) -> None:
-        self.post(
-            SystemEvent(
-                source_component="bus",
-                kind=SystemEventKind.HANDLER_FAILED,
-                component=name,
-                message=f"{name} keeps failing: {error}",
-            )
-        )
-
     def history(self, event_type: EventType | None = None) -> list[Record]:
         """The newest records, oldest first; of one family if given."""
-        return [r for r in self._history if event_type in (None, r.event.event_type)]
+        return [r for r in self._observers.newest if event_type in (None, r.event.event_type)]
 
     # --- life ----------------------------------------------------------------------------------------
 

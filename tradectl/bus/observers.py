@@ -12,7 +12,7 @@ from tradectl.bus.delivery import Observer
 from tradectl.bus.mailbox import DeadLetter, Mailbox
 from tradectl.documents.run import HandlerFigures
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import Event, EventType, Record
+from tradectl.domain.events import Event, EventType, Record, SystemEvent, SystemEventKind
 
 Kind = EventType | type[Event]
 """What can be watched: a whole family of events, or one class of them with its subclasses."""
@@ -45,15 +45,14 @@ def _is_a(event_class: type[Event], kind: Kind) -> bool:
 
 
 class Observers:
-    """`limit` bounds each mailbox, `kept` the dead letters; `on_trouble(name, error)` is told of an
-    observer whose breaker opened."""
+    """`limit` bounds each mailbox, `kept` the dead letters and the `newest` records that were shown; an
+    event of an observer whose breaker opened is posted."""
 
-    def __init__(
-        self, limit: int, kept: int, on_trouble: Callable[[str, str], None], clock: Clock
-    ) -> None:
+    def __init__(self, limit: int, kept: int, post: Callable[[Event], None], clock: Clock) -> None:
         self.dead_count = 0
+        self.newest: deque[Record] = deque(maxlen=kept)
         self._limit = limit
-        self._on_trouble = on_trouble
+        self._post = post
         self._clock = clock
         self._subscriptions = Subscriptions()
         self._boxes: list[Mailbox] = []
@@ -66,7 +65,7 @@ class Observers:
             name=self._unique(name or getattr(handler, "__qualname__", repr(handler))),
             limit=self._limit,
             on_dead=self._keep_dead_letter,
-            on_open=self._on_trouble,
+            on_open=self._keeps_failing,
             wants_records=records,
             clock=self._clock,
         )
@@ -111,10 +110,21 @@ class Observers:
             box.cancel()
 
     def show(self, records: list[Record]) -> None:
+        self.newest.extend(records)
         subscriptions = self._subscriptions
         for record in records:
             for put in subscriptions[record.event.__class__]:
                 put(record)
+
+    def _keeps_failing(self, name: str, error: str) -> None:
+        self._post(
+            SystemEvent(
+                source_component="bus",
+                kind=SystemEventKind.HANDLER_FAILED,
+                component=name,
+                message=f"{name} keeps failing: {error}",
+            )
+        )
 
     def waiting(self) -> int:
         return sum(len(box) for box in self._boxes)

@@ -303,7 +303,7 @@ class TradingRun(Session):
                 self.report_recovery()
                 self.check_passed_over()
                 await screen.start(self)
-                self._warn_at_the_start()
+                self.warnings.at_the_start(self, self._rebuilt_word)
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)
@@ -331,15 +331,6 @@ class TradingRun(Session):
                 CommandReceived(source_component="operator", command=command, reason=told)
             )
         return told is not None
-
-    def _warn_at_the_start(self) -> None:
-        self.warnings.database_made_anew(self._rebuilt_word)
-        if self.options.data:
-            return
-        self.warnings.foreign_files(self.state_dir.latch.foreign())
-        if isinstance(self.feed, SimulatedMarket):
-            self.warnings.unknown_coins(self.settings.undescribed(self.feed.symbols))
-        self.warnings.no_funding(self.status.funding_missing())
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""
