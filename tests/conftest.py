@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import decimal
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -99,6 +100,25 @@ def _write_to_memory() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def money_is_conserved() -> None:
     conserved.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What it leaves, of every module and every test, stays to the end: the collector looks at what is
+    new, and seldom."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_collector_looks_at_what_is_new() -> None:
+    """Also where a test has let go of what was frozen, as `backtest_api` does."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import ccxt.pro  # noqa: F401  a hundred thousand objects: what is there when tests begin is not looked at
 import pytest
 
 from tests.fixtures.command import header_of, journals, wait_until
@@ -61,17 +61,6 @@ def judged(plan: Plan, folder: Path) -> Outcome:
     assert not outcome.wrong, f"{wrong}\nagain: {repeat}\n{plan.described()}"
     shutil.rmtree(folder)
     return outcome
-
-
-@pytest.fixture(scope="module", autouse=True)
-def the_collector_looks_at_what_is_new() -> Iterator[None]:
-    """Each machine is cleared away after its schedule: what was there before need not be looked at."""
-    import ccxt.pro  # noqa: F401  a hundred thousand objects
-
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def test_what_is_killed_begins_nothing_when_it_is_cleared_away(tmp_path: Path) -> None:
