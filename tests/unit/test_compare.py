@@ -16,7 +16,7 @@ from tests.unit.test_untraded import PAUSE, settings
 from tests.unit.test_why_gates import BTC, signal, trade
 from tradectl.config.settings import Settings
 from tradectl.documents.compare import Comparison, DifferenceCause
-from tradectl.domain.events import SignalAction
+from tradectl.domain.events import RestrictionKind, SignalAction, SymbolRestricted
 from tradectl.domain.money import summed
 from tradectl.domain.time import SECOND
 from tradectl.explain.compare import compare
@@ -134,6 +134,27 @@ def test_only_the_time_of_fills_was_another(tmp_path: Path) -> None:
     clock = compare(Path(found.a.journal), other_clock)
     assert clock.first_difference is not None
     assert clock.first_difference.cause is C.CLOCK
+
+
+def restricted(restricted: bool) -> SymbolRestricted:
+    return SymbolRestricted(
+        symbol=BTC, kind=RestrictionKind.UNRECONCILED, restricted=restricted, message="at the start"
+    )
+
+
+def test_a_restriction_that_was_over_is_no_cause(tmp_path: Path) -> None:
+    """As each live run has one until its exchange was compared."""
+    dear = settings("ema-cross", *EMA, "paper.taker_fee=0.01")
+    live = [restricted(True), restricted(False), *ticks(WAVES)]
+    found = compare(*two(tmp_path, (BASE, live), (dear, ticks(WAVES))))
+    assert found.first_difference is not None
+    assert found.first_difference.cause is C.FILL
+    held_back = [*ticks(WAVES)[:5], restricted(True), *ticks(WAVES)[5:]]
+    (tmp_path / "held").mkdir()
+    found = compare(*two(tmp_path / "held", (BASE, held_back), (dear, ticks(WAVES))))
+    assert found.first_difference is not None
+    assert found.first_difference.cause is C.INPUT
+    assert "A had symbol restricted unreconciled" in found.first_difference.evidence[0]
 
 
 def test_spread_slippage_fees_and_size_are_told_apart(tmp_path: Path) -> None:

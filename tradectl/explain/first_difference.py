@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tradectl.documents.compare import DecisionMade, DifferenceCause, FirstDifference
-from tradectl.domain.event import wire_name
+from tradectl.domain.event import RestrictionKind, wire_name
 from tradectl.domain.events import (
     CommandReceived,
-    Event,
     LimitBreached,
     MarketDataEvent,
     OrderFilled,
@@ -117,15 +116,13 @@ def _made(found: Decision) -> DecisionMade:
         time=iso(found.at),
         data_time=iso(found.moment),
         type=wire_name(type(event).__name__),
-        symbol=getattr(event, "symbol", "") or event.order.symbol,
+        symbol=_symbol(found),
         decision=what,
         reason=getattr(event, "reason", "") or getattr(event, "message", ""),
     )
 
 
-OTHER_INPUTS: tuple[type[Event], ...] = (
-    CommandReceived, SymbolRestricted, LimitBreached, OrderRejected,
-)  # fmt: skip
+OTHER_INPUTS = CommandReceived, LimitBreached, OrderRejected
 _NAMED_BY_RUN = (
     "order_id", "venue_order_id", "trade_id", "ts", "by", "message", "actual",
 )  # fmt: skip
@@ -246,6 +243,40 @@ def _inputs(a: Compared, b: Compared) -> Iterator[str]:
         if one is None or two is None or _plain(one.event) != _plain(two.event):
             yield from (f"{name} had {_said_of(r)}" for name, r in (("A", one), ("B", two)) if r)
             return
+    yield from _restrictions(a, b)
+
+
+def _restrictions(a: Compared, b: Compared) -> Iterator[str]:
+    """Those in force on what was decided about: one that was over by then held nothing back, as all
+    decisions before were the same."""
+    symbols = _decided_about(a, b)
+    of_a, of_b = _in_force(a, symbols), _in_force(b, symbols)
+    for name, ours, theirs in (("A", of_a, of_b), ("B", of_b, of_a)):
+        for key, record in ours.items():
+            if key not in theirs:
+                yield f"{name} had {_said_of(record)}"
+
+
+def _in_force(run: Compared, symbols: set[str]) -> dict[tuple[str, RestrictionKind], Record]:
+    found: dict[tuple[str, RestrictionKind], Record] = {}
+    for record in run.records():
+        if not run.is_before(record.seq):
+            break
+        event = record.event
+        if isinstance(event, SymbolRestricted) and event.symbol in symbols:
+            found.pop((event.symbol, event.kind), None)
+            if event.restricted:
+                found[event.symbol, event.kind] = record
+    return found
+
+
+def _decided_about(a: Compared, b: Compared) -> set[str]:
+    return {_symbol(each.parted) for each in (a, b) if each.parted is not None}
+
+
+def _symbol(found: Decision) -> str:
+    event: Any = found.record.event
+    return str(getattr(event, "symbol", "") or event.order.symbol)
 
 
 def _said_of(record: Record) -> str:
@@ -267,19 +298,32 @@ def _fill_pairs(a: Compared, b: Compared) -> Iterator[tuple[Record | None, Recor
 
 
 def _fills(a: Compared, b: Compared) -> Iterator[str]:
+    """The first that differs: of what was decided about, where there is one."""
+    others, symbols = "", _decided_about(a, b)
     for place, (one, two) in enumerate(_fill_pairs(a, b), 1):
         if one is None or two is None or _plain(one.event) != _plain(two.event):
-            yield f"fill {place}: A has {_fill(one)}, B has {_fill(two)}"
-            return
+            said = f"fill {place}: A has {_fill(one)}, B has {_fill(two)}"
+            if symbols & {_filled(each) for each in (one, two) if each is not None}:
+                yield said
+                return
+            others = others or said
+    if others:
+        yield others
+
+
+def _filled(record: Record) -> str:
+    event: Any = record.event
+    return str(event.symbol)
 
 
 def _fill(record: Record | None) -> str:
     if record is None:
         return "none"
     fill: Any = record.event
+    paid = f" ({plain(fill.fee_paid)} {fill.fee_currency})" if fill.fee_paid else ""
     return (
         f"{fill.side} {plain(fill.quantity)} {fill.symbol} at {plain(fill.price)}, "
-        f"fee {plain(fill.fee)}"
+        f"fee {plain(fill.fee)}{paid}"
     )
 
 
