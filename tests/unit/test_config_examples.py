@@ -29,6 +29,7 @@ def test_there_are_examples() -> None:
         "paper-on-exchange",
         "paper-recorded",
         "perpetual",
+        "quoting",
         "several-strategies",
         "testnet",
     ]

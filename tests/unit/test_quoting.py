@@ -423,6 +423,28 @@ def test_what_the_operator_cancels_stays_cancelled_until_it_speaks_again() -> No
     run.check()
 
 
+def test_a_level_that_is_cancelled_by_hand_stays_so_until_it_speaks_again() -> None:
+    run = run_of({0: quote("99 1, 98 1"), 6: quote("99 1, 98 1.5")})
+    ticks(run, 100, 100)
+    order_id = next(iter(run.system.books.working_orders())).spec.order_id
+    run.feed(CommandReceived(command=Command.CANCEL, target=order_id, reason="test"))
+    run.feed(TimerFired(name="risk"))
+    ticks(run, 100, 100, begin=2)
+    assert resting(run) == ["buy 98 1 bid"]
+    ticks(run, 100, 100, 100, begin=4)
+    assert resting(run) == ["buy 99 1 bid", "buy 98 1 bid", "buy 98 0.5 bid"]
+    run.check()
+
+
+def test_a_position_that_is_closed_by_hand_takes_its_quotes_along() -> None:
+    run = run_of(dict.fromkeys(range(40), quote("99 1, 95 1", "105 1")))
+    ticks(run, 100, 100, "98.9", 100)
+    run.feed(CommandReceived(command=Command.CLOSE, target=PERPETUAL, reason="test"))
+    ticks(run, 100, 100, 100, begin=4)
+    assert run.system.books.position(PERPETUAL).quantity == 0
+    run.check()
+
+
 def test_quarantine_withdraws_what_nobody_looks_after() -> None:
     run = run_of({0: quote("99 1", "101 1")})
     ticks(run, 100, 100)

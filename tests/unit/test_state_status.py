@@ -110,6 +110,7 @@ def test_open_orders_are_told_while_they_work() -> None:
         "updated_at": order["updated_at"],
         "parent_id": "",
         "algorithm": "",
+        "tag": "",
     }
 
 

@@ -72,7 +72,8 @@ class PositionRow(Struct, kw_only=True, frozen=True):
 class OrderRow(Struct, kw_only=True, frozen=True):
     """An order, working or over, that run `run_id` made. `client_order_id` is its name at the exchange,
     `venue_order_id` the exchange's own; `reason` says why it ended where there is a reason. One with an
-    `algorithm` is not at its exchange: its children are, each of which names it as `parent_id`."""
+    `algorithm` is not at its exchange: its children are, each of which names it as `parent_id`. `tag`
+    is the level of a strategy's quotes that it is."""
 
     order_id: str
     client_order_id: str
@@ -96,6 +97,7 @@ class OrderRow(Struct, kw_only=True, frozen=True):
     updated_at: Time
     parent_id: str = ""
     algorithm: str = ""
+    tag: str = ""
 
 
 class FillRow(Struct, kw_only=True, frozen=True):

@@ -10,7 +10,8 @@ with what rests. Nothing new is placed on the word of a run before: its strategy
 
 Where only reductions go on (paused, reducing, a restricted symbol) what reduces the strategy's own
 position rests, reduce-only; where nothing may, nothing is done here. Coins that a strategy does not have,
-or that a stop or another order binds, are not offered. Where a symbol's data is too old its quotes go.
+or that a stop or another order binds, are not offered. Where a symbol's data is too old, or its position
+is being closed by hand, its quotes go.
 """
 
 from __future__ import annotations
@@ -69,13 +70,13 @@ class Quoting:
             return []
         self._asked.begin(at)
         instrument, wishes = view.instrument(symbol), view.quotes(symbol)
-        is_stale = self._is_stale(symbol, view, at)
+        nothing = symbol in view.closing or self._is_stale(symbol, view, at)
         events: list[Event] = []
         for name, wish in wishes.items():
             if strategy and name != strategy:
                 continue
             is_of_run = not self._configured or name in self._configured
-            wanted = wish if is_of_run and not is_stale else NO_QUOTES
+            wanted = wish if is_of_run and not nothing else NO_QUOTES
             for side in Side:
                 events += self._bring_side(instrument, name, side, wanted, view)
         return events

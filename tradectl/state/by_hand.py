@@ -2,7 +2,7 @@
 
 What is closed by hand no strategy enters again before it asks for something else, as after a stop; and
 it is closed again and again until it is flat, over a restart, too. An entry that is cancelled by hand is
-held until its target changes.
+held until its target changes, and a level of quotes that is, until its strategy speaks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import CommandReceived, TargetComputed
 from tradectl.domain.orders import BY_HAND
 from tradectl.domain.refusals import HELD_AFTER, Refusal, RefusalCause
+from tradectl.state import resting_quotes
 from tradectl.state.books_view import BooksView
 from tradectl.state.refusals import is_exit
 
@@ -21,6 +22,7 @@ CLOSED_BY_HAND = "closed by hand"
 def close(books: BooksView, event: CommandReceived) -> None:
     """The position of `event.target` is to be closed."""
     symbol, targets = event.target, books.account.targets.get(event.target, {})
+    resting_quotes.call_off(books.account, symbol, books.quotes(symbol))
     for name, target in targets.items():
         targets[name] = target.stopped_out()
     if books.open_quantity(symbol):
@@ -33,6 +35,9 @@ def cancel(books: BooksView, event: CommandReceived, at: int) -> None:
     if order is not None and order.spec.parent_id:
         order = books.order(order.spec.parent_id)
     if order is None or not order.is_working or order.spec.strategy == BY_HAND:
+        return
+    if order.spec.tag:
+        resting_quotes.take_what_cannot_rest(books.account, order)
         return
     if not order.spec.owners or is_exit(books, order):
         return

@@ -186,6 +186,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         updated_at=iso(order.updated_at),
         parent_id=spec.parent_id,
         algorithm="" if spec.plan is None else spec.plan.algorithm,
+        tag=spec.tag,
     )
 
 

@@ -37,6 +37,13 @@ BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
     "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",
     "donchian-breakout": "tradectl.strategy.builtin.donchian_breakout:DonchianBreakout",
+    "supertrend-adx": "tradectl.strategy.builtin.supertrend_adx:SupertrendAdx",
+    "bollinger-reversion": "tradectl.strategy.builtin.bollinger_reversion:BollingerReversion",
+    "momentum-rotation": "tradectl.strategy.builtin.momentum_rotation:MomentumRotation",
+    "pairs": "tradectl.strategy.builtin.pairs:Pairs",
+    "market-maker": "tradectl.strategy.builtin.market_maker:MarketMaker",
+    "dollar-cost-average": "tradectl.strategy.builtin.dollar_cost_average:DollarCostAverage",
+    "grid": "tradectl.strategy.builtin.grid:Grid",
 }
 
 

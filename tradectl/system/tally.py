@@ -20,6 +20,8 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderInitialized,
     OrderRejected,
+    QuotesDenied,
+    QuotesWanted,
     Record,
     SignalAction,
     StrategiesCrossed,
@@ -105,6 +107,8 @@ class OutcomeTally:
 
     def bind(self, core: Core) -> None:
         core.attach(StrategySignalEvent, self._on_signal, Stage.STATE)
+        core.attach(QuotesWanted, self._on_quotes, Stage.STATE)
+        core.attach(QuotesDenied, self._on_quotes_denied, Stage.STATE)
         core.attach(TargetComputed, self._on_target, Stage.STATE)
         core.attach(OrderInitialized, self._on_order, Stage.STATE)
         core.attach(StrategiesCrossed, self._on_crossed, Stage.STATE)
@@ -121,16 +125,31 @@ class OutcomeTally:
         return found
 
     def _on_signal(self, event: StrategySignalEvent, _record: Record) -> None:
-        key = (event.strategy, event.symbol)
+        self._said(event.strategy, event.symbol, event.action)
+
+    def _on_quotes(self, event: QuotesWanted, _record: Record) -> None:
+        """Bids are there to buy by, and asks alone to sell."""
+        if event.quotes:
+            action = SignalAction.BUY if event.quotes.bids else SignalAction.SELL
+            self._said(event.strategy, event.symbol, action)
+
+    def _on_quotes_denied(self, event: QuotesDenied, _record: Record) -> None:
+        self._idle(event.symbol, ReasonCode.DENIED, f"{event.code}: {event.message}")
+
+    def _said(self, strategy: str, symbol: str, action: SignalAction) -> None:
+        key = (strategy, symbol)
         if key not in self._signals:
             self._signals[key] = Counter()
-        self._signals[key][event.action] += 1
+        self._signals[key][action] += 1
 
     def _on_target(self, event: TargetComputed, _record: Record) -> None:
         if event.code is not None:
-            idle, why = self._of(event.symbol).idle, (event.code, event.reason)
-            known = why in idle or len(idle) < MOST_REASONS
-            idle[why if known else (event.code, OTHER)] += 1
+            self._idle(event.symbol, event.code, event.reason)
+
+    def _idle(self, symbol: str, code: ReasonCode, reason: str) -> None:
+        idle, why = self._of(symbol).idle, (code, reason)
+        known = why in idle or len(idle) < MOST_REASONS
+        idle[why if known else (code, OTHER)] += 1
 
     def _on_order(self, event: OrderInitialized, _record: Record) -> None:
         found = self._of(event.order.symbol)

@@ -113,6 +113,8 @@ def order_type(order: OrderRow) -> Cell:
     kind = harmless(order.type or figures.NOTHING, 16).replace("_", "-")
     if order.algorithm:
         kind = f"{kind} {harmless(order.algorithm, 16)}"
+    if order.tag:
+        kind = f"{kind} {harmless(order.tag, 24)}"
     return Cell(f"  {kind}" if order.parent_id else kind)
 
 
