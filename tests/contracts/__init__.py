@@ -41,6 +41,7 @@ from tradectl.documents.operations import (
 from tradectl.documents.report import Report
 from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+from tradectl.documents.tca import TradingCosts
 from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
 
 FOLDER = Path(__file__).parent
@@ -63,6 +64,7 @@ DOCUMENTS: dict[str, Any] = {
     "orders": list[OrderRow],
     "pause": StateChange,
     "order": HandOrder,
+    "orders --tca": TradingCosts,
     "close": HandClose,
     "cancel": HandCancel,
     "positions": list[PositionRow],

@@ -35,9 +35,11 @@ from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_p
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
+from tests.schedules.worked_plans import worked_plan
 from tradectl.domain.orders import client_order_id
 
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
+WORKED_SEED = [int(seed) for seed in os.environ.get("TRADECTL_WORKED_SEED", "").split(",") if seed]
 SEEDS = [int(SEED)] if SEED else schedule_seeds()
 KILLED_AT_WORK = 3
 """The number of a plan by which a process is killed that would clear up at its end."""
@@ -83,6 +85,17 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         seen.update(judged(plan, tmp_path / str(seed)).counts)
     if len(seeds_of(chunk)) >= 10:  # what never trades proves nothing
         assert seen["accepted"] > len(seeds_of(chunk)) // 4  # half of them trade, ten times each
+
+
+WORKED = range(12)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
+@pytest.mark.parametrize("seed", WORKED_SEED or (range(300) if is_deep() else WORKED))
+def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Path) -> None:
+    """No child twice, none after what ends its order, and the parent as its children make it."""
+    judged(worked_plan(seed), tmp_path / str(seed))
 
 
 FOUND = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.simulated_os.system import SimulatedOS
-from tradectl.domain.events import OrderSubmitted, Record
+from tradectl.domain.events import OrderInitialized, OrderSubmitted, Record
 from tradectl.domain.orders import client_order_id
 
 
@@ -21,6 +21,8 @@ class DurableIntents:
         self._accounts: dict[Path, str] = {}
         self.intents: dict[str, str] = {}
         """client order id -> order id"""
+        self.children: dict[str, set[str]] = {}
+        """order id of one with a plan -> client order ids of its children"""
 
     def look(self) -> None:
         for path in self._journals.glob("*.jsonl"):
@@ -39,6 +41,11 @@ class DurableIntents:
         if line.startswith(b'{"header":'):
             header = msgspec.json.decode(line)["header"]
             self._accounts[path] = header["state"]["account_id"]
+        elif b'"parent_id":' in line and b'"type":"order_initialized"' in line:
+            child = msgspec.json.decode(line, type=Record).event
+            assert isinstance(child, OrderInitialized)
+            known_as = client_order_id(self._accounts[path], child.order.order_id)
+            self.children.setdefault(child.order.parent_id, set()).add(known_as)
         elif b'"type":"order_submitted"' in line:
             event = msgspec.json.decode(line, type=Record).event
             assert isinstance(event, OrderSubmitted)

@@ -36,6 +36,7 @@ from tradectl.domain.events import (
     SymbolRestricted,
 )
 from tradectl.domain.money import ZERO
+from tradectl.domain.orders import Order as KnownOrder
 from tradectl.domain.orders import OrderStatus, client_order_id
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND
@@ -256,8 +257,27 @@ class InvariantChecker:
 
     def _compare_unsent(self, order_id: str, books: Books) -> None:
         known = books.order(order_id)
-        if known is not None and (known.is_working or known.filled):
+        if known is not None and known.spec.plan is not None:
+            self._compare_worked(known, books)
+        elif known is not None and (known.is_working or known.filled):
             self.say(f"{order_id} is {known.status} in the books, and was never accepted there")
+
+    def _compare_worked(self, parent: KnownOrder, books: Books) -> None:
+        """What its children filled there is what it has, and no more than it was to have; one that is
+        over leaves none behind."""
+        names = self.durable.children.get(parent.spec.order_id, ())
+        filled, ours = ZERO, self.exchange.truth.ours(market=self.market)
+        for order in (order for order in ours if order.client_id in names):
+            filled += order.filled
+            if parent.is_over and order.open:
+                self.say(
+                    f"{parent.spec.order_id} is {parent.status}, and its {order.client_id} open"
+                )
+        if filled != parent.filled:
+            known = f"{parent.filled} in the books"
+            self.say(f"{parent.spec.order_id}: its children filled {filled} there, {known}")
+        if filled > parent.spec.quantity:
+            self.say(f"{parent.spec.order_id} of {parent.spec.quantity} was filled {filled}")
 
     def _compare_money(self, books: Books) -> None:
         """Line by line: every row is booked once, as what it is. What positions cost is left out: fills

@@ -97,6 +97,7 @@ class OwnPositions:
             order.spec.side.signed(order.filled)
             for order in [*account.finished, *account.orders]
             if order.spec.symbol == symbol and not order.spec.order_id.startswith(EXTERNAL)
+            if order.spec.plan is None  # whose fills are its children's
         ]
         closed = [
             event.side.signed(event.quantity)

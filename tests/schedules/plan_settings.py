@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.schedules.plans import LIMIT, Plan
+from tests.schedules.worked_plans import execution_of
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -45,6 +46,7 @@ def settings_of(plan: Plan, url: str) -> Settings:
         exchanges=(exchange,),
         portfolio=portfolio,
         risk=limits,
+        execution=execution_of(plan),
         orchestrator=OrchestratorConfig(
             portfolio_rebalance_interval_seconds=plan.rebalance, store_interval_seconds=3.0
         ),

@@ -74,6 +74,8 @@ class Plan:
     """nothing keeps a stop from being placed: no receipt may name a position without one"""
     ends_flat: bool = False
     """what halts it, if not to reduce, closes every position"""
+    algorithm: str = ""
+    """that orders are worked by"""
 
     @property
     def end(self) -> float:

@@ -59,8 +59,13 @@ class Causes:
 
     def on_order(self, event: OrderInitialized, _record: Record) -> None:
         spec = event.order
-        signals = {owner: self._signals.get((owner, spec.symbol), NOBODY) for owner in spec.owners}
-        self._orders[spec.order_id] = _Asked(spec, event.reason, signals, _own_price(spec))
+        parent = self._orders.get(spec.parent_id) if spec.parent_id else None
+        if parent is not None:  # it was asked for with that, and then
+            asked = _Asked(spec, parent.reason, parent.signals, parent.price)
+        else:
+            signals = {o: self._signals.get((o, spec.symbol), NOBODY) for o in spec.owners}
+            asked = _Asked(spec, event.reason, signals, _own_price(spec))
+        self._orders[spec.order_id] = asked
         if len(self._orders) > ORDERS_KEPT:
             self._drop_oldest()
 

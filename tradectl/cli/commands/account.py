@@ -85,10 +85,32 @@ def orders(
     skip: SkipOption = 0,
     since: SinceOption = None,
     run: RunOption = None,
+    tca: Annotated[
+        bool,
+        typer.Option("--tca", help="What they cost to trade: of the newest run, or of --run."),
+    ] = False,
     state_dir: StateDirOption = None,
 ) -> None:
+    if tca:
+        _costs(state_dir, run, limit, as_json, paged=bool(skip or since))
+        return
     shown = "render.orders" if run is None else "render.orders_of_run"
     print_page(_inspector(state_dir, run).orders, as_json, shown, limit, skip, since)
+
+
+def _costs(
+    state_dir: Path | None, run: str | None, limit: int | None, as_json: bool, *, paged: bool
+) -> None:
+    from tradectl.cli.pages import SHOWN
+    from tradectl.explain.runs import find_journal
+    from tradectl.explain.tca import trading_costs
+    from tradectl.storage.directory import StateDir
+
+    if paged:
+        raise typer.BadParameter("--tca is of a whole run: leave --skip and --since out")
+    path = find_journal(StateDir(state_dir), run)
+    newest = (0 if as_json else SHOWN) if limit is None else limit
+    print_data(trading_costs(path, newest), as_json, "tca.costs")
 
 
 def fills(
