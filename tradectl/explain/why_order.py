@@ -111,7 +111,10 @@ def _timed(steps: list[_Step]) -> list[Step]:
 
 def _steps(trail: OrderTrail) -> Iterator[_Step]:
     yield from _decided(trail)
+    planned = trail.spec is not None and trail.spec.plan is not None
     for record in trail.events:
+        if planned and isinstance(record.event, OrderSubmitted):
+            continue  # it does not leave
         step = _became(record)
         if step is not None:
             yield step
