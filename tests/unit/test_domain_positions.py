@@ -122,6 +122,44 @@ def test_positions_by_example(fills: str, quantity: str, entry: str, realized: s
     assert position.realized == Decimal(realized)
 
 
+NAUTILUS: dict[str, tuple[str, list[tuple[str, str, str, str]]]] = {
+    "long and short interleaved": (
+        "0.001",
+        [
+            ("+12@10000", "12", "10000", "-120"),
+            ("+17@9999", "29", "9999.413793103447", "-289.98300000"),
+            ("-9@10001", "20", "9999.413793103447", "-365.71613793"),
+            ("+3@10003", "23", "9999.88155922039", "-395.72513793"),
+            ("-4@10005", "19", "9999.88155922039", "-415.27137481"),
+        ],
+    ),
+    "reduced twice and added to": (
+        "0.0001",
+        [
+            ("+12@100", "12", "100", "-0.12000000"),
+            ("+17@99", "29", "99.41379310344827", "-0.28830000"),
+            ("-9@101", "20", "99.41379310344827", "13.89666207"),
+            ("-4@105", "16", "99.41379310344827", "36.19948966"),
+            ("+3@103", "19", "99.98003629764065", "36.16858966"),
+        ],
+    ),
+}
+"""What NautilusTrader's tests of positions expect, fill by fill: quantity, average price, and realised
+profit less commissions at this rate."""
+
+
+@pytest.mark.parametrize("name", NAUTILUS)
+def test_a_sequence_of_nautilus_trader_is_the_same_to_its_last_digit(name: str) -> None:
+    rate, fills = NAUTILUS[name]
+    position = Position("X")
+    for words, held, average, net in fills:
+        quantity, price = map(Decimal, words.split("@"))
+        position = position.after_fill(quantity, price, abs(quantity) * price * Decimal(rate))
+        assert position.quantity == Decimal(held)
+        assert float(position.entry_price) == pytest.approx(float(average), rel=1e-12)
+        assert round(position.realized - position.fees, 8) == Decimal(net)
+
+
 def test_crossing_zero_is_the_same_as_closing_and_then_opening() -> None:
     assert traded("+2@100 -5@120") == traded("+2@100 -2@120 -3@120")
 
