@@ -30,6 +30,7 @@ def test_there_are_examples() -> None:
         "paper-recorded",
         "perpetual",
         "quoting",
+        "risk-parity",
         "several-strategies",
         "testnet",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tradectl.bus.clock import DataClock
@@ -26,6 +27,7 @@ from tradectl.domain.time import HOUR, SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.replay.weights_check import WeightsCheck
 from tradectl.state.account import Account
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
@@ -105,7 +107,7 @@ def test_weights_are_asked_for_once_for_all_symbols_and_orders_follow_the_answer
     for symbol, weight in answer.weights.items():
         worth = system.books.position(symbol).quantity * system.books.price_of(symbol)
         assert worth / equity == pytest.approx(weight, rel=Decimal("0.1"))
-    waits = [e for e in of(TargetComputed, records) if e.code is ReasonCode.NOT_WANTED]
+    waits = [e for e in of(TargetComputed, records) if e.code is ReasonCode.NO_WEIGHT]
     assert "no weight yet" in waits[0].reason
 
 
@@ -185,3 +187,23 @@ def test_who_dislikes_risk_enough_rebalances_the_same_drift() -> None:
     _, records = run(eager, 12)
     assert not [e for e in of(TargetComputed, records) if e.code is ReasonCode.COST]
     assert len(of(OrderFilled, records)) > 3
+
+
+@pytest.mark.parametrize(
+    ("off", "notes"),
+    [("0.000005", 0), ("0.00002", 1)],
+)
+def test_a_replay_works_weights_out_again_and_says_where_they_differ(off: str, notes: int) -> None:
+    _, records = run(settings(), 12)
+    again = TradingSystem(settings(), Account.open(RUN, "USDT", CASH), RUN, DataClock())
+    check, follower = WeightsCheck(again), Deciding(again)
+    for record in records:
+        if isinstance(record.event, WeightsComputed):
+            weights = {s: w + Decimal(off) for s, w in record.event.weights.items()}
+            other = msgspec.structs.replace(record.event, weights=weights)
+            check.compare(msgspec.structs.replace(record, event=other))
+        follower.take(record)
+    assert len(check.notes()) == notes
+    for note in check.notes():
+        assert "1 of 1 answer with weights come out otherwise here" in note
+        assert f"by {off}" in note

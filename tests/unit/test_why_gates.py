@@ -168,6 +168,25 @@ CASES: dict[str, Case] = {
     "within the drift": (
         ShutGate.DRIFT, QUIET, [*HELD, trade("101", 3)], "within the drift of 25%", "25", "0.8",
     ),
+    "not worth its cost": (
+        ShutGate.COST,
+        settings(
+            "donchian-breakout", "portfolio.drift=0", "portfolio.min_trade_notional=0",
+            "paper.latency_ms=0", "paper.latency_jitter_ms=0",
+        ),
+        [*HELD, trade("100.1", 3)],
+        "the drift is less than the cost",
+        None,
+        None,
+    ),
+    "without a weight": (
+        ShutGate.NO_WEIGHT,
+        settings("donchian-breakout", "portfolio.sizing=allocation"),
+        [trade("100", 0), signal(BUY)],
+        "no weight yet",
+        None,
+        None,
+    ),
     "stopped out": (
         ShutGate.STOPPED_OUT,
         settings(

@@ -78,6 +78,8 @@ class ReasonCode(StrEnum):
     TOO_SMALL = "too_small"
     COST = "cost"
     """it would cost more than it is worth"""
+    NO_WEIGHT = "no_weight"
+    """the allocation gives it nothing, or nothing yet"""
     NOT_FILLED = "not_filled"
     WARM_UP = "warm_up"
     NO_SIGNAL = "no_signal"

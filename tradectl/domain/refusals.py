@@ -102,6 +102,11 @@ def next_refusal(known: Refusal | None, cause: RefusalCause, reason: str, at: in
     return Refusal(cause, reason, count, since, at + _pause(count), said)
 
 
+NOTHING_LEFT = (
+    ReasonCode.ON_TARGET, ReasonCode.TOO_SMALL, ReasonCode.COST, ReasonCode.NO_WEIGHT,
+)  # fmt: skip
+
+
 def is_wanted(
     code: ReasonCode | None, targets: Iterable[StrategyTarget], held: Decimal, *, exits: bool
 ) -> bool:
@@ -110,7 +115,7 @@ def is_wanted(
     order, is left to do; nor do strategies that were stopped out ask for anything."""
     if code is None:
         return True
-    if code in (ReasonCode.ON_TARGET, ReasonCode.TOO_SMALL):
+    if code in NOTHING_LEFT:
         return False
     return any((held if exits else each.size) and not each.stopped for each in targets)
 

@@ -38,6 +38,8 @@ BY_CODE = {
     ReasonCode.REFUSED: ShutGate.COOLING_DOWN,
     ReasonCode.DENIED: ShutGate.LIMIT,
     ReasonCode.TOO_SMALL: ShutGate.TOO_SMALL,
+    ReasonCode.COST: ShutGate.COST,
+    ReasonCode.NO_WEIGHT: ShutGate.NO_WEIGHT,
     ReasonCode.NOT_FILLED: ShutGate.WORKING_ORDER,
     ReasonCode.WARM_UP: ShutGate.WARMING_UP,
     ReasonCode.NO_SIGNAL: ShutGate.NO_SIGNAL,

@@ -77,10 +77,10 @@ class Weighting:
         if known is not None and known.weights.get(symbol):
             return None
         if known is not None and known.failure:
-            return ReasonCode.NO_DATA, f"no weights: {known.failure}"
+            return ReasonCode.NO_WEIGHT, f"no weights: {known.failure}"
         if known is None or symbol not in known.weights:
-            return ReasonCode.NOT_WANTED, "no weight yet: it is worked out at the next rebalancing"
-        return ReasonCode.NOT_WANTED, "the allocation gives it no weight"
+            return ReasonCode.NO_WEIGHT, "no weight yet: it is worked out at the next rebalancing"
+        return ReasonCode.NO_WEIGHT, "the allocation gives it no weight"
 
 
 __all__ = ["Weighting"]
