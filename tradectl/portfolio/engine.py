@@ -326,7 +326,7 @@ class PortfolioEngine:
 def _refuse_impossible(signal: StrategySignalEvent, view: AccountView) -> None:
     """Raises UsageError for a bracket that would be over as it begins."""
     bracket, mark = signal.bracket, view.mark(signal.symbol)
-    if bracket is None or not mark or signal.action is SignalAction.CLOSE:
+    if bracket is None or not mark or signal.action == SignalAction.CLOSE:
         return
-    if why := bracket.impossible(mark, long=signal.action is SignalAction.BUY):
+    if why := bracket.impossible(mark, long=signal.action == SignalAction.BUY):
         raise UsageError(why)

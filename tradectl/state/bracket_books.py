@@ -29,9 +29,9 @@ def on_signal(books: BooksView, event: StrategySignalEvent, _record: Record) -> 
     symbol, kept = event.symbol, books.account.brackets
     if event.bracket is None and symbol not in kept:
         return
-    if event.action is SignalAction.CLOSE or not books.knows(symbol):
+    if event.action == SignalAction.CLOSE or not books.knows(symbol):
         return
-    long, mark = event.action is SignalAction.BUY, books.mark(symbol)
+    long, mark = event.action == SignalAction.BUY, books.mark(symbol)
     if not long and not books.instrument(symbol).can_short:
         return
     known = kept.get(symbol, {}).get(event.strategy, NO_STATE)
