@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import shutil
@@ -16,6 +17,8 @@ import pytest
 from tests.fixtures.command import BUSY, Answer, command, events_of, journals, tradectl
 from tests.fixtures.run_inputs import replayed
 from tests.real_data import real_data
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import StateError
 from tradectl.domain.events import (
     BarEvent,
     BarOpened,
@@ -25,6 +28,9 @@ from tradectl.domain.events import (
     WarmUpReceived,
 )
 from tradectl.feeds.whole_log import read_log
+from tradectl.operations.asked_backtest import Asked
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.directory import StateDir
 
 STRATEGIES = """
 from tradectl.strategy import Strategy
@@ -491,3 +497,23 @@ def test_the_crash_of_may_2021_is_traded_within_its_limits(tmp_path: Path) -> No
     assert found["fills"] > 20
     assert {row["cause"] for row in found["held_back"]} & {"DAILY_LOSS", "DRAWDOWN"}
     assert replayed(tmp_path).verified
+
+
+class Nobody:
+    async def start(self, run: object) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def test_an_answer_that_cannot_be_kept_is_told(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, flags: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tradectl.storage.kept_backtests.open_own", full)
+    state, settings = StateDir(tmp_path / "state"), Settings(symbols=("BTCUSDT",))
+    asked = Asked(RunOptions(settings=settings, state_dir=state, data=(data,)), "", Nobody(), None)
+    assert asked.answer(again=False).reason == "end of data"
+    with pytest.raises(StateError, match="cannot keep the result in .*: No space left on device"):
+        asked.refuse_not_kept()

@@ -40,6 +40,11 @@ class Asked:
         with stdout_to_stderr():
             return asyncio.run(self._question.answer(self._screen))
 
+    def refuse_not_kept(self) -> None:
+        """Once the answer was told. Raises StateError."""
+        if self._question.not_kept is not None:
+            raise self._question.not_kept
+
     def write_page(self, found: Backtest) -> Report:
         """The report of which it is. Raises UsageError, JournalError."""
         assert self._html is not None

@@ -18,7 +18,7 @@ from tradectl.bus.clock import ComputerClock
 from tradectl.documents.backtest import Backtest, Headline
 from tradectl.documents.run import Summary
 from tradectl.domain.endings import BY_SIGNAL
-from tradectl.domain.errors import Interrupted, JournalError, UsageError
+from tradectl.domain.errors import Interrupted, JournalError, StateError, UsageError
 from tradectl.domain.events import WIRE_VERSION
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
@@ -54,6 +54,8 @@ class BacktestQuestion:
         self.data_hash = hash_of(self.data)
         self.key = self._key()
         self._kept = KeptBacktests(options.state_dir.backtests)
+        self.not_kept: StateError | None = None
+        """why the answer was not kept, where it should have been"""
 
     def _key(self) -> str:
         options, settings = self.options, self.options.settings
@@ -82,7 +84,10 @@ class BacktestQuestion:
         run, summary = await trade_on_recorded_data(self.options, screen)
         found = self._described(run, summary)
         if summary.reason in COMPLETE:
-            self._kept.keep(found)
+            try:
+                self._kept.keep(found)
+            except StateError as error:  # it was worked out, and is told all the same
+                self.not_kept = error
         return found
 
     def _described(self, run: TradingRun, summary: Summary) -> Backtest:

@@ -41,6 +41,8 @@ class KeptBacktests:
             with os.fdopen(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
                 file.write(msgspec.json.encode(found))
         except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
             raise StateError(f"cannot keep the result in {path}: {error.strerror}") from error
 
     def find(self, key: str) -> Backtest | None:

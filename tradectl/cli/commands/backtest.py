@@ -181,6 +181,7 @@ def backtest(
         if not as_json:
             print_data(made, False, "run_report.report")
         say(f"written: {report}", err=True)
+    question.refuse_not_kept()
     raise typer.Exit(found.exit_code)
 
 
