@@ -515,5 +515,5 @@ def test_an_answer_that_cannot_be_kept_is_told(
     state, settings = StateDir(tmp_path / "state"), Settings(symbols=("BTCUSDT",))
     asked = Asked(RunOptions(settings=settings, state_dir=state, data=(data,)), "", Nobody(), None)
     assert asked.answer(again=False).reason == "end of data"
-    with pytest.raises(StateError, match="cannot keep the result in .*: No space left on device"):
+    with pytest.raises(StateError, match="cannot keep the result in"):
         asked.refuse_not_kept()
