@@ -18,7 +18,6 @@ from tradectl.domain.orders import BY_HAND, Order, OrderStatus, client_order_id
 from tradectl.domain.plans import Algorithm, ExecutionPlan
 from tradectl.domain.text import harmless
 from tradectl.execution.execution_settings import HowOrdersAreWorked
-from tradectl.explain.why_order import check_row
 from tradectl.portfolio.by_hand import spec_of
 from tradectl.runtime.session import Session
 from tradectl.state.status import order_row
@@ -164,6 +163,8 @@ class ByHand:
     # --- the answer -------------------------------------------------------------------------------------
 
     def _preview(self, command: OrderCommandReceived) -> HandOrder:
+        from tradectl.explain.why_order import check_row
+
         bus = self._session.bus
         risk = self._session.system.risk.engine
         weighed = risk.weigh(spec_of(command, "preview"), self._books, bus.clock.now())

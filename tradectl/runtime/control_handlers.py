@@ -1,11 +1,10 @@
-"""What the control socket can ask of a run."""
+"""What the control socket can ask of a run. What only few ask for is loaded for who does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
 
-from tradectl.analysis.risk_report import risk_report
 from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.explain import FailedEvents
@@ -14,7 +13,6 @@ from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import Status
 from tradectl.domain.event import Acceptance
 from tradectl.exchange.base import Accepted
-from tradectl.explain.event_rows import failed_row
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.by_hand import ByHand
 from tradectl.runtime.in_process_reconcile import SharedComparison
@@ -70,6 +68,8 @@ class ControlHandlers:
         return now
 
     async def risk(self) -> RiskReport:
+        from tradectl.analysis.risk_report import risk_report
+
         session = self._session
         return risk_report(
             session.books,
@@ -134,6 +134,8 @@ class ControlHandlers:
 
     async def failed_events(self, retry: bool = False) -> FailedEvents:
         """Those that a handler could not handle, oldest first, as they were before a `retry`."""
+        from tradectl.explain.event_rows import failed_row
+
         bus = self._session.bus
         failed = [failed_row(letter) for letter in bus.failed_events()]
         if retry:
