@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fixtures.worked import ALGORITHMS, BEGIN, SYMBOL, Worked, execution
+from tests.fixtures.worked import ALGORITHMS, BEGIN, SPOT, SYMBOL, Worked, execution
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -284,3 +284,44 @@ def test_slippage_slows_it() -> None:
     run.go_on(15, lambda n: str(100 + n))
     assert sizes(run) == ["2.5", "5", "2.5"]
     assert run.held() == TEN
+
+
+# --- exits ----------------------------------------------------------------------------------------------
+
+
+def test_on_spot_an_exit_is_worked_where_no_stop_would_be_away_for_it() -> None:
+    run = Worked(execution("twap", exits=True), instrument=SPOT)
+    run.price("100")
+    run.long()
+    run.go_on(15)
+    run.signal(SignalAction.CLOSE)
+    run.go_on(3)
+    assert run.held() == 5
+    run.go_on(12)
+    assert not run.held()
+    assert len(run.parents()) == 2
+    guarded = Worked(execution("twap", exits=True), instrument=SPOT, stop_loss=Decimal(3))
+    guarded.price("100")
+    guarded.long()
+    guarded.go_on(15)
+    guarded.signal(SignalAction.CLOSE)
+    guarded.go_on(2)
+    assert not guarded.held()
+    assert len(guarded.parents()) == 1
+
+
+def test_on_a_perpetual_the_stop_rests_beside_what_takes_the_position_down() -> None:
+    run = Worked(execution("twap", exits=True), stop_loss=Decimal(3))
+    run.price("100")
+    run.long()
+    for _ in range(10):
+        run.go_on(1)
+        (stop,) = run.system.books.working_in(SYMBOL).stops.values()
+        assert stop.remaining == run.held()
+    run.signal(SignalAction.CLOSE)
+    run.go_on(4)
+    assert 0 < run.held() < 10
+    assert run.system.books.working_in(SYMBOL).stops
+    run.go_on(10)
+    assert not run.held()
+    assert not run.system.books.sent_orders()

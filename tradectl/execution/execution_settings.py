@@ -35,7 +35,9 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
         "what was refused or not filled by the end: one more order takes it, or it is left",
     ] = "sent"
     exits: Annotated[
-        bool, "orders that reduce a position are worked by it, too; protective stops never are"
+        bool,
+        "orders that reduce a position are worked by it, too; on spot not where stops are set, which "
+        "would be away meanwhile. Protective stops never are",
     ] = False
     min_notional: Annotated[
         Decimal, Bounds(ge=0), "quote currency; a smaller order leaves whole"

@@ -25,6 +25,7 @@ from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
+from tradectl.domain.brackets import NO_BRACKET
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import Event, Record
 from tradectl.domain.instruments import Instruments
@@ -33,7 +34,6 @@ from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, MILLISECOND, SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.exchange.paper.funding_rates import FundingRate, FundingRates
-from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.feeds.funding_file import read_funding
 from tradectl.files.places import expanded
 from tradectl.portfolio.allocation.allocator import MethodAllocator
@@ -170,7 +170,7 @@ class TradingSystem(BookkeepingSystem):
             would_deny=risk.would_deny,
             sized_at_open=settings.paper.sized_at_open,
             has_strategies=has_strategies,
-            plan_for=planned_by(settings.execution),
+            plan_for=planned_by(settings),
             brackets=Brackets(
                 {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
             ),
@@ -229,15 +229,22 @@ class TradingSystem(BookkeepingSystem):
         ]
 
 
-def planned_by(settings: ExecutionSettings) -> PlanFor | None:
-    """How orders of the portfolio are worked; None where each leaves whole."""
-    if settings.is_plain:
+def planned_by(settings: Settings) -> PlanFor | None:
+    """How orders of the portfolio are worked; None where each leaves whole. On spot an exit does where a
+    stop may bind the coins: it would be away for as long as the exit takes."""
+    execution = settings.execution
+    if execution.is_plain:
         return None
+    stops = settings.portfolio.stop_loss_pct is not None or any(
+        strategy.bracket != NO_BRACKET for strategy in settings.strategies
+    )
 
     def plan_for(change: PositionDelta, owners: tuple[str, ...]) -> ExecutionPlan | None:
-        how = settings.how(change.instrument.symbol, owners)
-        size, reduces = abs(change.quantity), not change.adds
-        return how.plan(size, change.mark, change.instrument, reduces=reduces)
+        instrument, reduces = change.instrument, not change.adds
+        if reduces and stops and not instrument.can_short:
+            return None
+        how = execution.how(instrument.symbol, owners)
+        return how.plan(abs(change.quantity), change.mark, instrument, reduces=reduces)
 
     return plan_for
 

@@ -115,7 +115,7 @@ def order_type(order: OrderRow) -> Cell:
         kind = f"{kind} {harmless(order.algorithm, 16)}"
     if order.tag:
         kind = f"{kind} {harmless(order.tag, 24)}"
-    return Cell(f"  {kind}" if order.parent_id else kind)
+    return Cell(f"{kind} child" if order.parent_id else kind)
 
 
 def order_price(order: OrderRow) -> Cell:
