@@ -76,6 +76,12 @@ OTHERS: dict[str, tuple[Settings, list[Any], DifferenceCause, str]] = {
         C.CONFIG,
         "risk.max_order_notional: A has the default, B has 10",
     ),
+    "another fill": (
+        settings("ema-cross", *EMA, "paper.fill=close", "paper.slippage_bps=9"),
+        ticks(WAVES),
+        C.CONFIG,
+        "paper.fill: A has next-open, B has close",
+    ),
     "a pause": (BASE, [*ticks(WAVES[:90]), PAUSE, *ticks(WAVES)[90:]], C.INPUT, "B had command"),
     "another fee": (
         settings("ema-cross", *EMA, "paper.taker_fee=0.01"), ticks(WAVES), C.FILL, "fill 1: A has",

@@ -38,6 +38,8 @@ DECIDING = (
 OF_ORCHESTRATOR = (
     "max_concurrent_orders", "risk_check_interval_seconds", "portfolio_rebalance_interval_seconds",
 )  # fmt: skip
+OF_PAPER = "fill", "decides_on_ms"
+"""What is sized at an open is decided at another price than what trades at the close before it."""
 MOST_EVIDENCE = 6
 NAMED_BY_FEED = "source_component", "trade_id", "ts"
 """Of a market event: who brought it, and its time, which is told beside it."""
@@ -207,9 +209,10 @@ def _spelled(value: Any) -> str:
 def _config(a: Header, b: Header) -> Iterator[str]:
     for section in DECIDING:
         yield from _differ(a.config.get(section), b.config.get(section), section)
-    one, two = (each.config.get("orchestrator", {}) for each in (a, b))
-    for name in OF_ORCHESTRATOR:
-        yield from _differ(one.get(name), two.get(name), f"orchestrator.{name}")
+    for section, names in (("orchestrator", OF_ORCHESTRATOR), ("paper", OF_PAPER)):
+        one, two = (each.config.get(section, {}) for each in (a, b))
+        for name in names:
+            yield from _differ(one.get(name), two.get(name), f"{section}.{name}")
     for name in sorted({*a.strategies} & {*b.strategies}):
         if a.strategies[name] != b.strategies[name]:
             yield f"the code of the strategy {name} is another"
