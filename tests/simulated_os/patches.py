@@ -41,6 +41,7 @@ from tradectl.storage.lease import FileLease
 
 Swap = tuple[Any, str, Any]
 Clocks = dict[Any, Any]
+MAY_BE_A_CLOCK = (types.BuiltinFunctionType, functools.partial)
 
 
 def run_on(system: SimulatedOS, work: Any) -> Any:
@@ -117,7 +118,7 @@ class _Inbox:
 
 def _defaults(clocks: Clocks) -> Iterator[Swap]:
     """Every default argument of the program that is a clock."""
-    for function in _functions():
+    for function in _with_clocks(tuple(name for name in sys.modules if _is_ours(name))):
         named, plain = function.__kwdefaults__ or {}, function.__defaults__ or ()
         if any(_is_clock(value, clocks) for value in named.values()):
             swapped = {name: _simulated(value, clocks) for name, value in named.items()}
@@ -126,11 +127,24 @@ def _defaults(clocks: Clocks) -> Iterator[Swap]:
             yield function, "__defaults__", tuple(_simulated(value, clocks) for value in plain)
 
 
-def _functions() -> Iterator[types.FunctionType]:
-    for name, module in list(sys.modules.items()):
-        if name.split(".", maxsplit=1)[0] != "tradectl":
-            continue
-        for found in list(vars(module).values()):
+@functools.cache
+def _with_clocks(modules: tuple[str, ...]) -> list[types.FunctionType]:
+    """Of what is loaded, whatever may have one; it is looked for again when more is."""
+    found = []
+    for function in _functions(modules):
+        values = [*(function.__kwdefaults__ or {}).values(), *(function.__defaults__ or ())]
+        if any(isinstance(value, MAY_BE_A_CLOCK) for value in values):
+            found.append(function)
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    return name == "tradectl" or name.startswith("tradectl.")
+
+
+def _functions(modules: tuple[str, ...]) -> Iterator[types.FunctionType]:
+    for name in modules:
+        for found in list(vars(sys.modules[name]).values()):
             if getattr(found, "__module__", None) != name:
                 continue
             members = [found] if not isinstance(found, type) else vars(found).values()
@@ -138,7 +152,7 @@ def _functions() -> Iterator[types.FunctionType]:
 
 
 def _is_clock(value: Any, clocks: Clocks) -> bool:
-    return isinstance(value, types.BuiltinFunctionType | functools.partial) and value in clocks
+    return isinstance(value, MAY_BE_A_CLOCK) and value in clocks
 
 
 def _simulated(value: Any, clocks: Clocks) -> Any:

@@ -8,8 +8,11 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from tradectl.domain.money import plain
+
+AS_IT_IS = frozenset({str, int, bool, float, type(None)})
 
 
 def canonical_hash(value: Any, *, without: str = "", named: frozenset[str] = frozenset()) -> str:
@@ -22,17 +25,25 @@ def canonical_hash(value: Any, *, without: str = "", named: frozenset[str] = fro
 
 
 def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) -> Any:
-    if isinstance(value, str):
-        return value.removeprefix(without) if field in named else value
-    if isinstance(value, Decimal):
+    """Hashed are whole accounts, over and over: what is as it is stands first, and is not called for."""
+    if type(value) is Decimal:
         return plain(value)
     if isinstance(value, Struct):
         return {
-            name: _spelled_out(getattr(value, name), name, without, named)
-            for name in value.__struct_fields__
+            name: item
+            if type(item) in AS_IT_IS and name not in named
+            else _spelled_out(item, name, without, named)
+            for name, item in zip(value.__struct_fields__, astuple(value), strict=True)
         }
+    if isinstance(value, str):
+        return value.removeprefix(without) if field in named else value
     if isinstance(value, dict):
-        return {key: _spelled_out(item, field, without, named) for key, item in value.items()}
+        return {
+            key: item
+            if type(item) in AS_IT_IS and field not in named
+            else _spelled_out(item, field, without, named)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_spelled_out(item, field, without, named) for item in value]
-    return value
+    return plain(value) if isinstance(value, Decimal) else value

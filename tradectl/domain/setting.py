@@ -8,7 +8,7 @@ Made of this are the models that read files and variables, the template that exp
 check of each value, whoever gave it; all of them say in the same words what is expected.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -61,12 +61,14 @@ Limit = Annotated[Decimal | None, Bounds(gt=0)]
 
 
 class Field(Struct, frozen=True):
-    """One field of a section: its type without annotations, and what is said of it."""
+    """One field of a section: its type without annotations, what is said of it, and whether a value
+    may stand there."""
 
     kind: Any
     bounds: Bounds
     help: str
     required: bool
+    admits: Callable[[Any], bool]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +90,7 @@ def check_values(settings: Struct, place: str) -> None:
     """Raises ConfigError for the first value that cannot be; its key stands below `place`."""
     for name, field in fields_of(type(settings)).items():
         value = getattr(settings, name)
-        if not _admitted(field.kind, field.bounds, value):
+        if not field.admits(value):
             key = f"{place}.{name}".removeprefix(".")
             exact = "a Decimal, " if _lacks_exactness(field.kind, value) else ""
             shown = str(value) if isinstance(value, Decimal) else repr(value)
@@ -138,24 +140,37 @@ def _field(field: msgspec.structs.FieldInfo) -> Field:
     kind, *said = get_args(field.type) if get_origin(field.type) is Annotated else [field.type]
     bounds = next((word for word in said if isinstance(word, Bounds)), UNBOUNDED)
     words = next((word for word in said if isinstance(word, str)), "")
-    return Field(kind, bounds, words, field.required)
+    return Field(kind, bounds, words, field.required, _test_of(kind, bounds))
 
 
-def _admitted(kind: Any, bounds: Bounds, value: Any) -> bool:
+def _test_of(kind: Any, bounds: Bounds) -> Callable[[Any], bool]:
+    """Whether a value is of type `kind` and within `bounds`: asked of every setting of every run that is
+    read, so that its type is looked into once."""
     if is_union(kind):
-        return any(_admitted(option, bounds, value) for option in get_args(kind))
+        tests = [_test_of(option, bounds) for option in get_args(kind)]
+        return lambda value: any(test(value) for test in tests)
     if kind is Decimal:
-        return isinstance(value, Decimal) and is_sane(value) and bounds.admit(value)
-    if kind in (int, float):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        real = kind is float and isinstance(value, float) and isfinite(value)
-        return (whole or real) and bounds.admit(value)
+        return lambda value: isinstance(value, Decimal) and is_sane(value) and bounds.admit(value)
+    if kind is int:
+        return lambda value: _is_whole(value) and bounds.admit(value)
+    if kind is float:
+        return lambda value: (_is_whole(value) or _is_real(value)) and bounds.admit(value)
     if get_origin(kind) is Literal:
-        return value in get_args(kind)
+        words = get_args(kind)
+        return lambda value: value in words
     if get_origin(kind) is tuple:
-        inner = get_args(kind)[0]
-        return isinstance(value, tuple) and all(_admitted(inner, bounds, item) for item in value)
-    return isinstance(value, get_origin(kind) or kind)
+        inner = _test_of(get_args(kind)[0], bounds)
+        return lambda value: isinstance(value, tuple) and all(map(inner, value))
+    plain = get_origin(kind) or kind
+    return lambda value: isinstance(value, plain)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, float) and isfinite(value)
 
 
 def _lacks_exactness(kind: Any, value: object) -> bool:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
+import functools
 import importlib
 import importlib.util
 import logging
 import re
+import ssl
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -89,6 +91,7 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
     client.logger = _silent()
     client.has["fetchCurrencies"] = False
     client.verbose = False
+    client.ssl_context = _tls(client.cafile)
     _keep_watch(client)
     if settings.testnet:
         _use_testnet(client, settings)
@@ -99,6 +102,12 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
     for name, answer in quirks.pins.get(settings.market, {}).items():
         setattr(client, name, _fixed(answer))
     return client
+
+
+@functools.cache
+def _tls(cafile: str) -> ssl.SSLContext:
+    """As ccxt makes it, once for all clients: a hundred certificates are read for it."""
+    return ssl.create_default_context(cafile=cafile)
 
 
 def use_proxy(client: Any, url: str) -> None:
