@@ -78,6 +78,7 @@ class BacktestRow(Struct, kw_only=True, frozen=True):
     fills: int
     reason: str
     journal: str
+    headline: Headline | None
 
 
 def row_of(found: Backtest) -> BacktestRow:
@@ -101,6 +102,7 @@ def row_of(found: Backtest) -> BacktestRow:
         fills=found.run_fills,
         reason=found.reason,
         journal=found.journal,
+        headline=found.headline,
     )
 
 

@@ -30,6 +30,7 @@ LISTED: tuple[Column[BacktestRow], ...] = (
     Column("fills", lambda row: cells.count(row.fills), keep=1, right=True),
     Column("P&L", lambda row: cells.profit(row.pnl), keep=4, right=True),
     Column("return", lambda row: Cell(figures.percent(row.return_pct)), keep=7, right=True),
+    Column("Sharpe", lambda row: cells.text(_sharpe(row.headline)), keep=3, right=True),
     Column("drawdown", lambda row: Cell(figures.percent(row.max_drawdown_pct)), keep=7, right=True),
 )
 
@@ -57,11 +58,16 @@ def result(found: Backtest) -> RenderableType:
     return Group(*parts)
 
 
+def _sharpe(headline: Headline | None) -> str:
+    known = headline.sharpe if headline is not None else None
+    return "-" if known is None else f"{known:.2f}"
+
+
 def _figures(headline: Headline) -> str:
-    sharpe = "-" if headline.sharpe is None else f"{headline.sharpe:.2f}"
     rate = headline.win_rate_pct
     won = "" if rate is None else f", {rate:.1f}% of them won"
-    return f"Sharpe {sharpe}, {headline.trips:,} round trips{won}, buy-and-hold {headline.hold_pct:+.2f}%"
+    trips = f"{headline.trips:,} round trips{won}"
+    return f"Sharpe {_sharpe(headline)}, {trips}, buy-and-hold {headline.hold_pct:+.2f}%"
 
 
 def _data(found: Backtest) -> str:
