@@ -222,7 +222,7 @@ class Steering:
         why = self._reason_to_wait(symbol, state, view)
         if why:
             return [stays(symbol, target, position, why, new)]
-        why = self._obstacle(change, view, repeated)
+        why = self._obstacle(change, wanted, view, repeated)
         if why:
             return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
         is_new = bool(said) and not repeated
@@ -239,11 +239,13 @@ class Steering:
                 return answer
         return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
 
-    def _obstacle(self, change: PositionDelta, view: AccountView, repeated: bool) -> Reason | None:
+    def _obstacle(
+        self, change: PositionDelta, wanted: Wanted, view: AccountView, repeated: bool
+    ) -> Reason | None:
         """Why nothing is ordered, or None."""
         if not change.quantity:
             lacks = None
-            if self._weighting is not None and not change.aim:
+            if self._weighting is not None and not change.aim and wanted.anything:
                 lacks = self._weighting.lacking(change.instrument.symbol, view)
             return lacks or idle(change, view)
         why = obstacle(change, self._settings, repeated)

@@ -35,6 +35,11 @@ class Wanted(Struct, frozen=True):
     targets: Mapping[str, StrategyTarget]
     changed: tuple[StrategyTarget, ...]
 
+    @property
+    def anything(self) -> bool:
+        """Somebody wants to hold some of it."""
+        return any(target.size and not target.stopped for target in self.targets.values())
+
 
 class StrategyTargets:
     """Works targets out. `allocations` are shares of the portfolio by strategy, in the order of the
@@ -167,7 +172,7 @@ class StrategyTargets:
             return None
         net = self._shares(view).of(name) * target.size if target.confidence else ZERO
         quantity = self._sizer.quantity(symbol, net, net, mark, view) * view.risk.size_of(symbol)
-        return view.instrument(symbol).floor_quantity(quantity)
+        return _held_of(quantity, view.instrument(symbol))
 
     def _sized(
         self,
@@ -180,7 +185,7 @@ class StrategyTargets:
     ) -> StrategyTarget:
         quantity = self._sizer.quantity(instrument.symbol, part, net, mark, view)
         quantity *= view.risk.size_of(instrument.symbol)
-        quantity = instrument.floor_quantity(quantity)
+        quantity = _held_of(quantity, instrument)
         if quantity == target.quantity:
             return target
         return StrategyTarget(target.strategy, target.size, target.confidence, quantity)
@@ -206,6 +211,13 @@ class StrategyTargets:
 
     def _place_of(self, name: str) -> tuple[int, str]:
         return self._place.get(name, -1), name
+
+
+def _held_of(quantity: Decimal, instrument: Instrument) -> Decimal:
+    """In whole lots; of what cannot be sold short nothing below zero: a weight may be a hedge."""
+    if quantity < 0 and not instrument.can_short:
+        return ZERO
+    return instrument.floor_quantity(quantity)
 
 
 def _of_an_old_word(symbol: str, target: StrategyTarget, view: AccountView) -> StrategyTarget:
