@@ -120,6 +120,16 @@ def test_a_position_is_as_large_as_the_share_that_is_in_force() -> None:
     assert wanted(account) == 20
 
 
+def test_equal_shares_are_told_once() -> None:
+    account = FakeAccount()
+    even = StrategyShares(AllocationSettings(strategies="equal"), NAMES)
+    told = even.computed(account)
+    assert told is not None
+    assert told.shares == dict.fromkeys(NAMES, Decimal("0.5"))
+    account.allocation = Allocated(shares=told.shares)
+    assert even.computed(account) is None
+
+
 def test_shares_as_a_run_begins() -> None:
     configured = {"calm": Decimal("0.3"), "wild": Decimal("0.7")}
     assert base_shares(AllocationSettings(), configured) == configured

@@ -48,6 +48,9 @@ class StrategyShares:
     def computed(self, view: AccountView) -> SharesComputed | None:
         """The new shares, where a period has ended since the last ones."""
         history, known = view.history, view.allocation
+        if self._settings.strategies == "equal" and self._names and not (known and known.shares):
+            even = base_shares(self._settings, dict.fromkeys(self._names, ONE))
+            return SharesComputed(source_component=NAME, period=0, shares={**even})
         if not self._follows_profits or history is None:
             return None
         period = known.shares_period if known is not None else 0

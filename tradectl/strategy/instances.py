@@ -123,7 +123,9 @@ class OwnHoldings:
         if self._view is None:
             return ZERO
         with localcontext(DecimalContext()):
-            return max(self._view.equity(), ZERO) * self._allocation
+            known = self._view.allocation
+            shares = known.shares if known is not None else {}
+            return max(self._view.equity(), ZERO) * shares.get(self._name, self._allocation)
 
 
 class Callback:
