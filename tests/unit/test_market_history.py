@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.books import SPOT, Ledger, open_books, tick
-from tradectl.domain.events import BarEvent, TimerFired, WarmUpReceived
+from tradectl.domain.events import BarEvent, MarketDataEvent, TimerFired, WarmUpReceived
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.time import DAY, HOUR
 from tradectl.state.account import Account
-from tradectl.state.price_history import warmed_up
+from tradectl.state.price_history import from_recording, warmed_up
 
 NAMES = ("A", "B")
 
@@ -107,6 +107,21 @@ def test_what_a_run_is_shown_before_it_counts_and_a_candle_belongs_to_the_day_th
     ledger.books.account.history = MarketHistory(length=5)
     ledger.tell(WarmUpReceived(run_id="", events=bars))
     assert ledger.books.history == history
+
+
+def test_a_recording_of_one_symbol_after_the_other_tells_of_the_periods_before_a_run() -> None:
+    def price(symbol: str, at: int, value: int) -> MarketDataEvent:
+        return MarketDataEvent(symbol=symbol, price=Decimal(value), volume=Decimal(1), ts=at)
+
+    events = [price("A", n * DAY, 100 + n) for n in range(1, 9)]
+    events += [price("B", 4 * DAY - HOUR, 50), price("B", 7 * DAY - HOUR, 60)]
+    found = from_recording(MarketHistory(length=3), events, 7 * DAY + HOUR)
+    assert found.closes == {
+        "A": tuple(map(Decimal, (104, 105, 106, 107))),
+        "B": tuple(map(Decimal, (50, 50, 50, 60))),
+    }
+    assert not found.is_due(7 * DAY + 2 * HOUR)
+    assert from_recording(found, [], 9 * DAY) == found
 
 
 def test_profits_of_strategies_are_kept_beside_the_prices() -> None:

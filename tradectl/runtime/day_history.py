@@ -1,4 +1,5 @@
-"""The days before a run, from recorded files: what value at risk and sizes by volatility look back at.
+"""The days before a run, from recorded files: what value at risk, weights and sizes by volatility look
+back at.
 
 A run notes the end of each day itself; of the days before it there is a word only in files. They are read
 once, as it begins, and become part of the account that its journal begins with: a replay needs no file.
@@ -17,6 +18,7 @@ from tradectl.files.places import expanded
 from tradectl.runtime.run_options import RunOptions, market_source
 from tradectl.state.account import Account
 from tradectl.state.days import take_history
+from tradectl.state.price_history import from_recording
 
 
 def with_history(account: Account, options: RunOptions, now: int) -> Account:
@@ -27,6 +29,9 @@ def with_history(account: Account, options: RunOptions, now: int) -> Account:
     before = options.span.since if options.data else now
     if risk.history_files and before:
         take_history(account, _events(options, now), before, risk.history_days + 1)
+        history = options.settings.begun_history(account.history)
+        if history is not None:
+            account.history = from_recording(history, _events(options, now), before)
     return account
 
 

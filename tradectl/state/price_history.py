@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from tradectl.domain.market_events import MarketDataEvent
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO
@@ -37,6 +39,29 @@ def warmed_up(history: MarketHistory, events: Iterable[MarketDataEvent]) -> Mark
     return history
 
 
+def from_recording(
+    history: MarketHistory, events: Iterable[MarketDataEvent], before: int
+) -> MarketHistory:
+    """The periods before the one of `before` (ns), of recorded data in the order of time by symbol. Where
+    something is known already, that stays."""
+    if history.closes:
+        return history
+    end = before // history.period
+    found: dict[str, dict[int, Decimal]] = {}
+    for event in events:
+        number = (event.ts - 1) // history.period
+        if end - history.length - 1 <= number < end and event.price > 0:
+            found.setdefault(event.symbol, {})[number] = event.price
+    closes: dict[str, tuple[Decimal, ...]] = {}
+    for symbol, known in sorted(found.items()):
+        price, series = known[min(known)], list[Decimal]()
+        for number in range(min(known), end):
+            price = known.get(number, price)
+            series.append(price)
+        closes[symbol] = tuple(series)
+    return msgspec.structs.replace(history, next_period=end, closes=closes)
+
+
 def profits_of(books: BooksView) -> dict[str, Decimal]:
     """What each strategy has made by now, net of fees, at the last prices."""
     account = books.account
@@ -51,4 +76,4 @@ def profits_of(books: BooksView) -> dict[str, Decimal]:
     }
 
 
-__all__ = ["note_period", "profits_of", "warmed_up"]
+__all__ = ["from_recording", "note_period", "profits_of", "warmed_up"]
