@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
+from tests.fixtures.driven import PERPETUAL, SPOT, TWIN, Driven, settings_with, trade
+from tests.profiles import is_deep
+from tests.real_data import real_data
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     LimitBreached,
@@ -28,7 +30,6 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import PaperSettings
-from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.consistency import problems_of
 from tradectl.strategy.base import Strategy
@@ -46,12 +47,16 @@ def run_of(*instances: StrategyInstance, **more: Any) -> Driven:
     return Driven(settings_with(*instances, paper=paper, **more), CLASSES)
 
 
+def legs(*instances: StrategyInstance) -> Driven:
+    return run_of(*instances, symbols=(TWIN, PERPETUAL))
+
+
 def instance(strategy: str, *symbols: str, **parameters: Any) -> StrategyInstance:
     return StrategyInstance(strategy, strategy, symbols=symbols, parameters=parameters)
 
 
 def recorded(count: int = 300) -> list[MarketDataEvent]:
-    """So many minutes of candles, each as two trades of BTCUSDT, and a perpetual that follows."""
+    """So many minutes of candles, each as two trades of BTCUSDT, and two perpetuals that follow."""
     events = []
     with gzip.open(CANDLES, "rt") as file:
         for n, row in enumerate(itertools.islice(csv.DictReader(file), count)):
@@ -62,6 +67,7 @@ def recorded(count: int = 300) -> list[MarketDataEvent]:
                 events.append(trade(price, at, SPOT, row["volume"]))
                 other = float(price) / 20 * (1 + 0.002 * math.sin(n / 7))
                 events.append(trade(f"{other:.2f}", at + 1, PERPETUAL, row["volume"]))
+                events.append(trade(price, at + 2, TWIN, row["volume"]))
     return events
 
 
@@ -124,38 +130,20 @@ def test_rotation_holds_nothing_that_fell() -> None:
     assert said(run) == []
 
 
-TWIN = "BTCUSDT_PERP"
-
-
 def test_pairs_trade_two_that_parted_and_leave_once_they_meet() -> None:
-    from tests.fixtures import driven
-    from tradectl.domain.instruments import Instrument, InstrumentKind
-
-    twin = Instrument(TWIN, "USDT", D("0.01"), D("0.001"), D(5), InstrumentKind.PERPETUAL, D(10))
-    settings = settings_with(
-        instance("pairs", first=TWIN, second=PERPETUAL, length=30, timeframe="1m"),
-        symbols=(TWIN, PERPETUAL),
-        paper=PaperSettings(latency_ms=0),
-        portfolio=PortfolioSettings(fraction=D("0.2")),
-    )
-    settings = type(settings)(
-        **{
-            **{f: getattr(settings, f) for f in settings.__struct_fields__},
-            "instruments": (*driven.INSTRUMENTS, twin),
-        }
-    )
-    run = Driven(settings, CLASSES)
+    run = legs(instance("pairs", first=TWIN, second=PERPETUAL, length=30, timeframe="1m"))
     apart = [0.0] * 40 + [0.05] * 3 + [0.0] * 40
+    sides = []
     for n, gap in enumerate(apart):
-        wiggle = 0.001 * (-1) ** n
-        run.feed(
-            trade(f"{1000 * (1 + gap + wiggle):.2f}", n * 60, TWIN),
-            trade("1000", n * 60 + 1, PERPETUAL),
-        )
-    assert said(run)[:2] == [f"buy {PERPETUAL}", f"sell {TWIN}"]
-    assert said(run)[2:4] == [f"close {TWIN}", f"close {PERPETUAL}"]
-    books = run.system.books
-    assert books.position(TWIN).quantity == books.position(PERPETUAL).quantity == 0
+        for second in range(0, 60, 5):
+            price = 1000 * (1 + gap + 0.001 * (-1) ** n)
+            run.feed(trade(f"{price:.2f}", n * 60 + second, TWIN))
+            run.feed(trade("1000", n * 60 + second + 1, PERPETUAL))
+        books = run.system.books
+        sides.append(tuple(books.position(each).side for each in (TWIN, PERPETUAL)))
+    assert sides[30] == ("flat", "flat")
+    assert sides[43] == ("short", "long")
+    assert sides[-1] == ("flat", "flat")
     run.check()
 
 
@@ -233,7 +221,7 @@ ON_RECORDED: dict[str, dict[str, Any]] = {
     "supertrend-adx": {"strong": 20.0},
     "bollinger-reversion": {},
     "momentum-rotation": {"timeframe": "1m", "every": "15m", "lookback": 30, "top": 1},
-    "pairs": {"first": SPOT, "second": PERPETUAL, "length": 60, "enter": 1.2},
+    "pairs": {"first": TWIN, "second": PERPETUAL, "length": 60, "enter": 1.2},
     "market-maker": {},
     "dollar-cost-average": {"every": "30m"},
     "grid": {"step_bps": 20.0},
@@ -255,7 +243,29 @@ def test_on_recorded_candles_it_trades_never_fails_and_is_decided_again(name: st
     run.check()
 
 
+def crash() -> list[MarketDataEvent]:
+    """The hours around the crash of 19 May 2021, of two symbols, and a perpetual by the prices of one."""
+    hours = 72 if is_deep() else 3
+    begin, found = 1_621_425_600 - (hours - 3) * 1_800, list[MarketDataEvent]()
+    for name, symbols in (("BTCUSDT", (SPOT, TWIN)), ("ETHUSDT", (PERPETUAL,))):
+        path = real_data(f"candles/binance_1m_20210420_20210520/{name}.csv.gz")
+        with gzip.open(path, "rt") as file:
+            for row in csv.DictReader(file):
+                at = int(row["ts_ms"]) / 1000 - begin
+                if 0 <= at < hours * 3600:
+                    found += [trade(row["close"], at, s, row["volume"]) for s in symbols]
+    return sorted(found, key=lambda event: event.ts)
+
+
+def test_all_at_once_through_a_crash() -> None:
+    all_at_once(crash())
+
+
 def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up() -> None:
+    all_at_once(recorded(200))
+
+
+def all_at_once(events: list[MarketDataEvent]) -> None:
     names = [*BUILT_IN]
     instances = [
         StrategyInstance(name, name, parameters=ON_RECORDED[name], allocation=D("0.1"))
@@ -263,6 +273,7 @@ def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up() -> N
     ]
     run = run_of(
         *instances,
+        symbols=(SPOT, PERPETUAL, TWIN),
         risk=RiskLimits(
             daily_loss_pause_pct=D("0.05"),
             daily_loss_alert_pct=D("0.01"),
@@ -270,7 +281,7 @@ def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up() -> N
             duplicate_window_ms=0,
         ),
     )
-    for n, event in enumerate(recorded()):
+    for n, event in enumerate(events):
         run.feed(event)
         if n % 100 == 0:
             assert run.system.books.cash >= 0
@@ -279,7 +290,7 @@ def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up() -> N
     assert {breach.code for breach in run.of(LimitBreached)} == {"DAILY_LOSS"}
     assert books.trading_state == "PAUSED"
     assert problems_of(books.snapshot(), books.instruments) == []
-    for symbol in (SPOT, PERPETUAL):
+    for symbol in (SPOT, PERPETUAL, TWIN):
         parts = sum((own.quantity for own in books.holdings(symbol).values()), ZERO)
         assert parts == books.position(symbol).quantity
     run.check()

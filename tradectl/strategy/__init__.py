@@ -1,6 +1,6 @@
 """Strategies: what a user needs to write one. The engine and the catalog are modules beside these.
 
-The indicators are loaded when they are first asked for.
+The indicators, and what is built on a strategy, are loaded when they are first asked for.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Wma,
         ZScore,
     )
+    from tradectl.strategy.two_legs import TwoLegs
 
 __all__ = [
     "Adx",
@@ -56,6 +57,7 @@ __all__ = [
     "Strategy",
     "Supertrend",
     "Timer",
+    "TwoLegs",
     "Volatility",
     "Vwap",
     "Wilder",
@@ -68,4 +70,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.indicators"), name)
+    module = "two_legs" if name == "TwoLegs" else "indicators"
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from decimal import Decimal
 
 from tradectl.domain.events import BarEvent
-from tradectl.strategy.base import Answer, Signal, Strategy
+from tradectl.strategy.base import Answer
 from tradectl.strategy.indicators import ZScore
 from tradectl.strategy.parameters import param
+from tradectl.strategy.two_legs import TwoLegs
 
 
-class Pairs(Strategy):
-    """Of the spread ln(first) - `ratio` x ln(second) it goes by the z-score of the last `length` bars:
+class Pairs(TwoLegs):
+    """Of the spread ln(first) - `hedge` x ln(second) it goes by the z-score of the last `length` bars:
     above `enter` it is short of the first and long of the second, below -`enter` the other way round, out
     once the z-score is within `leave`.
 
-    `first` and `second` are the names of the symbols. What can be sold short is needed on both sides, so
-    perpetuals: on spot a short is only out, and what is left is no pair. That two symbols moved together
-    is no promise that they will.
+    The second leg follows the first one's fills: no more than `max_unhedged` is ever without its other
+    leg, and for no longer than `max_seconds`. `first` and `second` are the names of the symbols. What can
+    be sold short is needed on both sides, so perpetuals: on spot there is nothing to offer, and no pair
+    comes about. That two symbols moved together is no promise that they will.
     """
 
-    per_symbol: ClassVar[bool] = False
-    first: str = param("BTCUSDT_PERP", meaning="the symbol that is sold when the spread is high")
-    second: str = param("ETHUSDT_PERP", meaning="the symbol that is bought then")
-    ratio: float = param(1.0, 0.01, 100, "how much of the second's move is in the spread")
     length: int = param(240, 10, 100_000, "bars in the z-score")
     enter: float = param(2.0, 0.1, 20, "z-score at which the spread is traded")
     leave: float = param(0.5, 0, 20, "z-score within which it is left")
-    strength: float = param(0.5, 0.01, 1, "of each leg")
+    size: float = param(0.2, 0.001, 1, "share of its budget in the first leg")
 
     def check(self) -> None:
-        if self.first == self.second:
-            raise ValueError("first and second are one symbol: name two")
+        super().check()
         if self.leave >= self.enter:
             raise ValueError(f"leave, {self.leave:g}, must be below enter, {self.enter:g}")
 
     def start(self) -> None:
+        super().start()
         self._score = ZScore(self.length)
         self._closes: dict[str, tuple[int, float]] = {}
         self._side = 0
@@ -50,10 +48,10 @@ class Pairs(Strategy):
         (at, first), (then, second) = self._closes[self.first], self._closes[self.second]
         if at != then:  # the other bar of this moment is yet to come
             return None
-        score = self._score.update(math.log(first) - self.ratio * math.log(second))
+        score = self._score.update(math.log(first) - self.hedge * math.log(second))
         return None if score is None else self._judge(score)
 
-    def _judge(self, score: float) -> list[Signal] | None:
+    def _judge(self, score: float) -> Answer:
         side = self._side
         if score > self.enter and side >= 0:
             return self._turn(-1, score)
@@ -63,14 +61,9 @@ class Pairs(Strategy):
             return self._turn(0, score)
         return None
 
-    def _turn(self, side: int, score: float) -> list[Signal]:
-        self._side = side
-        self.note(score=score)
-        reason = f"the spread's z-score is {score:.2f}"
-        if not side:
-            return [self.flat(reason, symbol=each) for each in (self.first, self.second)]
-        bought, sold = (self.first, self.second) if side > 0 else (self.second, self.first)
-        return [
-            self.long(self.strength, reason=reason, symbol=bought),
-            self.short(self.strength, reason=reason, symbol=sold),
-        ]
+    def _turn(self, side: int, score: float) -> Answer:
+        words = self.aim(side * self.budget * Decimal(str(self.size)))
+        if words is not None:
+            self._side = side
+            self.note(score=score)
+        return words
