@@ -4,6 +4,7 @@ none of which the price cannot be known, and never an error without words."""
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import json
 import lzma
@@ -30,6 +31,11 @@ from tradectl.feeds.recorded import RecordedFeed
 Cell = str | None
 
 
+@functools.cache
+def events_of(name: str) -> list[MarketDataEvent]:
+    return read_feed(FORMATS / name)
+
+
 def read_feed(path: Path) -> list[MarketDataEvent]:
     feed = RecordedFeed([path], now_ns=1_796_000_000 * SECOND)
     return [event for batch in feed.batches() for event in batch]
@@ -37,7 +43,6 @@ def read_feed(path: Path) -> list[MarketDataEvent]:
 
 HAS_ARROW = find_spec("pyarrow") is not None
 NAMES = [name for name in READ if HAS_ARROW or not name.endswith((".feather", ".parquet"))]
-EVENTS = {name: read_feed(FORMATS / name) for name in NAMES}
 
 TIMES: dict[str, Callable[[int], str]] = {
     "s": lambda ns: f"{ns // SECOND}.{ns % SECOND:09d}".rstrip("0").rstrip("."),
@@ -93,7 +98,7 @@ def test_a_file_written_again_gives_the_same_events(
     name: str, spelling: str, separator: str, compression: str, order: Any, reverse: bool,
     quoted: bool, line_end: str, as_json: bool,
 ) -> None:  # fmt: skip
-    events = EVENTS[name]
+    events = events_of(name)
     names, rows = rows_of(events, TIMES[spelling])
     places = [*range(len(names))]
     order.shuffle(places)

@@ -4,6 +4,7 @@ this code made up for it once."""
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,7 @@ def in_snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
+@functools.cache
 def made_up(name: str) -> str:
     """What it should say, or nothing. Tests are sentences, and a sentence may use any word."""
     snake = in_snake_case(name).strip("_").replace(PRICE_COLLAR, "")

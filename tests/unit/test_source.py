@@ -22,6 +22,7 @@ CLOCKS = {
     "time.perf_counter_ns", "time.process_time", "datetime.now", "datetime.utcnow", "datetime.today",
     "date.today", "datetime.datetime.now",
 }  # fmt: skip
+FUNCTIONS = {name.rpartition(".")[2] for name in CLOCKS}
 CHANCE = {"random", "uuid", "secrets"}
 SETS = {"set", "frozenset"}
 
@@ -44,7 +45,7 @@ def spelled(path: Path) -> str:
 def clock_reads(tree: ast.AST) -> Iterator[str]:
     """Uses of a clock's function, called or not, and of an event loop's time."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr in FUNCTIONS:
             name = ast.unparse(node)
             if name in CLOCKS or (node.attr == "time" and "loop" in name):
                 yield f"line {node.lineno}: {name}"
@@ -61,9 +62,10 @@ def chances(tree: ast.AST) -> Iterator[str]:
             yield from (f"line {node.lineno}: import {name}" for name in names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in CHANCE:
             yield f"line {node.lineno}: from {node.module} import"
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in (
-            "os.urandom",
-            "os.getrandom",
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("urandom", "getrandom")
+            and ast.unparse(node.value) == "os"
         ):
             yield f"line {node.lineno}: {ast.unparse(node)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,27 +13,28 @@ import tradectl
 ROOT = Path(tradectl.__file__).parent
 
 
-def functions() -> Iterator[tuple[str, ast.AST]]:
-    """Every function of the package, and every module for what stands outside of one."""
+@functools.cache
+def every_call() -> list[tuple[str, ast.AST, ast.Call]]:
+    """(file, innermost function, call) of all that the package calls; the module for what stands outside
+    of a function."""
+    found = []
     for path in sorted(ROOT.rglob("*.py")):
         place = path.relative_to(ROOT).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield place, node
+        module = ast.parse(path.read_text())
+        within: list[tuple[ast.AST, ast.AST]] = [(module, module)]
+        for node, function in within:
+            if isinstance(node, ast.Call):
+                found.append((place, function, node))
+            inner = node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
+            within += [(child, inner) for child in ast.iter_child_nodes(node)]
+    return found
 
 
 def calls(name: str) -> Iterator[tuple[str, ast.AST, ast.Call]]:
-    """(file, innermost function, call) of everything that is made by `name`."""
-    seen: dict[tuple[int, str], tuple[str, ast.AST, ast.Call]] = {}
-    for place, function in functions():
-        for node in ast.walk(function):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == name
-            ):
-                seen[node.lineno, place] = (place, function, node)
-    yield from seen.values()
+    """Of everything that is made by `name`."""
+    for place, function, call in every_call():
+        if isinstance(call.func, ast.Name) and call.func.id == name:
+            yield place, function, call
 
 
 def test_nobody_but_risk_approves_an_order() -> None:
@@ -75,10 +77,9 @@ ELSEWHERE = {
 def test_no_file_is_opened_but_in_the_room_that_judges_it() -> None:
     """Where a file is opened by its name, another may be in its place: a link, a pipe, a stranger's."""
     found = {
-        (place, ast.unparse(node.func))
-        for place, function in functions()
-        for node in ast.walk(function)
-        if isinstance(node, ast.Call) and not place.startswith("files/") and _opens(node)
+        (place, ast.unparse(call.func))
+        for place, _, call in every_call()
+        if not place.startswith("files/") and _opens(call)
     }
     assert found == set(ELSEWHERE)
 

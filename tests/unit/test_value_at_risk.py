@@ -9,7 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from tests.real_data import real_data
 from tradectl.risk import value_at_risk as var
@@ -29,27 +29,27 @@ def test_it_is_what_numpy_and_scipy_say(seed: int) -> None:
     found = days(seed, 2 + seed * 37)
     array = np.array(found)
     assert var.historical(found) == pytest.approx(-np.percentile(array, 5), rel=1e-12)
-    normal = -stats.norm.ppf(0.05, array.mean(), array.std(ddof=1))
+    normal = -scipy.stats.norm.ppf(0.05, array.mean(), array.std(ddof=1))
     assert var.parametric(found) == pytest.approx(normal, rel=1e-12)
     tail = np.sort(array)[: int(0.05 * (len(array) - 1)) + 1]
     assert var.expected_shortfall(found) == pytest.approx(-tail.mean(), rel=1e-12)
     s, k = var.moments(found)
-    assert s == pytest.approx(stats.skew(array), rel=1e-9, abs=1e-12)
-    assert k == pytest.approx(stats.kurtosis(array), rel=1e-9, abs=1e-12)
+    assert s == pytest.approx(scipy.stats.skew(array), rel=1e-9, abs=1e-12)
+    assert k == pytest.approx(scipy.stats.kurtosis(array), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_cornish_fisher_is_the_expansion_where_that_grows_everywhere(seed: int) -> None:
     found = days(seed)
     array = np.array(found)
-    s, k = stats.skew(array), stats.kurtosis(array)
+    s, k = scipy.stats.skew(array), scipy.stats.kurtosis(array)
     z = np.linspace(-12, 12, 4001)
     moved = z + (z**2 - 1) * s / 6 + (z**3 - 3 * z) * k / 24 - (2 * z**3 - 5 * z) * s**2 / 36
     if not var.is_monotone(s, k):
         assert var.cornish_fisher(found) is None
         return
     assert (np.diff(moved) > 0).all()
-    at = np.interp(stats.norm.ppf(0.05), z, moved)
+    at = np.interp(scipy.stats.norm.ppf(0.05), z, moved)
     wanted = -(array.mean() + at * array.std(ddof=1))
     assert var.cornish_fisher(found) == pytest.approx(wanted, rel=1e-5)
 
@@ -93,7 +93,7 @@ def test_value_at_risk_is_lean_s_column_for_spy() -> None:
             returns.append(float(row["returns"]))
             for column, lowest in LOWEST.items():
                 if row[column] and len(returns) > 1:
-                    z = stats.norm.ppf(lowest)
+                    z = scipy.stats.norm.ppf(lowest)
                     ours = var.parametric(returns[-LEAN_DAYS:], z)
                     assert -ours == pytest.approx(float(row[column]), abs=1e-9)
                     compared += 1
@@ -101,4 +101,4 @@ def test_value_at_risk_is_lean_s_column_for_spy() -> None:
 
 
 def test_our_quantile_is_that_of_the_normal_distribution() -> None:
-    assert math.isclose(var.Z, stats.norm.ppf(0.05), rel_tol=1e-12)
+    assert math.isclose(var.Z, scipy.stats.norm.ppf(0.05), rel_tol=1e-12)
