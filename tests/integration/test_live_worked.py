@@ -9,7 +9,11 @@ from tests.fixtures.command import PATIENCE_S, wait_until
 from tests.fixtures.live_harness import EXCHANGE, LiveHarness
 from tests.fixtures.run_inputs import look, private
 from tests.loopback import loopback_thread
+from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import OrderRow
+from tradectl.documents.by_hand import HandOrder
+from tradectl.domain.errors import NotRunning
+from tradectl.storage.directory import StateDir
 
 SILENT = """
 [[strategies]]
@@ -36,9 +40,9 @@ def test_killed_in_the_middle_of_each_algorithm_it_goes_on_to_the_exact_end(tmp_
         config = private(tmp_path / "worked.toml", settings + SILENT)
         live = LiveHarness(exchange, tmp_path / "state", config, "futures")
         with live.running() as run:
-            wait_until(lambda: not order(live, "twap", confirm=False), PATIENCE_S, every=0.1)
+            wait_until(lambda: trades(live), PATIENCE_S, every=0.05)
             for algorithm in ALGORITHMS:
-                assert not order(live, algorithm)
+                assert order(live, algorithm).denied is None
             wait_until(lambda: live.position, PATIENCE_S)
             run.kill()
         before = live.position
@@ -59,10 +63,20 @@ def test_killed_in_the_middle_of_each_algorithm_it_goes_on_to_the_exact_end(tmp_
         assert live.replayed(1).verified
 
 
-def order(live: LiveHarness, algorithm: str, *, confirm: bool = True) -> int:
-    words = ("order", "BTCUSDT", "buy", str(ALGORITHMS[algorithm]), "--algorithm", algorithm)
-    more = ("--horizon", "5", "--interval", "0.5", *(("--confirm",) if confirm else ()))
-    return live.tradectl(*words, *more).code
+def order(live: LiveHarness, algorithm: str, *, confirm: bool = True) -> HandOrder:
+    """As `tradectl order` asks for it."""
+    return ask(
+        StateDir(live.folder).socket, "order", HandOrder, symbol="BTCUSDT", side="buy",
+        quantity=str(ALGORITHMS[algorithm]), algorithm=algorithm, horizon="4", interval="0.5",
+        confirm=confirm,
+    )  # fmt: skip
+
+
+def trades(live: LiveHarness) -> bool:
+    try:
+        return order(live, "twap", confirm=False).denied is None
+    except (ControlError, NotRunning):  # no price yet
+        return False
 
 
 def all_over(live: LiveHarness) -> bool:

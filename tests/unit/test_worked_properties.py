@@ -18,7 +18,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.time import SECOND
-from tradectl.execution.schedule import done_by, next_look
+from tradectl.execution.schedule import done_by, ends_at, next_look
 
 INTERVALS = st.sampled_from(("0.5", "1", "2.5", "3")).map(Decimal)
 ACTS = st.lists(
@@ -119,7 +119,6 @@ def test_a_schedule_rises_to_the_whole(
         n = plan.intervals
         assert done == [lots * (k + 1) // n * PERPETUAL.lot_size for k in range(n)]
     looks, at = [], began
-    while (at_next := next_look(plan, began, at)) is not None:
-        looks.append(at_next)
-        at = at_next
+    while (at := next_look(plan, began, at)) <= ends_at(plan, began):
+        looks.append(at)
     assert len(looks) == plan.intervals

@@ -246,9 +246,8 @@ class ExecutionAdapter(Adapter):
 
     def _schedule(self, order: Order, at: int) -> None:
         plan = order.spec.plan
-        due = None if plan is None else next_look(plan, order.created_at, at)
-        if due is not None:
-            self._look_again(order, due)
+        if plan is not None:
+            self._look_again(order, next_look(plan, order.created_at, at))
 
     def _look_again(self, order: Order, due: int) -> None:
         name = PLAN_TIMER + order.spec.order_id

@@ -22,18 +22,20 @@ from tradectl.domain.events import (
     ExecutionEvent,
     OrderAccepted,
     OrderCanceled,
+    OrderDenied,
     OrderExpired,
     OrderFilled,
     OrderInitialized,
     OrderReport,
     OrderSubmitted,
 )
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import BPS, ONE, ZERO, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType, TimeInForce
 from tradectl.domain.plans import Algorithm, ExecutionPlan, Rest
 from tradectl.domain.shares import Share, part_of
 from tradectl.domain.views import AccountView
-from tradectl.execution.schedule import done_by, ends_at, interval_of
+from tradectl.execution.schedule import done_by, ends_at, given_up_at, interval_of
 
 NAME = "execution"
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
@@ -80,6 +82,8 @@ class PlannedOrders:
             return cancels([order], why)
         if children:
             return self._see_to(order, children, view, at, is_end=is_end)
+        if at >= given_up_at(_plan(order), order.created_at):
+            return [_expired(order)]
         return self._release(order, view, at)
 
     def on_child(self, report: OrderReport, view: AccountView, at: int) -> list[Event]:
@@ -92,6 +96,10 @@ class PlannedOrders:
         if parent.is_over or parent.status is PENDING_CANCEL:
             return self.look(parent, view, at)
         if at >= end and child.created_at >= end and not isinstance(report, OrderFilled):
+            if isinstance(report, OrderDenied) and at < given_up_at(
+                _plan(parent), parent.created_at
+            ):
+                return []  # what stands against it may pass
             return [_expired(parent)]
         by_volume = _plan(parent).algorithm is Algorithm.POV
         if at >= end or (_makes_way(report) and not by_volume):
@@ -154,9 +162,8 @@ class PlannedOrders:
         instrument, mark = view.instrument(spec.symbol), view.mark(spec.symbol)
         price = None if is_end and plan.rest is Rest.SENT else self._price(order, view, at)
         price = spec.price if price is None else price
-        quantity = instrument.part(
-            instrument.floor_quantity(min(due, order.remaining)), at_market=price is None
-        )
+        quantity = _sendable(min(due, order.remaining), order.remaining, instrument, price or mark)
+        quantity = instrument.part(quantity, at_market=price is None)
         if quantity <= 0 or instrument.is_dust(quantity, price or mark):
             return cancels([order], "what is left is too small for an order") if is_end else []
         if not is_end and self._is_slowed(order, view, at):
@@ -272,6 +279,19 @@ def _makes_way(report: OrderReport) -> bool:
 
 def _waits(spec: OrderSpec) -> bool:
     return not spec.is_at_once
+
+
+def _sendable(
+    due: Decimal, remaining: Decimal, instrument: Instrument, price: Decimal | None
+) -> Decimal:
+    """What is due in lots; and all that remains, where what would be left of it is too small to be sent
+    by itself."""
+    quantity = instrument.floor_quantity(due)
+    too_small = instrument.is_dust(quantity, price)
+    tail = remaining - quantity
+    if too_small or not tail or not instrument.is_dust(tail, price):
+        return quantity
+    return instrument.floor_quantity(remaining)
 
 
 def _shares(order: Order, quantity: Decimal, lot: Decimal) -> tuple[Share, ...]:

@@ -33,11 +33,18 @@ def ends_at(plan: ExecutionPlan, began_at: int) -> int:
     return began_at + max(plan.horizon, plan.intervals * plan.interval)
 
 
-def next_look(plan: ExecutionPlan, began_at: int, at: int) -> int | None:
-    """When it is looked at next, after `at`: as an interval begins, and at the end. None after that."""
+def given_up_at(plan: ExecutionPlan, began_at: int) -> int:
+    """Until then the rest is tried that we did not let leave at the end; what begins again later than
+    that was asked for too long ago."""
+    return ends_at(plan, began_at) + plan.horizon
+
+
+def next_look(plan: ExecutionPlan, began_at: int, at: int) -> int:
+    """When it is looked at next, after `at`: as an interval begins, at the end, and while the rest is
+    tried."""
     end = ends_at(plan, began_at)
     if at >= end:
-        return None
+        return at + plan.interval
     number = max(at - began_at, 0) // plan.interval + 1
     return began_at + number * plan.interval if number < plan.intervals else end
 
@@ -78,4 +85,4 @@ def _sinh(value: Decimal) -> Decimal:
     return (value.exp() - (-value).exp()) / 2
 
 
-__all__ = ["done_by", "ends_at", "interval_of", "next_look", "share_by"]
+__all__ = ["done_by", "ends_at", "given_up_at", "interval_of", "next_look", "share_by"]

@@ -22,6 +22,9 @@ from tradectl.portfolio.by_hand import spec_of
 from tradectl.runtime.session import Session
 from tradectl.state.status import order_row
 
+ON_ITS_WAY = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
+ANSWERED_WITHIN_S, LOOK_EVERY_S = 1.0, 0.02
+
 
 class ByHand:
     """Of one run."""
@@ -58,6 +61,7 @@ class ByHand:
         known = {order.spec.order_id for order in self._made()}
         await self._session.orchestrator.order_by_hand(command)
         made = next((o for o in self._made() if o.spec.order_id not in known), None)
+        await self._answered(made)
         denial = None
         if made is not None and made.status is OrderStatus.DENIED:
             code, _, message = made.reason.partition(": ")
@@ -150,6 +154,13 @@ class ByHand:
         """By hand, or those that close for all."""
         orders = self._books.known_and_planned()
         return [o for o in orders if o.spec.strategy == strategy and symbol in ("", o.spec.symbol)]
+
+    async def _answered(self, made: Order | None) -> None:
+        """Wait a moment for the exchange's first word; it may be slow, and the order goes on."""
+        clock = self._session.bus.clock
+        ends = clock.monotonic() + ANSWERED_WITHIN_S
+        while made is not None and made.status in ON_ITS_WAY and clock.monotonic() < ends:
+            await clock.sleep(LOOK_EVERY_S)
 
     def _called(self, name: str) -> Order | None:
         """The working order of that id, ours, its exchange's or the one that it knows ours by."""

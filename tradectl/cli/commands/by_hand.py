@@ -19,7 +19,7 @@ ORDER_HELP = """One order by hand, judged by risk like every other: `tradectl or
 Without --confirm nothing is ordered: it shows what risk would say now. At market without --limit. What it
 buys or sells is a position of its own, `by-hand`, which no strategy undoes; stops protect it.
 
-Exit code 1 when it is denied, 4 when nothing runs, 6 when trading is halted.
+Exit code 1 when it is denied or its exchange refuses it, 4 when nothing runs, 6 when trading is halted.
 
 Examples:
 
@@ -126,7 +126,8 @@ def _exit_code(answer: HandOrder) -> int:
     from tradectl.domain.errors import Halted
 
     if answer.denied is None:
-        return 0
+        not_taken = answer.order is not None and answer.order.status in ("rejected", "expired")
+        return int(not_taken)
     return Halted.exit_code if answer.denied.code in ("HALTED", "REDUCING") else 1
 
 

@@ -10,7 +10,10 @@ from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD
 from tradectl.cli.output.listing import Listing
 from tradectl.cli.output.why import CHECKS
 from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
+from tradectl.domain.orders import OrderStatus
 from tradectl.domain.text import harmless
+
+NOT_TAKEN = (OrderStatus.REJECTED, OrderStatus.EXPIRED)
 
 
 def order(answer: HandOrder) -> RenderableType:
@@ -24,7 +27,11 @@ def order(answer: HandOrder) -> RenderableType:
         parts.append(Text(f"DENIED by {code}: {message}", BAD))
     if answer.order is not None:
         if answer.denied is None:
-            parts.append(Text("approved, and sent", GOOD))
+            row = answer.order
+            price = f" at {figures.price(row.average_price)}" if row.average_price else ""
+            word = f"{row.status.replace('_', ' ')}{price}"
+            why = f": {harmless(row.reason)}" if row.status in NOT_TAKEN else ""
+            parts.append(Text(f"{word}{why}", BAD if why else GOOD))
         parts.append(Text(f"order {harmless(answer.order.order_id)}", DIM))
     if not answer.confirmed:
         parts.append(Listing(CHECKS, answer.checks, "it was not judged"))
