@@ -31,6 +31,7 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
 from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
+from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
@@ -40,6 +41,7 @@ from tradectl.domain.orders import client_order_id
 
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
 WORKED_SEED = [int(seed) for seed in os.environ.get("TRADECTL_WORKED_SEED", "").split(",") if seed]
+BRACKETED_SEED = [int(n) for n in os.environ.get("TRADECTL_BRACKETED_SEED", "").split(",") if n]
 SEEDS = [int(SEED)] if SEED else schedule_seeds()
 KILLED_AT_WORK = 3
 """The number of a plan by which a process is killed that would clear up at its end."""
@@ -96,6 +98,18 @@ WORKED = range(12)
 def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Path) -> None:
     """No child twice, none after what ends its order, and the parent as its children make it."""
     judged(worked_plan(seed), tmp_path / str(seed))
+
+
+BRACKETED = range(8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED) and not BRACKETED_SEED, reason="one seed is asked for")
+@pytest.mark.parametrize("seed", BRACKETED_SEED or (range(300) if is_deep() else BRACKETED))
+def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
+    seed: int, tmp_path: Path
+) -> None:
+    judged(bracketed_plan(seed), tmp_path / str(seed))
 
 
 FOUND = (

@@ -7,7 +7,7 @@ that seldom ones also meet in numbers. `described` prints it for whoever has to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from tests.schedules import order_plans, session_plans
 from tests.schedules.acts_of_others import others_of
 from tests.schedules.exchange_acts import CLOSES, acts_of
+from tradectl.domain.brackets import Bracket
 
 REPLIES = ("no-reply", "late", "empty", "truncated", "cut", "reset", "html", "429", "418", "503")
 UNKNOWN_CODES = (-1000, -1001, -1006, -1007)
@@ -76,6 +77,8 @@ class Plan:
     """what halts it, if not to reduce, closes every position"""
     algorithm: str = ""
     """that orders are worked by"""
+    brackets: Mapping[str, Bracket] = field(default_factory=dict)
+    """of what strategies signal, by name"""
 
     @property
     def end(self) -> float:

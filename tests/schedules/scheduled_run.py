@@ -389,6 +389,9 @@ class ScheduledRun(Stops):
         self.checker.compare(run.books)
         if self.plan.stop_loss is not None:
             self.checker.protection.compare([*self.plan.symbols], run.books)
+        if self.plan.brackets:
+            self.checker.protection.stops_of_strategies([*self.plan.symbols], run.books)
+        elif self.plan.stop_loss is not None:
             self.checker.protection.one_stop_each([*self.plan.symbols])
         told = await self._reconciled(life, run)
         if not told.clean:

@@ -114,6 +114,7 @@ class Steps(SessionSteps, OrderSteps):
             action=Action(action),
             strategy=strategy,
             strength=strength,
+            bracket=self.plan.brackets.get(strategy),
         )
         self.post(signal)
 

@@ -35,6 +35,7 @@ def account(result: ProbeResult, sizing: Sizing | None) -> list[Finding]:
         open_orders(result),
         dead_man(result),
         *stop_orders(result),
+        *brackets(result),
         user_stream(result),
     ]
 
@@ -208,13 +209,34 @@ def dead_man(result: ProbeResult) -> Finding:
 
 def stop_orders(result: ProbeResult) -> list[Finding]:
     """Where the configuration has some placed."""
-    if result.settings.portfolio.stop_loss_pct is None:
+    brackets = [strategy.bracket for strategy in result.settings.strategies]
+    stops = [b for b in brackets if b.stop_loss_pct or b.stop_loss_price or b.trailing_pct]
+    if result.settings.portfolio.stop_loss_pct is None and not stops:
         return []
     name = f"{result.name}: stop orders"
     if result.venue.abilities.stop_orders:
         return [passed(name, "offered: each position's stop will rest at the exchange")]
     message = "not known to be offered: a position may be without its stop"
-    return [warned(name, message, "take portfolio.stop_loss_pct out, or try it with little money")]
+    return [warned(name, message, "take the stops out, or try it with little money")]
+
+
+def brackets(result: ProbeResult) -> list[Finding]:
+    """What of them rests at the exchange, and what is done here in its place."""
+    found = [s.bracket for s in result.settings.strategies if s.bracket.has_legs]
+    is_spot = result.exchange.market == "spot"
+    findings = []
+    if any(each.take_profit_pct or each.take_profit_price for each in found):
+        rests = "rest at the exchange beside the stops, reduce-only"
+        watched = (
+            "watched here, for as long as a run trades: when a price touches one, its stop is cancelled, "
+            "and once that is confirmed it is sold at market"
+        )
+        findings.append(passed(f"{result.name}: take-profits", watched if is_spot else rests))
+    if any(each.trailing_pct for each in found):
+        moves = "moved by us, for as long as a run trades: "
+        how = "the old stop is cancelled first" if is_spot else "the new stop rests first"
+        findings.append(passed(f"{result.name}: trailing stops", moves + how))
+    return findings
 
 
 def user_stream(result: ProbeResult) -> Finding:
@@ -228,5 +250,5 @@ def user_stream(result: ProbeResult) -> Finding:
     )
 
 
-__all__ = ["account", "balance", "credentials", "dead_man", "holdings", "mend_credentials", "open_orders",
-           "permissions", "stop_orders", "user_stream"]  # fmt: skip
+__all__ = ["account", "balance", "brackets", "credentials", "dead_man", "holdings", "mend_credentials",
+           "open_orders", "permissions", "stop_orders", "user_stream"]  # fmt: skip

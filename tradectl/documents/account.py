@@ -218,6 +218,25 @@ class AllocationStatus(Struct, kw_only=True, frozen=True):
     shares: dict[str, Amount]
 
 
+class BracketRow(Struct, kw_only=True, frozen=True):
+    """The exits of a strategy's position: its `stop` is a stop_loss, or a trailing_stop once that is
+    armed and nearer. What does not rest at the exchange is `watched`: an order of ours follows when a
+    price has touched it."""
+
+    symbol: str
+    strategy: str
+    side: str
+    size: Amount
+    entry_price: Amount
+    stop: Amount | None
+    stop_kind: str
+    stop_watched: bool
+    target: Amount | None
+    target_watched: bool
+    trailing_pct: Amount | None
+    armed: bool
+
+
 class AccountStatus(Struct, kw_only=True, frozen=True):
     """What the books know, as of record `last_seq`. All of it is empty for an account that never was."""
 
@@ -233,6 +252,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     refused: list[RefusalRow] = []
     external: list[ExternalRow] = []
     allocation: AllocationStatus | None = None
+    brackets: list[BracketRow] = []
     consistency: Consistency = Consistency()
     last_seq: int = 0
     state_hash: str | None = None

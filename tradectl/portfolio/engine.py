@@ -95,7 +95,7 @@ class PortfolioEngine:
         self._targets = StrategyTargets(self._sizer, allocations)
         self._shares = StrategyShares(allocation, allocations)
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
-        self._brackets = brackets
+        self.brackets = brackets
         self.watch = BracketWatch(brackets)
         self._protection = Protection(settings.stop_loss_pct, brackets, new_order_id)
         self._take_profits = TakeProfits(brackets, new_order_id)
@@ -222,7 +222,7 @@ class PortfolioEngine:
         """See to what rests there to close positions. A trailing stop begins first."""
         if self._steering.makes_room(symbol, view):
             return []
-        if not self._brackets.is_active(view):
+        if not self.brackets.is_active(view):
             return self._protection.protect(symbol, view, at)
         begun = self.watch.begin(symbol, view)
         return begun or [
@@ -234,8 +234,12 @@ class PortfolioEngine:
         """When (ns UTC) a stop of the symbol that does not rest yet will be late."""
         return self._protection.naked.due(symbol)
 
+    def protects(self, view: AccountView) -> bool:
+        """A position may have a stop that it should have."""
+        return self._protection.is_active(view)
+
     def has_brackets(self, view: AccountView) -> bool:
-        return self._brackets.is_active(view)
+        return self.brackets.is_active(view)
 
     def on_triggered(self, event: BracketTriggered, view: AccountView, at: int) -> list[Event]:
         """A price has touched a leg that does not rest: its strategy is to be out, by the books."""

@@ -226,7 +226,8 @@ def _of_an_old_word(symbol: str, target: StrategyTarget, view: AccountView) -> S
     lot, own = view.instrument(symbol).lot_size, view.holdings(symbol).get(target.strategy)
     there = own.quantity if own is not None else ZERO
     for order in view.working_orders(symbol):
-        there += order.coming_for(lot).get(target.strategy, ZERO)
+        if not order.spec.waits_apart:
+            there += order.coming_for(lot).get(target.strategy, ZERO)
     quantity = there if target.quantity is None else nearer_zero(target.quantity, there)
     return msgspec.structs.replace(target, quantity=quantity)
 

@@ -53,9 +53,10 @@ async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
     for an exit or be on its way, or an entry be filled at this very moment, or found at the start. A stop
     that is being sent by then is waited for, for as long again: who ends now would not send it."""
-    if session.settings.portfolio.stop_loss_pct is None and not session.books.lifted_stops:
+    books, bus, engine = session.books, session.bus, session.system.portfolio.engine
+    if not engine.protects(books):
         return
-    books, bus, word = session.books, session.bus, session.system.portfolio.engine.halt_word
+    word = engine.halt_word
     begun = bus.clock.monotonic()
     while bus.failure is None:
         unanswered = [order for order in books.working_orders() if order.status in UNANSWERED]

@@ -12,6 +12,7 @@ from tradectl.domain.events import Acceptance, AccountReported, Record
 from tradectl.domain.money import decimal_text, plain, side_of
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Accepted, Proof
+from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.decisions import obstacle
 from tradectl.portfolio.shared_delta import change_to
 from tradectl.state.adoption import price_of
@@ -134,9 +135,15 @@ def _orders(symbol: str, after: Books, settings: Settings) -> Iterator[ProposedO
         change = change_to(instrument, mark, targets, after, only_reduce=False)
         if change.quantity and not obstacle(change, settings.portfolio, repeated=True):
             yield _order(symbol, change.quantity, OrderType.MARKET)
+    away = settings.portfolio.stop_loss_pct
+    brackets = Brackets({s.name: s.bracket for s in settings.strategies}, away)
     size = instrument.floor_quantity(position.quantity)
-    if settings.portfolio.stop_loss_pct is not None and not instrument.is_dust(abs(size), mark):
+    if away is not None and not instrument.is_dust(abs(size), mark):
         yield _order(symbol, -size, OrderType.STOP_MARKET)
+    else:
+        levels = brackets.levels(symbol, after)
+        for part in brackets.resting_stops(levels, symbol, after).values():
+            yield _order(symbol, -part if size > 0 else part, OrderType.STOP_MARKET)
 
 
 def _order(symbol: str, signed: Decimal, kind: OrderType) -> ProposedOrder:

@@ -25,6 +25,7 @@ from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.runtime.bracket_rows import bracket_rows
 from tradectl.runtime.funding_coverage import not_covered
 from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
@@ -74,7 +75,11 @@ class RunStatus:
         session, elapsed = self._session, self._elapsed()
         figures = session.bus.figures()
         return Status(
-            **{**asdict(account), "strategies": self._strategies(account)},
+            **{
+                **asdict(account),
+                "strategies": self._strategies(account),
+                "brackets": bracket_rows(session.system.portfolio.engine.brackets, session.books),
+            },
             running=True,
             mode=session.settings.mode,
             source=session.source,

@@ -17,6 +17,7 @@ from rich.text import Text
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.allocated import allocated
+from tradectl.cli.output.bracketed import bracketed
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, TITLE, WARN, Cell
 from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
@@ -90,7 +91,8 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    return Group(*_held_up(status), positions(status.positions), *_external(status))
+    exits = bracketed(status.brackets)
+    return Group(*_held_up(status), positions(status.positions), *exits, *_external(status))
 
 
 def _external(status: Status) -> list[Text]:
@@ -167,6 +169,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *totals(status.portfolio),
         *by_strategy(status.strategies),
         *allocated(status.allocation),
+        *bracketed(status.brackets),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]

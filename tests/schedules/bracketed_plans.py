@@ -1,0 +1,39 @@
+"""Plans whose strategies have brackets: what a seed means, and exits beside it.
+
+They are drawn apart from the rest, so that seeds keep their meaning. Each strategy has a stop of its own,
+so that no position may stand without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
+from tests.schedules.halting_plans import halting_plan
+from tests.schedules.plans import Plan, plan_of
+from tradectl.domain.brackets import Bracket
+
+D = Decimal
+
+
+def bracketed_plan(seed: int) -> Plan:
+    """Of the steps that the seed means, or of halts; some prices are reached, and some never are."""
+    random = Random(f"bracketed {seed}")
+    plan = plan_of(seed) if random.random() < 0.6 else halting_plan(seed)
+    brackets = {name: _bracket(random) for name in ("a", "b")}
+    return replace(plan, brackets=brackets, stop_loss=random.choice((None, 3.0)))
+
+
+def _bracket(random: Random) -> Bracket:
+    trailing = random.choice((None, None, D("0.3"), D(2)))
+    return Bracket(
+        stop_loss_pct=random.choice((D("0.4"), D(3), D(3))),
+        take_profit_pct=random.choice((None, D("0.3"), D("0.3"), D(4))),
+        trailing_pct=trailing,
+        activate_pct=random.choice((None, D("0.2"))) if trailing else None,
+        trail_step_bps=random.choice((D(0), D(10))),
+    )
+
+
+__all__ = ["bracketed_plan"]
