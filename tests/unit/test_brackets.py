@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import StringIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tests.profiles import examples
+from tradectl.cli.output.bracketed import bracketed
 from tradectl.domain.brackets import Bracket, BracketState, bracket_of
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.positions import Position
 from tradectl.portfolio.brackets import Brackets
+from tradectl.runtime.bracket_rows import bracket_rows
 
 D = Decimal
 LONG = Position(PERP.symbol, D(2), D(200))
@@ -147,6 +152,21 @@ def test_what_rests_takes_the_account_nearer_to_zero_the_nearest_first(
     brackets = Brackets({"a": Bracket(stop_loss_pct=D(3)), "b": Bracket(stop_loss_pct=D(2))})
     levels = brackets.levels(PERP.symbol, view)
     assert brackets.resting_stops(levels, PERP.symbol, view) == stops
+
+
+def test_they_are_shown_with_what_is_only_watched() -> None:
+    view: Any = account(SPOT.symbol, a="3")
+    brackets = Brackets({"a": Bracket(stop_loss_pct=D(2), take_profit_pct=D(3), trailing_pct=D(1))})
+    (row,) = bracket_rows(brackets, view)
+    assert (row.stop, row.stop_watched, row.target, row.target_watched) == (
+        "98", False, "103", True,
+    )  # fmt: skip
+    console = Console(file=StringIO(), width=120)
+    console.print(*bracketed([row]))
+    assert " ".join(console.file.getvalue().split()) == (  # type: ignore[attr-defined]  # a StringIO
+        "exits a long 3 BTCUSDT: stop loss 98.00, trailing stop of 1% not armed yet, "
+        "take profit 103.00 (watched here)"
+    )
 
 
 def test_on_spot_a_target_is_watched() -> None:

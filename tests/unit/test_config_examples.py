@@ -23,6 +23,7 @@ def example(name: str) -> Settings:
 
 def test_there_are_examples() -> None:
     assert [path.stem for path in EXAMPLES] == [
+        "brackets",
         "execution",
         "live",
         "paper",
@@ -61,6 +62,12 @@ def test_perpetuals_can_be_sold_short() -> None:
     settings = example("perpetual")
     instruments = Instruments(settings.instruments)
     assert all(instruments[symbol].can_short for symbol in settings.symbols)
+
+
+def test_brackets_have_each_leg() -> None:
+    trend, reversion = example("brackets").strategies
+    assert trend.bracket.activate_pct
+    assert reversion.bracket.take_profit_pct
 
 
 def test_several_strategies_share_one_whole() -> None:

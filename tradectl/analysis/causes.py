@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from tradectl.analysis.round_trips import NOBODY, Why
 from tradectl.domain.events import (
+    BracketTriggered,
     OrderInitialized,
     OrderSubmitted,
     Record,
     StrategySignalEvent,
 )
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.state.books import Books
 
@@ -56,6 +57,11 @@ class Causes:
     def on_signal(self, event: StrategySignalEvent, record: Record, data_at: int) -> None:
         """Given at data of that time (ns)."""
         self._signals[event.strategy, event.symbol] = Why(event.reason, record.at, data_at)
+
+    def on_triggered(self, event: BracketTriggered, record: Record, data_at: int) -> None:
+        """A leg that was watched is a strategy's word, too."""
+        reason = f"{event.leg.words} at {plain(event.price)}"
+        self._signals[event.strategy, event.symbol] = Why(reason, record.at, data_at)
 
     def on_order(self, event: OrderInitialized, _record: Record) -> None:
         spec = event.order

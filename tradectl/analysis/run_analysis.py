@@ -33,6 +33,7 @@ from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     AccountReported,
     BarOpened,
+    BracketTriggered,
     CashMoved,
     CommandReceived,
     EmergencyStopReceived,
@@ -209,6 +210,8 @@ class RunAnalysis:
         if isinstance(event, StrategySignalEvent):
             self._signals += 1
             self.causes.on_signal(event, record, self.data_at)
+        elif isinstance(event, BracketTriggered):
+            self.causes.on_triggered(event, record, self.data_at)
         elif isinstance(event, OrderInitialized):
             self.causes.on_order(event, record)
         elif isinstance(event, OrderSubmitted):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tradectl.domain.events import (
+    BracketTriggered,
     CancelRejected,
     CancelRequested,
     ExecutionEvent,
@@ -67,7 +68,7 @@ class _Causes:
         found = [record.cause] if record.cause else []
         if not found:
             self._taken_up.clear()
-        if isinstance(event, StrategySignalEvent):
+        if isinstance(event, StrategySignalEvent | BracketTriggered):
             self._signals[event.strategy, event.symbol] = seq
         elif isinstance(event, TargetComputed):
             return found + self._of_target(event, seq)

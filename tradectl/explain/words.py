@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradectl.domain.event import wire_name
-from tradectl.domain.events import BarEvent, Event, MarketDataEvent, StrategySignalEvent
+from tradectl.domain.events import (
+    BarEvent,
+    BracketTriggered,
+    Event,
+    MarketDataEvent,
+    StrategySignalEvent,
+    TrailMoved,
+)
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.text import harmless
@@ -66,6 +73,10 @@ def quantity_words(target: StrategyTarget) -> str:
 
 def cause_words(event: Event) -> str:
     """Of what is neither market data nor a signal: its kind, and what it says itself."""
+    if isinstance(event, BracketTriggered):
+        return harmless(f"{event.leg.words} of {event.strategy}: {plain(event.price)} was touched")
+    if isinstance(event, TrailMoved):
+        return harmless(f"trailing stop of {event.strategy}: to {plain(event.price)}")
     said: Any = next(
         (text for name in ("message", "reason", "name") if (text := getattr(event, name, ""))), ""
     )
