@@ -14,6 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.documents.risk import LimitUse, RiskReport, Size, Stress, ValueAtRisk
+from tradectl.domain.exposure_tally import LONG, OF_GROUP, SHORT
 from tradectl.domain.money import HUNDRED, ZERO, decimal_text, plain
 from tradectl.domain.time import iso
 from tradectl.risk import value_at_risk as var
@@ -26,6 +27,7 @@ WORST_DAYS = 3
 FEWEST_DAYS = 2
 """Daily returns without which a symbol has no history."""
 ALL = "*"
+DENIES = "denies an entry"
 DIGITS = Decimal("0.00000001")
 EPOCH = date(1970, 1, 1)
 
@@ -86,27 +88,24 @@ def _size(cause: str, size: Decimal) -> Size:
 def _limits(books: Books, limits: RiskLimits, at: int | None) -> Iterator[LimitUse]:
     money, equity, exposure = books.currency, books.equity(), books.exposure()
     if limits.max_order_notional is not None:
-        yield _use("max_order_notional", limits.max_order_notional, None, money, "denies an entry")
+        yield _use("max_order_notional", limits.max_order_notional, None, money, DENIES)
     for symbol, coins in sorted(limits.max_order_quantity.items()):
-        yield _use("max_order_quantity", coins, None, "coins", "denies an entry", of=symbol)
+        yield _use("max_order_quantity", coins, None, "coins", DENIES, of=symbol)
     if limits.max_position_notional is not None:
         for symbol, value in sorted(books.sums().held.items()):
             yield _use(
                 "max_position_notional", limits.max_position_notional, value.size, money,
-                "denies an entry", of=symbol,
+                DENIES, of=symbol,
             )  # fmt: skip
     if limits.max_gross_notional is not None:
-        yield _use(
-            "max_gross_notional", limits.max_gross_notional, exposure, money, "denies an entry"
-        )
+        yield _use("max_gross_notional", limits.max_gross_notional, exposure, money, DENIES)
     if limits.max_leverage is not None:
-        yield _use(
-            "max_leverage", limits.max_leverage, leverage(exposure, equity), "x", "denies an entry"
-        )
+        yield _use("max_leverage", limits.max_leverage, leverage(exposure, equity), "x", DENIES)
+    yield from _together(books, limits)
     if limits.min_equity is not None:
         yield LimitUse(
             limit="risk.min_equity", of="", unit=money, value=plain(limits.min_equity),
-            use=plain(equity), headroom=plain(equity - limits.min_equity), then="denies an entry",
+            use=plain(equity), headroom=plain(equity - limits.min_equity), then=DENIES,
         )  # fmt: skip
     for loss, pct in losses(books):
         for limit, action in limits.levels(loss):
@@ -114,14 +113,31 @@ def _limits(books: Books, limits: RiskLimits, at: int | None) -> Iterator[LimitU
     if limits.max_working_orders is not None:
         working = Decimal(books.working_count())
         most = Decimal(limits.max_working_orders)
-        yield _use("max_working_orders", most, working, "orders", "denies an entry")
+        yield _use("max_working_orders", most, working, "orders", DENIES)
     window = limits.message_window
     if window is not None and at is not None:
         sent = Decimal(sum(at - time < window[1] for time in books.risk.messages))
         yield _use(
             "max_messages_per_second", Decimal(window[0]), sent,
-            f"messages in {limits.rate_window_seconds} s", "denies an entry",
+            f"messages in {limits.rate_window_seconds} s", DENIES,
         )  # fmt: skip
+
+
+def _together(books: Books, limits: RiskLimits) -> Iterator[LimitUse]:
+    """Of positions on one side, and of budgets."""
+    tally, equity = books.at_stake(), books.equity()
+    for label in (LONG, SHORT):
+        if limits.max_same_direction is not None:
+            most, number = Decimal(limits.max_same_direction), Decimal(tally.number(label))
+            yield _use("max_same_direction", most, number, "positions", DENIES, of=label)
+        if limits.max_same_direction_notional is not None:
+            yield _use(
+                "max_same_direction_notional", limits.max_same_direction_notional,
+                tally.total(label), books.currency, DENIES, of=label,
+            )  # fmt: skip
+    for budget in limits.budgets:
+        used = leverage(tally.total(OF_GROUP + budget.name), equity) * HUNDRED
+        yield _use("budgets", budget.max_pct, used, "%", DENIES, of=budget.name)
 
 
 def losses(books: Books) -> Iterator[tuple[Loss, Decimal]]:

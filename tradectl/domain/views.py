@@ -10,6 +10,7 @@ from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.allocation import Allocated
 from tradectl.domain.brackets import BracketState
 from tradectl.domain.events import RestrictionKind
+from tradectl.domain.exposure_tally import ExposureTally
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import Side
@@ -66,6 +67,10 @@ class AccountView(Protocol):
     def confirmed_equity(self) -> Decimal | None:
         """The equity that readings agree it has fallen to (`state.readings`), if they do: what limits
         pause and halt by."""
+        ...
+
+    def at_stake(self) -> ExposureTally:
+        """What positions come to on each side, and in each budget."""
         ...
 
     @property

@@ -183,7 +183,7 @@ class WorkingOrders:
         prices = self._resting[side]
         heappush(prices, (price, order_id))
         if len(prices) > KEPT_OVER + 2 * len(self._all):  # what is over may never come up
-            prices[:] = [each for each in prices if each[1] in self._all]
+            prices[:] = [p for p in prices if p[1] in self._all or p[1] in self.children]
             heapify(prices)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:

@@ -5,6 +5,7 @@ for."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeVar
 
 from tradectl.risk.account_checks import (
@@ -24,6 +25,7 @@ from tradectl.risk.entry_checks import (
     SelfMatchCheck,
 )
 from tradectl.risk.envelope import EnvelopeCheck
+from tradectl.risk.exposure_checks import BudgetCheck, SameDirectionCheck
 from tradectl.risk.limits import RiskLimits
 from tradectl.risk.margin_check import MarginCheck
 from tradectl.risk.order_validation import (
@@ -73,6 +75,8 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         *_on(limits.max_position_notional, PositionNotionalCheck),
         *_on(limits.max_gross_notional, GrossExposureCheck),
         *_on(limits.max_leverage, LeverageCheck),
+        *_on(_one_way(limits), lambda most: SameDirectionCheck(*most)),
+        *_on(limits.budgets or None, BudgetCheck),
         *_on(limits.price_collar_pct, PriceCollarCheck),
         PriceKnownCheck(),
         *([SelfMatchCheck()] if limits.self_match_prevention else []),
@@ -85,6 +89,11 @@ def default_checks(limits: RiskLimits) -> list[Check]:
         BalanceCheck(limits.fee_margin_pct),
         MarginCheck(),
     ]
+
+
+def _one_way(limits: RiskLimits) -> tuple[int | None, Decimal | None] | None:
+    most = limits.max_same_direction, limits.max_same_direction_notional
+    return None if most == (None, None) else most
 
 
 def _on(limit: L | None, check: Callable[[L], Check]) -> list[Check]:

@@ -114,6 +114,7 @@ class Books(OrderBooks):
         note_held(self, event.symbol, crossed, record.at)
         end_trails(self, event.symbol, crossed)
         self.account.holdings.setdefault(event.symbol, {}).update(crossed)
+        self._changed[event.symbol] = None
 
     def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:
         """What strategies want is kept: it outlives the process that heard them."""

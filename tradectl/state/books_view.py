@@ -13,6 +13,7 @@ from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.allocation import Allocated
 from tradectl.domain.brackets import BracketState
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, RestrictionKind
+from tradectl.domain.exposure_tally import ExposureTally
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.market_history import MarketHistory
@@ -26,6 +27,7 @@ from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
+from tradectl.risk.exposure_checks import tally_of
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
 
@@ -62,6 +64,8 @@ class BooksView:
         self._sums = AccountSums()
         self._changed: dict[str, object] = dict.fromkeys(account.positions)
         """symbols that the sums have to count anew"""
+        self._tally = tally_of(self.limits)
+        self._untallied: dict[str, object] = {}
         self._unread = set(account.readings.unread if account.readings is not None else ())
         if account.readings is not None and account.readings.is_none:
             account.readings = None
@@ -92,6 +96,8 @@ class BooksView:
 
     def _take_in(self) -> None:
         sums, changed = self._sums, self._changed
+        if self._tally is not None:
+            self._untallied.update(self._arrived)
         for symbol, tick in self._arrived.items():
             if symbol in sums.working or symbol in sums.unpriced:
                 changed[symbol] = None
@@ -116,6 +122,8 @@ class BooksView:
             self.account.positions,
             self.account.marks,
         )
+        if self._tally is not None:
+            self._untallied.update(self._changed)
         for symbol in self._changed:
             position, orders = positions.get(symbol), self._working.get(symbol)
             if position is None and orders is None:
@@ -129,6 +137,18 @@ class BooksView:
                 held = ZERO if position is None else position.quantity
                 sums.work(symbol, orders, held, mark, perpetual)
         self._changed.clear()
+
+    def at_stake(self) -> ExposureTally:
+        self.sums()
+        tally = self._tally = self._tally or ExposureTally(())
+        for symbol in self._untallied:
+            held, mark = self.position(symbol).quantity, self.mark(symbol)
+            orders = self.working_in(symbol)
+            if mark and (orders or symbol in self.account.holdings):
+                lot = self.instruments[symbol].lot_size
+                tally.count(symbol, held, orders, mark, self.holdings(symbol), lot)
+        self._untallied.clear()
+        return tally
 
     @property
     def currency(self) -> str:
