@@ -10,6 +10,7 @@ Without a name, all of them:
     backtest of 500,000 candles and of the trades, beside backtesting.py and NautilusTrader
     replay   replay of those runs' journals, every decision verified
     latency  tick to order and to fill, at 1,000 ticks a second on a live clock
+    risk     what the check of an order takes, with every limit on
     start    from the start of `run` to its first event and its first fill
     cold     `--version`, `--help` and `status`, beside a bare Typer program
     cpu      share of a processor that a run takes at 100 events a second
@@ -82,8 +83,8 @@ def load() -> str:
 
 
 NAMES = (
-    "bus", "file", "backtest", "replay", "latency", "start", "cold", "cpu", "memory", "recovery", "state",
-    "alerts", "growth",
+    "bus", "file", "backtest", "replay", "latency", "risk", "start", "cold", "cpu", "memory", "recovery",
+    "state", "alerts", "growth",
 )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def benchmarks(
         processor,
         recovery,
         replay_speed,
+        risk_check,
         start_up,
         state_and_alerts,
         whole_process,
@@ -110,6 +112,7 @@ def benchmarks(
         "backtest": lambda bench: backtests.measure(bench, peers, backtesting),
         "replay": replay_speed.measure,
         "latency": latency.measure,
+        "risk": risk_check.measure,
         "start": start_up.measure_first_event,
         "cold": start_up.measure_cold_start,
         "cpu": processor.measure,

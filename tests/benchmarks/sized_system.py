@@ -56,6 +56,7 @@ class SizedSystem:
         held: Decimal | None = None,
         resting: Iterable[OrderSpec] = (),
         strategies: tuple[StrategyInstance, ...] = (),
+        risk: RiskLimits = NO_LIMIT_REACHED,
     ) -> None:
         self.symbols = [f"C{n}USDT" for n in range(count)]
         settings = Settings(
@@ -67,7 +68,7 @@ class SizedSystem:
                 quantity=Decimal(COINS_AT_FULL_STRENGTH),
                 min_trade_notional=ONE,
             ),
-            risk=NO_LIMIT_REACHED,
+            risk=risk,
             paper=PaperSettings(fill="close"),
             orchestrator=OrchestratorConfig(max_concurrent_orders=1_000_000),
             instruments=tuple(_instrument(symbol, kind) for symbol in self.symbols),

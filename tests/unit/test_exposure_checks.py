@@ -1,4 +1,4 @@
-"""Budgets, and positions on one side: each limit a hair below and above, and kept as well as worked out."""
+"""Budgets, and positions on one side: at each limit, a hair above it, and kept as it is worked out."""
 
 from __future__ import annotations
 

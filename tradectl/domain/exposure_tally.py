@@ -84,13 +84,17 @@ class ExposureTally:
         before = self._parts.pop(symbol, {})
         if after:
             self._parts[symbol] = after
-        for label in before.keys() | after.keys():
-            was, now = before.get(label, ZERO), after.get(label, ZERO)
-            if was != now:
-                self._totals[label] = plus_exactly(
-                    self._totals.get(label, ZERO), less_exactly(now, was)
-                )
-                self._numbers[label] = self.number(label) + bool(now) - bool(was)
+        for label, now in after.items():
+            self._move(label, before.pop(label, ZERO), now)
+        for label, was in before.items():
+            self._move(label, was, ZERO)
+
+    def _move(self, label: str, was: Decimal, now: Decimal) -> None:
+        if was == now:
+            return
+        self._totals[label] = plus_exactly(self._totals.get(label, ZERO), less_exactly(now, was))
+        if not was or not now:
+            self._numbers[label] = self.number(label) + bool(now) - bool(was)
 
 
 def sides(held: Decimal, orders: WorkingOrders, more: Decimal = ZERO) -> tuple[Decimal, Decimal]:
@@ -111,17 +115,30 @@ def of_strategies(
     """By strategy: how large its own position can become as working orders fill, and what comes `more`
     (signed)."""
     buys, sells = dict[str, Decimal](), dict[str, Decimal]()
-    coming = [order.coming_for(lot) for order in orders if not order.spec.reduce_only]
-    for each in (*coming, more or {}):
-        for name, quantity in each.items():
-            side = buys if quantity > 0 else sells
-            side[name] = side.get(name, ZERO) + abs(quantity)
+    for order in orders:
+        spec = order.spec
+        if spec.reduce_only:
+            continue
+        if not spec.shares and spec.is_for_one:  # the usual case
+            side = buys if spec.side is Side.BUY else sells
+            side[spec.strategy] = side.get(spec.strategy, ZERO) + order.remaining
+        else:
+            _add(order.coming_for(lot), buys, sells)
+    _add(more or {}, buys, sells)
     found = {}
     for name in {**own, **buys, **sells}:
         held = own[name].quantity if name in own else ZERO
         long, short = held + buys.get(name, ZERO), -held + sells.get(name, ZERO)
         found[name] = max(long, short, ZERO)
     return found
+
+
+def _add(
+    wanted: Mapping[str, Decimal], buys: dict[str, Decimal], sells: dict[str, Decimal]
+) -> None:
+    for name, quantity in wanted.items():
+        side = buys if quantity > 0 else sells
+        side[name] = side.get(name, ZERO) + abs(quantity)
 
 
 def label_of(side: Side) -> str:

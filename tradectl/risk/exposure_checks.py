@@ -82,11 +82,11 @@ class BudgetCheck(Check):
     def check(self, context: RiskContext) -> Denial | None:
         if context.impact.reduces or context.order.parent_id:
             return None
-        for group in self._concerned(context):
-            total, grows = _after(context, group)
-            pct = _of_equity(total, context.impact.equity)
+        equity = context.impact.equity
+        for group, total, grows in _totals(context):
             most = self._budgets[group.name].max_pct
-            if grows and pct > most:
+            if grows and total * HUNDRED > most * equity:
+                pct = _of_equity(total, equity)
                 return self.deny(
                     f"the budget {group.name!r} could come to {pct:,.2f}% of equity: the limit is "
                     f"{plain(most)}%",
@@ -97,18 +97,12 @@ class BudgetCheck(Check):
 
     def figures(self, context: RiskContext) -> Figures | None:
         """Of the budget that has least left."""
+        equity = context.impact.equity
         found = [
-            Figures(
-                self._budgets[group.name].max_pct,
-                _of_equity(_after(context, group)[0], context.impact.equity),
-            )
-            for group in self._concerned(context)
+            Figures(self._budgets[group.name].max_pct, _of_equity(total, equity))
+            for group, total, _ in _totals(context)
         ]
         return min(found, key=lambda each: each.limit - each.actual, default=None)
-
-    def _concerned(self, context: RiskContext) -> list[Group]:
-        order = context.order
-        return context.view.at_stake().groups_of(order.symbol, order.owners)
 
 
 def tally_of(limits: OrderLimits) -> ExposureTally | None:
@@ -129,19 +123,27 @@ def _of_equity(total: Decimal, equity: Decimal) -> Decimal:
     return total / equity * HUNDRED if equity > 0 else HUNDRED * HUNDRED
 
 
-def _after(context: RiskContext, group: Group) -> tuple[Decimal, bool]:
-    """What the group would come to in money, and whether that is more than now."""
+def _totals(context: RiskContext) -> list[tuple[Group, Decimal, bool]]:
+    """What each group that the order is of would come to in money, and whether that is more than now."""
     order, view, mark = context.order, context.view, context.impact.mark
-    tally, label = view.at_stake(), OF_GROUP + group.name
-    before, here = tally.part(order.symbol, label), view.working_in(order.symbol)
-    if group.strategies:
-        lot = view.instrument(order.symbol).lot_size
-        sizes = of_strategies(view.holdings(order.symbol), here, lot, _wanted(order))
-        size = sum((sizes[name] for name in sizes if name in group.strategies), ZERO)
-    else:
-        size = max(sides(context.impact.held, here, order.side.signed(order.quantity)))
-    after = size * mark
-    return tally.total(label) - before + after, after > before
+    tally, symbol, here = view.at_stake(), order.symbol, view.working_in(order.symbol)
+    groups = tally.groups_of(symbol, order.owners)
+    if not groups:
+        return []
+    whole = max(sides(context.impact.held, here, order.side.signed(order.quantity))) * mark
+    sizes: dict[str, Decimal] = {}
+    if any(group.strategies for group in groups):
+        lot = view.instrument(symbol).lot_size
+        sizes = of_strategies(view.holdings(symbol), here, lot, _wanted(order))
+    found = []
+    for group in groups:
+        after = whole
+        if group.strategies:
+            after = sum((sizes[n] for n in sizes if n in group.strategies), ZERO) * mark
+        label = OF_GROUP + group.name
+        before = tally.part(symbol, label)
+        found.append((group, tally.total(label) - before + after, after > before))
+    return found
 
 
 def _wanted(order: OrderSpec) -> dict[str, Decimal]:
