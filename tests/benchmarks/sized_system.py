@@ -40,6 +40,7 @@ NO_LIMIT_REACHED = RiskLimits(
     max_gross_notional=PLENTY,
     max_leverage=PLENTY,
     max_orders_per_second=None,
+    max_messages_per_second=None,
     max_working_orders=1_000_000,
     duplicate_window_ms=0,
 )

@@ -233,14 +233,24 @@ def test_messages_hold_back_no_exit_and_no_stop() -> None:
     [
         (limit("101", SELL, 9), limit("101", n=1), True),
         (limit("101", SELL, 9), limit("100.99", n=1), False),
-        (limit("101", SELL, 9), order(BUY, n=1), True),
+        (limit("100", SELL, 9), order(BUY, n=1), True),
+        (limit("100.01", SELL, 9), order(BUY, n=1), False),
         (limit("99", BUY, 9), limit("99", SELL, 1), True),
         (limit("99", BUY, 9), limit("99.01", SELL, 1), False),
         (limit("99", BUY, 9), limit("99", BUY, 1), False),
         (order(SELL, n=9, type=OrderType.STOP_MARKET, stop_price=D(99)), order(BUY, n=1), False),
     ],
-    ids=["at its price", "below it", "at any price", "a sale", "above it", "same side", "a stop"],
-)
+    ids=[
+        "at its price",
+        "below it",
+        "at the mark",
+        "above the mark",
+        "a sale",
+        "above it",
+        "same side",
+        "a stop",
+    ],
+)  # fmt: skip
 def test_an_order_that_would_trade_with_our_own(
     resting: OrderSpec, new: OrderSpec, meets: bool
 ) -> None:
@@ -252,7 +262,7 @@ def test_an_order_that_would_trade_with_our_own(
 
 def test_what_is_being_cancelled_is_met_no_more_until_its_cancel_is_refused() -> None:
     view = account()
-    theirs = view.work(limit("101", SELL, 9))
+    theirs = view.work(limit("100", SELL, 9))
     theirs.status = OrderStatus.PENDING_CANCEL
     assert denied(engine(), order(n=1), view) == ""
     theirs.status = OrderStatus.ACCEPTED
@@ -261,7 +271,7 @@ def test_what_is_being_cancelled_is_met_no_more_until_its_cancel_is_refused() ->
 
 def test_an_exit_passes_whatever_rests() -> None:
     view = account(held="1")
-    view.work(limit("99", BUY, 9))
+    view.work(limit("100", BUY, 9))
     assert denied(engine(), order(SELL, reduce_only=True, n=1), view) == ""
 
 

@@ -170,7 +170,7 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
         b'"protection_dropped":false,"quotes":{},"readings":null,"rebates":"0","reconciliation":null,'
         b'"refused_entries":{},"refused_exits":{},'
         b'"risk":{"closed_at":0,"closes":{},"day_high":"0","executions":{},"losing":"0",'
-        b'"losing_trips":0,"messages":[],"opened":{},"ranges":{},"run_high":"0","run_start":"0",'
+        b'"losing_trips":0,"messages":[],"opened":{},"priced":[],"ranges":{},"run_high":"0","run_start":"0",'
         b'"sizes":{},"volatile":{}},"rules":{},"state_since":0,'
         b'"strategies":{},"targets":{},"trading_state":"RUNNING",'
         b'"trading_state_reason":"","turnover":"0"}'

@@ -50,7 +50,8 @@ class RiskMemory(Struct, omit_defaults=True):
 
     `closes` are the prices at the end of each day (UTC), by symbol: `day=price`, with a blank between
     them, oldest first. A text, because a year of many symbols is copied with each snapshot. `closed_at`
-    is when the last ones were noted.
+    is when the last ones were noted, and `priced` are the symbols that there was data of
+    since then, in a snapshot.
     """
 
     messages: list[int] = []
@@ -65,6 +66,7 @@ class RiskMemory(Struct, omit_defaults=True):
     ranges: dict[str, list[PriceRange]] = {}
     volatile: dict[str, int] = {}
     closes: dict[str, str] = {}
+    priced: tuple[str, ...] = ()
     closed_at: int = 0
 
     def copy(self) -> RiskMemory:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from tradectl.domain.money import ZERO, Side, money_text, plain
-from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.orders import Order
 from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
 from tradectl.risk.limits import RiskLimits
@@ -82,8 +82,8 @@ class OrderQuantityCheck(Check):
 
 
 class SelfMatchCheck(Check):
-    """An entry that would meet a resting order of ours would trade with ourselves. A market order is one
-    at any price. An exit passes: it is more important to be out."""
+    """An entry that would meet a resting order of ours would trade with ourselves. A market order trades
+    at the mark. An exit passes: it is more important to be out."""
 
     code = "SELF_MATCH"
 
@@ -91,7 +91,7 @@ class SelfMatchCheck(Check):
         order = context.order
         other = SELL if order.side == BUY else BUY
         resting = context.view.working_in(order.symbol).best(other)
-        if resting is None or not _meets(order, resting) or context.impact.reduces:
+        if resting is None or not _meets(context, resting) or context.impact.reduces:
             return None
         if order.plan is not None:  # it does not leave: its children do
             return None
@@ -104,14 +104,13 @@ class SelfMatchCheck(Check):
         )
 
 
-def _meets(order: OrderSpec, resting: Order) -> bool:
+def _meets(context: RiskContext, resting: Order) -> bool:
     """A stop is not in the book before it is reached."""
-    if order.type.is_stop:
+    order, there = context.order, resting.spec.price
+    if order.type.is_stop or there is None:
         return False
-    there = resting.spec.price
-    if order.price is None or there is None:
-        return True
-    return order.price >= there if order.side == BUY else order.price <= there
+    price = order.price or context.impact.mark
+    return price >= there if order.side == BUY else price <= there
 
 
 __all__ = ["CapitalCheck", "OrderQuantityCheck", "RestrictedSymbolCheck", "SelfMatchCheck"]

@@ -66,6 +66,7 @@ class BooksView:
         """symbols that the sums have to count anew"""
         self._tally = tally_of(self.limits)
         self._untallied: dict[str, object] = {}
+        self._priced = set(account.risk.priced)
         self._unread = set(account.readings.unread if account.readings is not None else ())
         if account.readings is not None and account.readings.is_none:
             account.readings = None
@@ -104,6 +105,7 @@ class BooksView:
             elif symbol in sums.held:
                 sums.price(symbol, tick.price)
         self._unread.update(self._arrived)
+        self._priced.update(self._arrived)
         self._last.update(self._arrived)
         self._arrived.clear()
 
@@ -137,6 +139,14 @@ class BooksView:
                 held = ZERO if position is None else position.quantity
                 sums.work(symbol, orders, held, mark, perpetual)
         self._changed.clear()
+
+    def days_were_noted(self) -> None:
+        self._priced.clear()
+
+    def priced(self) -> tuple[str, ...]:
+        """The symbols that there was data of since the last day was over."""
+        self.sums()
+        return tuple(sorted(self._priced))
 
     def at_stake(self) -> ExposureTally:
         self.sums()

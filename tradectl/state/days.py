@@ -1,7 +1,7 @@
 """The price at the end of each day, for statistics and for sizes that go by how much a price moves.
 
 A day (UTC) is over at the first risk check after it: the mark of that moment is its close, of every
-symbol that there was data of. Where whole days were missed, the last of them gets it.
+symbol that there was data of on it. Where whole days were missed, the last of them gets it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ def note_closes(books: BooksView, at: int) -> None:
     """The day of the account has just begun, at `at` (ns)."""
     memory, most = books.risk, books.limits.history_days + 1
     day = books.account.day - 1
-    for symbol, tick in books.last.items():
-        if tick.price > 0:
-            memory.closes[symbol] = with_close(memory.closes.get(symbol, ""), day, tick.price, most)
-    memory.closed_at = at
+    for symbol in books.priced():
+        mark = books.mark(symbol)
+        if mark:
+            memory.closes[symbol] = with_close(memory.closes.get(symbol, ""), day, mark, most)
+    books.days_were_noted()
+    memory.closed_at, memory.priced = at, ()
 
 
 def take_history(

@@ -27,7 +27,7 @@ def snapshot(books: BooksView) -> Account:
         account,
         reconciliation=known.copy() if known is not None else None,
         readings=with_unread(books),
-        risk=account.risk.copy(),
+        risk=replace(account.risk.copy(), priced=books.priced()),
         positions=dict(account.positions),
         pauses=dict(account.pauses),
         rules=dict(sorted(account.rules.items())),
