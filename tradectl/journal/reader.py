@@ -191,10 +191,11 @@ class JournalReader:
             group = self._expanded(lines) if refers else RECORDS.decode_lines(lines)
         except (msgspec.DecodeError, RecursionError):
             self._name_what_is_no_record(lines)
-        for seq, record in enumerate(group, self.last_seq + 1):
-            if record.seq != seq:
-                raise self._damaged(seq, f"the record numbered {record.seq} stands in its place")
-        self.last_seq += len(group)
+        first, last = self.last_seq + 1, self.last_seq + len(group)
+        if [record.seq for record in group] != [*range(first, last + 1)]:
+            seq, record = next(each for each in enumerate(group, first) if each[1].seq != each[0])
+            raise self._damaged(seq, f"the record numbered {record.seq} stands in its place")
+        self.last_seq = last
         return group
 
     def _expanded(self, lines: bytes) -> list[Record]:
