@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     Record,
     SymbolRestricted,
     WarmUpReceived,
+    WeightsComputed,
 )
 from tradectl.domain.money import plain
 from tradectl.domain.time import iso
@@ -32,7 +33,8 @@ from tradectl.explain.compared_run import Decision
 from tradectl.journal.writer import Header
 
 DECIDING = (
-    "strategies", "symbols", "instruments", "account", "portfolio", "risk", "engine",
+    "strategies", "symbols", "instruments", "account", "portfolio", "allocation", "history",
+    "risk", "execution", "engine",
 )  # fmt: skip
 """Sections of the configuration that decisions are made by."""
 OF_ORCHESTRATOR = (
@@ -124,9 +126,9 @@ def _made(found: Decision) -> DecisionMade:
     )
 
 
-OTHER_INPUTS = CommandReceived, LimitBreached, OrderRejected
+OTHER_INPUTS = CommandReceived, LimitBreached, OrderRejected, WeightsComputed
 _NAMED_BY_RUN = (
-    "order_id", "venue_order_id", "trade_id", "ts", "by", "message", "actual",
+    "order_id", "venue_order_id", "trade_id", "ts", "by", "message", "actual", "request",
 )  # fmt: skip
 
 
