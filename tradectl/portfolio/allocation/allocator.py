@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from importlib.util import find_spec
+from math import isfinite
 
 from tradectl.domain.allocation import WEIGHT_STEP, Allocator, Targets, Weights
 from tradectl.domain.errors import AllocationFailed, ConfigError
@@ -80,6 +81,8 @@ class MethodAllocator(Allocator):
     @staticmethod
     def _rounded(symbols: list[str], weights: dict[str, float]) -> Weights:
         def rounded(weight: float) -> Decimal:
+            if not isfinite(weight):
+                raise AllocationFailed("the numbers of the history give no weights")
             return Decimal(weight).quantize(WEIGHT_STEP) + ZERO  # no minus before a zero
 
         return {symbol: rounded(weights.get(symbol, 0.0)) for symbol in symbols}

@@ -16,7 +16,7 @@ from tradectl.portfolio.allocation_settings import AllocationSettings
 Array = Any
 """A numpy array of floats."""
 
-LEAST_VARIANCE = 1e-18
+LEAST_VARIANCE = 1e-12
 """A price that never moved would take everything."""
 
 

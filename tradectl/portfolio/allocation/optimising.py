@@ -52,7 +52,7 @@ def _weights(
         case "minimum_variance":
             return minimum_variance(covariance, within)
         case "maximum_sharpe":
-            return maximum_sharpe(means, covariance, within)
+            return nearest(maximum_sharpe(means, covariance, within), within)
         case "kelly":
             part = float(settings.kelly_fraction)
             return nearest(part * kelly(means, covariance, within), within)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tradectl.portfolio.allocation_settings import AllocationSettings
 
-QUIETEST = 1e-9
+QUIETEST = 1e-6
 
 
 Name = TypeVar("Name")

@@ -32,9 +32,7 @@ def minimum_variance(covariance: Array, within: Constraints) -> Array:
 
 
 def maximum_sharpe(means: Array, covariance: Array, within: Constraints) -> Array:
-    """Of excess returns over nothing. Without a mean above zero: cash."""
-    if not (means > 0).any():
-        return np.zeros(within.size)
+    """Of excess returns over nothing. Where nothing that may be held is expected to gain: cash."""
     bound, most, total = within.rows()
     count, n = len(total), within.size
     risk, gain = _on_weights(covariance / _scale(covariance), count + 1), np.zeros(count + 1)
@@ -44,12 +42,17 @@ def maximum_sharpe(means: Array, covariance: Array, within: Constraints) -> Arra
     positive = np.zeros((1, count + 1))
     positive[0, count] = -1.0
     whole: Array = np.append(total, -_most_allotted(within))
-    found = _solved(
-        risk,
-        np.zeros(count + 1),
-        (np.vstack([homogeneous, positive]), np.zeros(len(most) + 1)),
-        (np.vstack([gain, whole]), np.array([1.0, 0.0])),
-    )
+    if not (means > 0).any():
+        return np.zeros(n)
+    try:
+        found = _solved(
+            risk,
+            np.zeros(count + 1),
+            (np.vstack([homogeneous, positive]), np.zeros(len(most) + 1)),
+            (np.vstack([gain, whole]), np.array([1.0, 0.0])),
+        )
+    except AllocationFailed:  # no weights have a mean above zero
+        return np.zeros(n)
     return found[:n] / found[count]
 
 

@@ -17,6 +17,7 @@ from tradectl.portfolio.allocation.estimates import Array
 
 MOST_STEPS = 200
 CLOSE_ENOUGH = 1e-12
+NO_PARITY = "risk parity: symbols hedge each other fully, so that no weights bring a risk to share"
 
 
 def inverse_volatility(covariance: Array) -> Array:
@@ -28,21 +29,28 @@ def risk_parity(covariance: Array, budgets: Array) -> Array:
     """The w with w_i (S w)_i / w'S w = b_i: the minimum of x'S x / 2 - sum(b_i log x_i), scaled, by
     Newton's steps. Spinu, "An algorithm for computing risk parity weights" (2013). Budgets are above
     zero and add up to 1."""
-    scale = np.diag(covariance).mean()
-    risks = covariance / scale
-    weights = np.sqrt(budgets / np.diag(risks))
+    deviations = np.sqrt(np.diag(covariance))
+    risks = covariance / np.outer(deviations, deviations)
+    weights = np.sqrt(budgets)  # of symbols that move equally much
     for _ in range(MOST_STEPS):
         slope = risks @ weights - budgets / weights
         if np.abs(slope * weights).max() < CLOSE_ENOUGH:
+            weights = weights / deviations
             return weights / weights.sum()
-        step = np.linalg.solve(risks + np.diag(budgets / weights**2), slope)
+        try:
+            step = np.linalg.solve(risks + np.diag(budgets / weights**2), slope)
+        except np.linalg.LinAlgError as error:
+            raise AllocationFailed(NO_PARITY) from error
         # the decrement says how far a whole step can be trusted
-        decrement = np.sqrt(slope @ step)
+        squared = float(slope @ step)
+        if not squared >= 0:
+            raise AllocationFailed(NO_PARITY)
+        decrement = squared**0.5
         size = 1.0 if decrement < 0.25 else 1 / (1 + decrement / np.sqrt(budgets.min()))
         while ((weights - size * step) <= 0).any():
             size /= 2
         weights = weights - size * step
-    raise AllocationFailed("risk parity: no weights found: is a symbol the same as another one?")
+    raise AllocationFailed(NO_PARITY)
 
 
 def hierarchical_risk_parity(
