@@ -36,7 +36,7 @@ from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_p
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.scheduled_run import Outcome, perform
-from tests.schedules.worked_plans import worked_plan
+from tests.schedules.worked_plans import by_hand_plan, worked_plan
 from tradectl.domain.orders import client_order_id
 
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
@@ -89,7 +89,7 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         assert seen["accepted"] > len(seeds_of(chunk)) // 4  # half of them trade, ten times each
 
 
-WORKED = range(12)
+WORKED = range(8)
 
 
 @pytest.mark.slow
@@ -110,6 +110,13 @@ def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
     seed: int, tmp_path: Path
 ) -> None:
     judged(bracketed_plan(seed), tmp_path / str(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
+@pytest.mark.parametrize("seed", WORKED_SEED or (range(300) if is_deep() else range(6)))
+def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> None:
+    judged(by_hand_plan(seed), tmp_path / str(seed))
 
 
 FOUND = (

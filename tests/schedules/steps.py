@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.loopback import LoopbackExchange
 from tests.loopback.errors import ApiError
+from tests.schedules.how_it_is_worked import worked_by
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.order_steps import OrderSteps
 from tests.schedules.plans import DOORS, Plan, Step
@@ -23,6 +24,7 @@ from tradectl.domain.events import (
     Command,
     CommandReceived,
     Event,
+    OrderCommandReceived,
     OrderInitialized,
     StrategySignalEvent,
 )
@@ -143,6 +145,46 @@ class Steps(SessionSteps, OrderSteps):
             reduce_only=reduce_only and kind == "market" and held * sign > 0,
         )
         self.post(OrderInitialized(source_component=SOURCE, order=spec, reason="by hand"))
+
+    def _hand_order(
+        self, symbol: str, side: str, notional: int, offset_bps: int | None, algorithm: str
+    ) -> None:
+        """As `tradectl order` asks for it."""
+        run = self.run
+        if run is None:
+            return
+        instrument, mark = run.books.instrument(symbol), self.prices[symbol]
+        sign = -1 if side == "buy" else 1
+        price = None if offset_bps is None else mark * (1 + BPS * offset_bps * sign)
+        quantity = instrument.floor_quantity(notional / mark)
+        self.post(
+            OrderCommandReceived(
+                source_component=SOURCE,
+                symbol=symbol,
+                side=Side(side),
+                quantity=quantity,
+                price=None if price is None else instrument.round_price(price),
+                plan=worked_by(algorithm, "1", 4).plan(quantity, mark, instrument, reduces=False),
+                reason="by hand",
+            )
+        )
+
+    def _hand_close(self, symbol: str) -> None:
+        self.post(
+            CommandReceived(
+                source_component=SOURCE, command=Command.CLOSE, target=symbol, reason="by hand"
+            )
+        )
+
+    def _hand_cancel(self, number: int) -> None:
+        """Of one of those that work."""
+        run = self.run
+        working = [] if run is None else run.books.sent_orders()
+        if working:
+            order_id = working[number % len(working)].spec.order_id
+            self.post(
+                CommandReceived(source_component=SOURCE, command=Command.CANCEL, target=order_id)
+            )
 
     def _cancel_all(self) -> None:
         self.post(CommandReceived(source_component=SOURCE, command=Command.CANCEL_ALL))

@@ -153,12 +153,12 @@ class ExecutionAdapter(Adapter):
         return []
 
     def _cancel_by_hand(self, command: CommandReceived) -> list[Event]:
-        """One order; of a child the whole that it is a part of."""
+        """One order; of a child the whole that it is a part of. A position keeps its stop."""
         books = self._state.books
         order = books.order(command.target)
         if order is not None and order.spec.parent_id:
             order = books.order(order.spec.parent_id)
-        if order is None or not order.is_working:
+        if order is None or not order.is_working or order.spec.is_protective:
             return []
         return cancels([order], command.reason or "cancelled by hand")
 
