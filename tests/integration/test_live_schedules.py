@@ -35,6 +35,7 @@ from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
+from tests.schedules.quoting_plans import quoting_plan
 from tests.schedules.scheduled_run import Outcome, perform
 from tests.schedules.worked_plans import by_hand_plan, worked_plan
 from tradectl.domain.orders import client_order_id
@@ -117,6 +118,19 @@ def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
 @pytest.mark.parametrize("seed", WORKED_SEED or (range(300) if is_deep() else range(6)))
 def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     judged(by_hand_plan(seed), tmp_path / str(seed))
+
+
+QUOTING_SEED = [
+    int(seed) for seed in os.environ.get("TRADECTL_QUOTING_SEED", "").split(",") if seed
+]
+QUOTING = range(8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED) and not QUOTING_SEED, reason="one seed is asked for")
+@pytest.mark.parametrize("seed", QUOTING_SEED or (range(300) if is_deep() else QUOTING))
+def test_what_strategies_want_to_rest_breaks_no_promise(seed: int, tmp_path: Path) -> None:
+    judged(quoting_plan(seed), tmp_path / str(seed))
 
 
 FOUND = (

@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     Event,
     OrderCommandReceived,
     OrderInitialized,
+    QuotesWanted,
     StrategySignalEvent,
 )
 from tradectl.domain.events import SignalAction as Action
@@ -35,6 +36,7 @@ from tradectl.exchange.base import Accepted
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
 from tradectl.storage.latch import HaltLatch
+from tradectl.strategy.quote_words import Level, Quotes, quote_set
 
 LOOKS_INTO_IT_S = 4.0
 """How long the operator thinks about a halt before clearing it."""
@@ -119,6 +121,35 @@ class Steps(SessionSteps, OrderSteps):
             bracket=self.plan.brackets.get(strategy),
         )
         self.post(signal)
+
+    def _quotes(
+        self,
+        symbol: str,
+        strategy: str,
+        bids: tuple[tuple[int, int, str], ...],
+        asks: tuple[tuple[int, int, str], ...],
+        post_only: bool,
+    ) -> None:
+        """All that a strategy wants to rest from now on."""
+        if self.run is None:
+            return
+        mark = self.prices[symbol]
+
+        def levels(side: int, drawn: tuple[tuple[int, int, str], ...]) -> tuple[Level, ...]:
+            return tuple(
+                (mark * (1 + BPS * bps * side), notional / mark, tag)
+                for bps, notional, tag in drawn
+            )
+
+        said = Quotes(levels(-1, bids), levels(1, asks), post_only)
+        self.post(
+            QuotesWanted(
+                source_component=SOURCE,
+                symbol=symbol,
+                strategy=strategy,
+                quotes=quote_set(said, self.run.books.instrument(symbol)),
+            )
+        )
 
     def _order(
         self, symbol: str, side: str, notional: int, kind: str, offset_bps: int, reduce_only: bool

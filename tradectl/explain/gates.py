@@ -20,6 +20,7 @@ from tradectl.domain.event import ReasonCode, RestrictionKind, SignalAction
 from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.domain.money import HUNDRED, ONE, decimal_text, plain
 from tradectl.domain.risk_memory import DAILY_LOSS, DRAWDOWN, VOLATILITY
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND, iso
 from tradectl.explain.last_known import LastKnown
 from tradectl.explain.words import wanted_words
@@ -238,6 +239,10 @@ class Gates:
         return [s for s in instances if self._symbol in s.reach((*symbols, self._symbol))]
 
     def _silence(self, instance: StrategyInstance) -> Iterator[GateRow]:
+        quoted = self._quotes(instance.name)
+        if quoted is not None:
+            yield quoted
+            return
         engine, name = self._system.strategy.engine, instance.name
         hears = instance.symbols if instance.trades else (self._symbol,)
         if any(engine.deferred(name, symbol) for symbol in hears):
@@ -261,6 +266,26 @@ class Gates:
         spot = "" if signal.action != SignalAction.SELL or self._can_short() else SPOT
         text = f"no signal since {iso(at)}, when it said {signal.action}{why}{spot}"
         yield self._row(ShutGate.NO_SIGNAL, text, strategy=name, since=at)
+
+    def _quotes(self, name: str) -> GateRow | None:
+        """What it wants to rest, or why that was refused; None for who said nothing of the kind."""
+        wanted = self._books.quotes(self._symbol).get(name)
+        if wanted:
+            sides = [
+                f"{counted(len(levels), what)} from {plain(levels[0].price)}"
+                for levels, what in ((wanted.bids, "bid"), (wanted.asks, "ask"))
+                if levels
+            ]
+            text = f"it wants {' and '.join(sides)} to rest"
+            return self._row(ShutGate.WORKING_ORDER, text, strategy=name)
+        refused = self._last.refused_quotes(name, self._symbol)
+        if wanted is None or refused is None:
+            return None
+        event, at = refused
+        text = f"what it wants to rest was refused: {event.code}: {event.message}"
+        return self._row(
+            ShutGate.LIMIT, text, strategy=name, since=at, limit=event.limit, actual=event.actual
+        )
 
     def _can_short(self) -> bool:
         books = self._books

@@ -8,6 +8,8 @@ from collections import Counter
 from tradectl.domain.events import (
     LimitBreached,
     OrderDenied,
+    QuotesApproved,
+    QuotesDenied,
     Record,
     StrategySignalEvent,
     SystemEvent,
@@ -28,6 +30,7 @@ class LastKnown:
         self._signals: dict[tuple[str, str], tuple[StrategySignalEvent, int]] = {}
         self._denials: dict[str, tuple[OrderDenied, int]] = {}
         self._targets: dict[str, tuple[TargetComputed, int]] = {}
+        self._refused: dict[tuple[str, str], tuple[QuotesDenied, int]] = {}
         self._limits: dict[str, LimitBreached] = {}
         self._failures = Counter[str]()
         self._failed: dict[str, str] = {}
@@ -37,6 +40,10 @@ class LastKnown:
         event = record.event
         if isinstance(event, StrategySignalEvent):
             self._signals[event.strategy, event.symbol] = event, record.at
+        elif isinstance(event, QuotesDenied):
+            self._refused[event.strategy, event.symbol] = event, record.at
+        elif isinstance(event, QuotesApproved):
+            self._refused.pop((event.strategy, event.symbol), None)
         elif isinstance(event, TargetComputed):
             self._targets[event.symbol] = event, record.at
         elif isinstance(event, OrderDenied):
@@ -60,6 +67,10 @@ class LastKnown:
     def signal(self, strategy: str, symbol: str) -> tuple[StrategySignalEvent, int] | None:
         """With its time, ns."""
         return self._signals.get((strategy, symbol))
+
+    def refused_quotes(self, strategy: str, symbol: str) -> tuple[QuotesDenied, int] | None:
+        """The newest word of a strategy on what is to rest, where risk refused it, with its time, ns."""
+        return self._refused.get((strategy, symbol))
 
     def denial(self, symbol: str) -> tuple[OrderDenied, int] | None:
         return self._denials.get(symbol)

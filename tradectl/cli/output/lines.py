@@ -37,6 +37,7 @@ from tradectl.domain.events import (
     OrderRejected,
     PauseEnded,
     PositionLiquidated,
+    QuotesDenied,
     Record,
     SizeChanged,
     StrategySignalEvent,
@@ -243,7 +244,12 @@ def _system(event: SystemEvent) -> str:
     return f"SYSTEM {harmless(event.kind)}{message}{by}"
 
 
-def _against(event: LimitBreached | OrderDenied) -> str:
+def _quotes_denied(event: QuotesDenied) -> str:
+    what = f"QUOTES denied {harmless(event.symbol)} by {harmless(event.strategy)}"
+    return f"{what} {harmless(event.code)}: {harmless(event.message)}{_against(event)}"
+
+
+def _against(event: LimitBreached | OrderDenied | QuotesDenied) -> str:
     if not event.limit and not event.actual:
         return ""
     return f" [limit {_figure(event.limit)}, actual {_figure(event.actual)}]"
@@ -259,6 +265,7 @@ def _figure(text: str) -> str:
 
 WORDS: dict[type[Event], Callable[[Any], str]] = {
     StrategySignalEvent: _signal,
+    QuotesDenied: _quotes_denied,
     OrderFilled: _fill,
     PositionLiquidated: _liquidated,
     FundingPaid: _funding,
