@@ -1,7 +1,7 @@
 """Plans whose strategies have brackets: what a seed means, and exits beside it.
 
 They are drawn apart from the rest, so that seeds keep their meaning. Each strategy has a stop of its own,
-so that no position may stand without one.
+and what is nobody's that of all: no position may stand without one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def bracketed_plan(seed: int) -> Plan:
     random = Random(f"bracketed {seed}")
     plan = plan_of(seed) if random.random() < 0.6 else halting_plan(seed)
     brackets = {name: _bracket(random) for name in ("a", "b")}
-    return replace(plan, brackets=brackets, stop_loss=random.choice((None, 3.0)))
+    return replace(plan, brackets=brackets, stop_loss=3.0)
 
 
 def _bracket(random: Random) -> Bracket:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import ConfigError
 
 TWO = """
@@ -75,6 +76,10 @@ def test_flags_go_before_variables_and_those_before_the_file(tmp_path: Path) -> 
 
 
 def test_the_strategy_that_runs_where_none_is_named() -> None:
+    (bracketed,) = assigned(
+        "strategy.bracket.stop_loss_pct=2", "strategies.ema-cross.bracket.trailing_pct=1"
+    ).strategies
+    assert bracketed.bracket == Bracket(stop_loss_pct=Decimal(2), trailing_pct=Decimal(1))
     (only,) = assigned("strategy.fast=3", "strategy.allocation=0.5").strategies
     assert (only.name, only.parameters, only.allocation) == (
         "ema-cross",
@@ -123,6 +128,8 @@ def test_every_strategy_that_has_it_or_one_by_its_name(two: Path) -> None:
         (["strategy.zzz=3"], "unknown key; expected one of strategy.allocation, strategy.band_bps"),
         (["strategies.foo.fast=3"], "no such strategy; expected a key of strategies.ema-cross"),
         (["strategies[0].fast=3"], "of a strategy by strategy.KEY or strategies.NAME.KEY"),
+        (["strategy.bracket.stop=3"], "did you mean strategy.bracket.stop_loss_pct?"),
+        (["strategy.bracket.stop_loss_pct=x"], 'a number above 0 to below 100, or "none" for off'),
         (["strategy.fast=abc"], "--set strategy.fast: expected a whole number, got abc"),
         (["strategy.fast=true"], "--set strategy.fast: expected a whole number, got true"),
         (["strategy.fast=2.5"], "--set strategy.fast: expected a whole number, got 2.5"),

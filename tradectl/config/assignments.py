@@ -17,7 +17,7 @@ from tradectl.config.file import parse
 from tradectl.config.model import read_layer
 from tradectl.config.places import hint, is_key, is_secret, is_section, known_keys
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.setting import expected, fields_of
+from tradectl.domain.setting import expected, fields_of, is_struct
 from tradectl.domain.text import harmless
 from tradectl.strategy.catalog import find
 from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
@@ -30,6 +30,10 @@ EACH, ONE_OF = "strategy.", "strategies."
 LONGEST_SHOWN = 60
 _QUOTED = frozenset("\"'[]{}")
 _OF_A_STRATEGY = fields_of(StrategyInstance)
+_TABLES = {
+    name: fields_of(field.kind) for name, field in _OF_A_STRATEGY.items() if is_struct(field.kind)
+}
+"""Those in its own, by name."""
 _ADMITTED: dict[type, Any] = {bool: bool, int: int, float: int | Decimal, str: str}
 """What TOML has for each type of parameter."""
 
@@ -103,10 +107,15 @@ def _assign(one: Assignment, strategies: list[Tree]) -> None:
         for i in chosen:
             strategies[i] |= typed
         return
+    table, _, inner = name.partition(".")
+    if inner and name == key and table in _TABLES:
+        _assign_in(table, inner, one, [strategies[i] for i in chosen])
+        return
     kinds = {i: _parameters(strategies[i]) for i in chosen}
     having = [i for i in chosen if name in kinds[i]]
     if not having:
-        fields = [field for field in _OF_A_STRATEGY if field != "parameters"]
+        tables = [f"{table}.{each}" for table, inner in _TABLES.items() for each in inner]
+        fields = [f for f in _OF_A_STRATEGY if f != "parameters" and f not in _TABLES] + tables
         known = sorted({*fields, *(name for i in chosen for name in kinds[i])})
         raise one.refused(f"unknown key; {_nearest(one.key.removesuffix(key), name, known)}")
     for i in having:
@@ -117,6 +126,16 @@ def _assign(one: Assignment, strategies: list[Tree]) -> None:
             raise one.refused(f"expected {expected(kind)}, got {harmless(one.text, LONGEST_SHOWN)}")
         own = _typed(one, {"parameters": {name: value}})["parameters"]
         strategies[i]["parameters"] = {**strategies[i].get("parameters", {}), **own}
+
+
+def _assign_in(table: str, name: str, one: Assignment, chosen: list[Tree]) -> None:
+    """A key of a strategy's `table`."""
+    fields = _TABLES[table]
+    if name not in fields:
+        raise one.refused(f"unknown key; {_nearest(one.key.removesuffix(name), name, [*fields])}")
+    typed = _typed(one, {table: {name: _value(one.text, fields[name].kind)}})[table]
+    for strategy in chosen:
+        strategy[table] = {**strategy.get(table, {}), **typed}
 
 
 def _reach(one: Assignment, strategies: list[Tree]) -> tuple[str, list[int]]:

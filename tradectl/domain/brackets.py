@@ -99,12 +99,12 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     def stop(self, position: Position, instrument: Instrument) -> Decimal | None:
         """Of the stop-loss."""
         if self.stop_loss_pct is None:
-            return self.stop_loss_price
+            return _to_tick(self.stop_loss_price, instrument)
         return instrument.round_price(_away(position, -self.stop_loss_pct))
 
     def target(self, position: Position, instrument: Instrument) -> Decimal | None:
         if self.take_profit_pct is None:
-            return self.take_profit_price
+            return _to_tick(self.take_profit_price, instrument)
         return instrument.round_price(_away(position, self.take_profit_pct))
 
     def trailed(
@@ -140,6 +140,10 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         if long:
             return trail * (ONE + step) / (ONE - share)
         return trail * (ONE - step) / (ONE + share)
+
+
+def _to_tick(price: Decimal | None, instrument: Instrument) -> Decimal | None:
+    return None if price is None else instrument.round_price(price)
 
 
 def bracket_of(exits: Mapping[str, object]) -> Bracket | None:

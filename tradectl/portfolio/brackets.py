@@ -107,6 +107,8 @@ def _levels(
     name: str, own: Position, bracket: Bracket, trail: Decimal | None, instrument: Instrument
 ) -> Levels:
     stop, leg = bracket.stop(own, instrument), Leg.STOP_LOSS
+    if trail is not None:
+        trail = instrument.round_price(trail)  # its rules may be others by now
     if trail is not None and (stop is None or (trail > stop if own.quantity > 0 else trail < stop)):
         stop, leg = trail, Leg.TRAILING_STOP
     return Levels(name, own, bracket, stop, leg, bracket.target(own, instrument), trail)

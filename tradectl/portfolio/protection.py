@@ -24,6 +24,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from tradectl.domain.events import Event, SystemEventKind
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, plain
 from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import leaving, nearer_zero
@@ -60,6 +61,12 @@ def _may_be_needed(stop: Order, working: WorkingOrders) -> bool:
     return any(
         not order.spec.reduce_only and order.spec.side is not stop.spec.side for order in not_known
     )
+
+
+def _still_covers(stop: Order, instrument: Instrument, view: AccountView) -> bool:
+    """A perpetual's stop of a strategy that is out: it goes once those of others rest."""
+    is_leg = stop.spec.leg is not None and instrument.can_short
+    return is_leg and protects(stop.spec, view.free(instrument.symbol))
 
 
 class Protection:
@@ -110,7 +117,7 @@ class Protection:
         stops: list[Order] = []
         idle: list[Order] = []
         for stop in working.stops.values():
-            if self._is_needed(stop, symbol, view):
+            if self._is_needed(stop, symbol, view) or _still_covers(stop, instrument, view):
                 stops.append(stop)
             elif not (instrument.can_short and _may_be_needed(stop, working)):
                 idle.append(stop)
@@ -137,11 +144,12 @@ class Protection:
     def _of_nobody(
         self, needs: Needs, stops: list[Order], view: AccountView, symbol: str
     ) -> list[Event]:
-        """Stops that were needed before strategies had their own: on a perpetual they stay until those
-        rest, on spot they bind their coins."""
-        if not needs.owners or view.trading_state is HALTED:
+        """Stops that were needed before strategies had their own, or of strategies that are out: on a
+        perpetual they stay until those that are needed rest, on spot they bind their coins."""
+        if view.trading_state is HALTED or (not needs.owners and needs.stops):
             return []
-        wanted = {*needs.owners, *(stop.owner for stop in needs.stops)}
+        wanted = {PROTECTOR, *needs.owners} if not needs.stops else {*needs.owners}
+        wanted |= {stop.owner for stop in needs.stops}
         outdated = [stop for stop in stops if owner_of(stop) not in wanted]
         if (
             outdated
@@ -149,7 +157,7 @@ class Protection:
             and self._bare(needs, stops, symbol, view)
         ):
             return []
-        return self._cancel(outdated, "the strategies have stops of their own")
+        return self._cancel(outdated, "it is no strategy's stop any more")
 
     def _bare(
         self, needs: Needs, stops: list[Order], symbol: str, view: AccountView
