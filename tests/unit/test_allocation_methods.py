@@ -114,6 +114,17 @@ def test_groups_turnover_and_symbols_that_move_together_are_held_within_their_li
     assert together["CALM"] + together["MIDDLE"] <= Decimal("0.400001")
 
 
+def test_what_is_held_beyond_its_cap_comes_back_by_one_turnover_after_the_other() -> None:
+    known, made = history(), AllocationSettings(method="minimum_variance", turnover=Decimal("0.05"))
+    portfolio, held = PortfolioSettings(max_weight=Decimal("0.4")), {"WILD": 0.8}
+    for _ in range(12):
+        weights = MethodAllocator(made, portfolio)(targets(**held), known)
+        moved_by = sum(abs(float(w) - held.get(s, 0.0)) for s, w in weights.items())
+        assert moved_by <= 0.05 + 1e-5
+        held = {symbol: float(weight) for symbol, weight in weights.items()}
+    assert held["WILD"] < 0.55
+
+
 def test_kelly_bets_a_part_and_on_nothing_that_falls() -> None:
     whole = allocated(method="kelly", kelly_fraction=Decimal(1))
     quarter = allocated(method="kelly")

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
+from tradectl.domain.errors import AllocationFailed
 from tradectl.portfolio.allocation.clusters import alike
 from tradectl.portfolio.allocation.constraints import Constraints, Group
 from tradectl.portfolio.allocation.estimates import Array, moments
@@ -24,6 +26,8 @@ from tradectl.portfolio.allocation.risk_weights import (
 )
 from tradectl.portfolio.allocation_settings import AllocationSettings
 
+LEAST_WAY = 1e-12
+
 
 def optimised(
     settings: AllocationSettings,
@@ -38,7 +42,23 @@ def optimised(
     signs = np.array(sides, dtype=float)
     means, covariance = moments(np.array(returns).T * signs, settings)
     within = _constraints(settings, symbols, signs, np.array(held), covariance, cap, allotted)
-    return [float(weight) for weight in _weights(settings, symbols, means, covariance, within)]
+    try:
+        weights = _weights(settings, symbols, means, covariance, within)
+    except AllocationFailed:
+        if within.turnover is None:
+            raise
+        free = replace(within, turnover=None)
+        weights = _toward(_weights(settings, symbols, means, covariance, free), within)
+    return [float(weight) for weight in weights]
+
+
+def _toward(weights: Array, within: Constraints) -> Array:
+    """What is held is so far from what may be held that one turnover does not lead there: a part of the
+    way, and the next time another one."""
+    way = weights - within.held
+    part = min(1.0, (within.turnover or 0.0) / max(float(np.abs(way).sum()), LEAST_WAY))
+    there = within.held + part * way
+    return np.maximum(there, 0.0) if within.long_only else there
 
 
 def _weights(

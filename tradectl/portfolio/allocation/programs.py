@@ -33,6 +33,8 @@ def minimum_variance(covariance: Array, within: Constraints) -> Array:
 
 def maximum_sharpe(means: Array, covariance: Array, within: Constraints) -> Array:
     """Of excess returns over nothing. Where nothing that may be held is expected to gain: cash."""
+    if not (means > 0).any():
+        return np.zeros(within.size)
     bound, most, total = within.rows()
     count, n = len(total), within.size
     risk, gain = _on_weights(covariance / _scale(covariance), count + 1), np.zeros(count + 1)
@@ -42,8 +44,6 @@ def maximum_sharpe(means: Array, covariance: Array, within: Constraints) -> Arra
     positive = np.zeros((1, count + 1))
     positive[0, count] = -1.0
     whole: Array = np.append(total, -_most_allotted(within))
-    if not (means > 0).any():
-        return np.zeros(n)
     try:
         found = _solved(
             risk,
