@@ -24,7 +24,6 @@ from decimal import Decimal
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
-    AllocationRequested,
     BracketTriggered,
     Event,
     SignalAction,
@@ -93,7 +92,9 @@ class PortfolioEngine:
         self._sizer = sizer_for(settings)
         allocations = base_shares(allocation, allocations)
         self._targets = StrategyTargets(self._sizer, allocations)
-        self._shares = StrategyShares(allocation, allocations)
+        self._shares: StrategyShares | None = None
+        if allocation.strategies != "fixed":
+            self._shares = StrategyShares(allocation, allocations)
         self._heard: dict[str, dict[str, StrategyTarget]] = {}
         self.brackets = brackets
         self.watch = BracketWatch(brackets)
@@ -181,21 +182,24 @@ class PortfolioEngine:
         for symbol in view.targeted() if self._has_strategies else ():
             events += self._steering.brought_back(symbol, view, reason, at, asks=asks)
         events += self.protect(view, at, but=asked_of(events))
-        asked = [self._shares.computed(view), self._request(view, at)]
-        return events + [event for event in asked if event is not None]
+        return events + self._shared_out(view, at)
 
-    def _request(self, view: AccountView, at: int) -> AllocationRequested | None:
-        """Where weights are to be worked out now."""
-        if self.weighting is None or not self._has_strategies:
-            return None
-        return self.weighting.request(view, at)
+    def _shared_out(self, view: AccountView, at: int) -> list[Event]:
+        """New shares of strategies, and new weights that are to be worked out now."""
+        events: list[Event] = []
+        if self._shares is not None and (shares := self._shares.computed(view)) is not None:
+            events.append(shares)
+        if self.weighting is not None and self._has_strategies:
+            request = self.weighting.request(view, at)
+            events += [request] if request is not None else []
+        return events
 
     def is_balanced(self, view: AccountView, happened: int, at: int) -> bool:
         """A rebalancing at `at` would do nothing. Where sizes do not follow marks that stays so until
         something else than prices comes: `happened` is the number of what did last."""
         if self._sizer.measures or self._protection.is_active(view):
             return False
-        if self._shares.computed(view) is not None or self._request(view, at) is not None:
+        if self._shared_out(view, at):
             return False
         if happened != self._balanced_since or self._sizer.follows_marks:
             targeted = view.targeted() if self._has_strategies else ()
