@@ -59,7 +59,9 @@ def test_a_loss_scales_positions_step_by_step_and_back() -> None:
     settle(run, 96.9)
     assert sizes(run) == ["DAILY_LOSS 0.5"]
     (event,) = run.events(SizeChanged)
-    assert event.message == "today's loss is 3.10%: from 3% on positions are scaled by 0.5"
+    assert (
+        event.message == "today's loss is 3.10%, and the step is at 3%: positions are scaled by 0.5"
+    )
     assert (event.limit, event.actual) == ("3", "3.1")
     assert run.held() == pytest.approx(D(500), rel=D("0.01"))
     settle(run, 92.9)

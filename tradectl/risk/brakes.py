@@ -78,12 +78,12 @@ def _sized(
     cause: str, size: Decimal, step: SizeStep | None, loss: Decimal, what: str
 ) -> SizeChanged:
     limit = "" if step is None else plain(step.at_pct)
-    reached = f": from {limit}% on" if step is not None else ""
+    reached = f", and the step is at {limit}%" if step is not None else ""
     return SizeChanged(
         source_component=NAME,
         cause=cause,
         size=size,
-        message=f"{what} is {loss:.2f}%{reached} positions are scaled by {plain(size)}",
+        message=f"{what} is {loss:.2f}%{reached}: positions are scaled by {plain(size)}",
         limit=limit,
         actual=plain(round_to(loss, STEP)),
     )
