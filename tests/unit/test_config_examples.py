@@ -31,6 +31,7 @@ def test_there_are_examples() -> None:
         "paper-recorded",
         "perpetual",
         "quoting",
+        "risk",
         "risk-parity",
         "several-strategies",
         "testnet",
