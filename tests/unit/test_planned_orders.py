@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.worked import ALGORITHMS, BEGIN, PERPETUAL, SPOT, SYMBOL, Worked, execution
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -377,3 +378,26 @@ def test_on_a_perpetual_the_stop_rests_beside_what_takes_the_position_down() -> 
     run.go_on(10)
     assert not run.held()
     assert not run.system.books.sent_orders()
+
+
+@pytest.mark.parametrize("leg", ["stop", "target"])
+def test_what_closes_the_position_ends_the_entry_that_is_still_worked(
+    algorithm: str, leg: str
+) -> None:
+    """A stop, or a target, is filled while the entry is not whole: nothing more is bought."""
+    run = Worked(execution(algorithm))
+    run.price("100")
+    bracket = Bracket(stop_loss_pct=Decimal(3), take_profit_pct=Decimal(3))
+    run.post(
+        StrategySignalEvent(symbol=SYMBOL, action=SignalAction.BUY, strategy="s", bracket=bracket)
+    )
+    run.go_on(4)
+    if not run.held():  # a peg waits for its price
+        return
+    run.go_on(2, lambda n: "95" if leg == "stop" else "105")
+    (parent,) = run.parents()
+    run.go_on(12, lambda n: "100")
+    assert run.order(parent).is_over
+    assert run.order(parent).filled < TEN or algorithm == "iceberg"
+    assert not run.held()
+    assert run.replayed() == run.records
