@@ -21,7 +21,7 @@ from tradectl.documents.backtest import Backtest, BacktestRow
 from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
-from tradectl.documents.data import DataCheck
+from tradectl.documents.data import DataCheck, VolumeProfile
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
 from tradectl.documents.market import (
     AvailableStrategy,
@@ -54,6 +54,7 @@ DOCUMENTS: dict[str, Any] = {
     "compare": Comparison,
     "config show": Settings,
     "data check": DataCheck,
+    "data volume": list[VolumeProfile],
     "doctor": DoctorReport,
     "doctor --controls": Controls,
     "emergency-stop": Receipt,

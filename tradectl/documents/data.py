@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tradectl.documents.values import Time
+from tradectl.documents.values import Amount, Time
 
 
 class DataGap(Struct, kw_only=True, frozen=True):
@@ -62,4 +62,13 @@ class DataCheck(Struct, kw_only=True, frozen=True):
     left_out: dict[str, str]
 
 
-__all__ = ["DataCheck", "DataGap", "SymbolData"]
+class VolumeProfile(Struct, kw_only=True, frozen=True):
+    """The share of the volume that each of as many equal parts of a day (UTC) has, over so many `days`:
+    what `execution.volume_profile` takes."""
+
+    symbol: str
+    days: int
+    shares: list[Amount]
+
+
+__all__ = ["DataCheck", "DataGap", "SymbolData", "VolumeProfile"]

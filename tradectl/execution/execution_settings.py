@@ -44,7 +44,8 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
     ] = ZERO
     volume_profile: Annotated[
         tuple[Decimal, ...],
-        "vwap: the usual volume of equal parts of a day (UTC), such as 24 numbers for its hours",
+        "vwap: the usual volume of equal parts of a day (UTC), such as 24 numbers for its hours, as "
+        "`tradectl data volume FILE` tells it",
     ] = ()
     urgency: Annotated[
         Decimal,

@@ -67,3 +67,41 @@ def check(
     if len(files) > 1 and not refused:
         refuse_together(files, options)
     raise typer.Exit(REFUSED if refused else 0)
+
+
+VOLUME_HELP = """The usual volume of the parts of a day, out of trades or candles: what `vwap` goes by.
+
+Prints the line for [execution]; with --json the shares by symbol.
+
+Example:
+
+    tradectl data volume BTCUSDT-1m-2025-01.zip --parts 24
+"""
+
+
+@app.command(help=VOLUME_HELP, short_help="The usual volume of the parts of a day, for vwap.")
+def volume(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    parts: Annotated[
+        int, typer.Option(help="Equal parts of a day (UTC), such as its hours.", min=1, max=1440)
+    ] = 24,
+    columns: ColumnsOption = None,
+    symbol: SymbolOption = None,
+    allow_truncated: TruncatedOption = False,
+    config: ConfigOption = None,
+    settings_set: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    from tradectl.bus.clock import ComputerClock
+    from tradectl.config.load import load_settings
+    from tradectl.operations.data_check import DataOptions
+    from tradectl.operations.volume_profile import volume_profiles
+
+    options = DataOptions(
+        settings=load_settings(config, assignments=settings_set or ()),
+        symbols=tuple(symbol or ()),
+        columns=columns_named(columns),
+        allow_truncated=allow_truncated,
+        now=ComputerClock.wall(),
+    )
+    print_data(volume_profiles(files, options, parts), as_json, "volume.profiles")
