@@ -23,6 +23,7 @@ from tradectl.domain.events import (
     OrderRejected,
     QuotesDenied,
     QuotesWanted,
+    SharesComputed,
     SystemEvent,
     TimerFired,
 )
@@ -369,6 +370,15 @@ def test_its_allocation_is_what_its_position_may_come_to() -> None:
     assert denied.code == "ALLOCATION"
     assert "its allocation is 100" in denied.message
     assert resting(small) == ["buy 99 1 bid"]
+
+
+def test_a_share_that_was_worked_out_takes_the_place_of_its_allocation() -> None:
+    run = run_of({1: quote("99 50"), 3: quote("99 40")})
+    run.feed(SharesComputed(period=1, shares={"mine": D("0.045")}))
+    ticks(run, 100, 100, 100, 100, 100, 100)
+    assert [denied.code for denied in run.of(QuotesDenied)] == ["ALLOCATION"]
+    assert resting(run) == ["buy 99 40 bid"]
+    run.check()
 
 
 def test_what_a_post_only_order_would_take_is_left_out_until_it_speaks_again() -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from tradectl.adapters.adapter import Adapter, HasBooks
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.allocation import share_of
 from tradectl.domain.events import (
     CloseCause,
     Command,
@@ -40,7 +41,7 @@ LIQUIDATED = "LIQUIDATED"
 class RiskAdapter(Adapter):
     """Binds a RiskEngine to the bus and the books; without one, the default limits with no more working
     orders than the orchestrator's `max_concurrent_orders`. `allocations` are the shares of equity (0 to
-    1) that strategies may quote for, by their names: all of it for who is not among them."""
+    1) that strategies may quote for, by their names, before others are worked out."""
 
     name = "risk"
 
@@ -77,8 +78,9 @@ class RiskAdapter(Adapter):
         return [OrderApproved(source_component=self.name, order=judged)]
 
     def _on_quotes(self, wanted: QuotesWanted, record: Record) -> list[Event]:
-        share = self._allocations.get(wanted.strategy, ONE)
-        return [self.engine.judge_quotes(wanted, self._state.books, record.at, share)]
+        books, base = self._state.books, self._allocations.get(wanted.strategy, ONE)
+        share = share_of(books.allocation, wanted.strategy, base)
+        return [self.engine.judge_quotes(wanted, books, record.at, share)]
 
     def _on_command(self, event: CommandReceived, _record: Record) -> None:
         if event.command in (Command.RESUME, Command.CLEAR_HALT):

@@ -64,6 +64,12 @@ class Allocated(Struct, frozen=True, omit_defaults=True):
     shares_period: int = 0
 
 
+def share_of(known: Allocated | None, strategy: str, base: Decimal) -> Decimal:
+    """Of equity, that a strategy may use now (0 to 1): `base` before shares were worked out."""
+    return base if known is None else known.shares.get(strategy, base)
+
+
 __all__ = [
     "WEIGHT_STEP", "Allocated", "AllocationTarget", "Allocator", "ComputeWeights", "Targets", "Weights",
+    "share_of",
 ]  # fmt: skip

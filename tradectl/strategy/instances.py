@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from tradectl.domain.allocation import share_of
 from tradectl.domain.brackets import NO_BRACKET, Bracket
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import QuotesWanted, SignalAction, StrategySignalEvent
@@ -123,9 +124,8 @@ class OwnHoldings:
         if self._view is None:
             return ZERO
         with localcontext(DecimalContext()):
-            known = self._view.allocation
-            shares = known.shares if known is not None else {}
-            return max(self._view.equity(), ZERO) * shares.get(self._name, self._allocation)
+            share = share_of(self._view.allocation, self._name, self._allocation)
+            return max(self._view.equity(), ZERO) * share
 
 
 class Callback:

@@ -41,6 +41,7 @@ from tradectl.portfolio.brackets import Brackets
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.order_making import PlanFor
 from tradectl.portfolio.position_delta import PositionDelta
+from tradectl.portfolio.strategy_shares import base_shares
 from tradectl.risk.engine import RiskEngine
 from tradectl.state.account import Account
 from tradectl.state.baselines import is_settled
@@ -181,7 +182,8 @@ class TradingSystem(BookkeepingSystem):
         if portfolio.weighting is not None:
             WeightsWorker(bus, self.allocator).bind()
         self.strategy = StrategyAdapter(bus, engine)
-        self.risk = RiskAdapter(bus, self, risk, allocations=allocations)
+        shares = base_shares(settings.allocation, allocations)
+        self.risk = RiskAdapter(bus, self, risk, allocations=shares)
         self.execution = ExecutionAdapter(
             bus, self, self.gateway, halt_switch=halt_switch, lease=lease
         )
