@@ -195,6 +195,7 @@ from tradectl.events import EventType
 from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
+from tradectl.strategy.instances import StrategyInstance
 
 folder = Path(sys.argv[1])
 
@@ -214,7 +215,9 @@ class Beside:
         pass
 
 
-options = RunOptions(settings=Settings(), state_dir=StateDir(folder / "state"), duration=100.0)
+keen = StrategyInstance("ema-cross", "ema-cross", parameters={"fast": 2, "slow": 5})
+settings = Settings(symbols=("BTCUSDT",), strategies=(keen,))
+options = RunOptions(settings=settings, state_dir=StateDir(folder / "state"), duration=100.0)
 asyncio.run(trade(options, Beside()))
 """
 
