@@ -59,6 +59,13 @@ def test_params_on_spot(order: OrderSpec, params: dict[str, Any]) -> None:
     assert made(order).params == {"clientOrderId": "cid", **params}
 
 
+def test_post_only_is_left_out_where_the_exchange_has_none() -> None:
+    order = spec("1", "9", post_only=True)
+    assert arguments(order, "cid", SPOT, QUIRKS, has_post_only=False).params == {
+        "clientOrderId": "cid"
+    }
+
+
 def test_reduce_only_is_said_where_there_are_positions() -> None:
     assert made(spec("1", reduce_only=True), PERPETUAL).params["reduceOnly"] is True
 

@@ -43,6 +43,8 @@ class OrderCalls:
         self._quirks = quirks
         self._kind = kind
         self._has_stop_book = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
+        in_force = feature(client, kind, "createOrder", "timeInForce") or {}
+        self._has_post_only = in_force.get("PO") is not False  # where it says nothing it is tried
         self._buys_by_cost = bool(client.options.get("createMarketBuyOrderRequiresPrice"))
 
     # --- writes -----------------------------------------------------------------------------------
@@ -51,7 +53,9 @@ class OrderCalls:
         self, spec: OrderSpec, client_order_id: str, pre_send_check: Callable[[], None]
     ) -> VenueOrder:
         market = self._markets[spec.symbol]
-        args = arguments(spec, client_order_id, market, self._quirks)
+        args = arguments(
+            spec, client_order_id, market, self._quirks, has_post_only=self._has_post_only
+        )
         if args.type == "market" and args.side == "buy" and self._buys_by_cost:
             raise VenueRefusal(
                 f"{spec.symbol}: this exchange takes a market buy by cost, not quantity"

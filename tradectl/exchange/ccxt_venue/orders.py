@@ -31,8 +31,16 @@ class Arguments(NamedTuple):
     params: dict[str, Any]
 
 
-def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Quirks) -> Arguments:
-    """Raises VenueRefusal for what the market's rules do not allow."""
+def arguments(
+    spec: OrderSpec,
+    client_order_id: str,
+    market: Market,
+    quirks: Quirks,
+    *,
+    has_post_only: bool = True,
+) -> Arguments:
+    """Where the exchange has no post-only, an order goes out without. Raises VenueRefusal for what the
+    market's rules do not allow."""
     quantity = _quantity(spec, market)
     limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
     params: dict[str, Any] = {"clientOrderId": quirks.client_id_prefix + client_order_id}
@@ -44,7 +52,8 @@ def arguments(spec: OrderSpec, client_order_id: str, market: Market, quirks: Qui
         if quirks.stop_direction:
             params["triggerDirection"] = "ascending" if spec.side is Side.BUY else "descending"
     if spec.post_only and spec.type is OrderType.LIMIT:
-        params["postOnly"] = True
+        if has_post_only:
+            params["postOnly"] = True
     elif spec.type.has_limit and spec.time_in_force is not TimeInForce.GTC:
         params["timeInForce"] = spec.time_in_force.upper()
     is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
