@@ -97,7 +97,9 @@ if sys.version_info < (3, 13):  # which lets it through: whoever means to, can c
 
 LIVES = {
     "says a lone surrogate": "def on_trade(self, t): return self.long(reason='bad \\udcff')",
-    "says 100 MB": "def on_trade(self, t): return self.long(reason='x' * 100_000_000)",
+    "says 100 MB": """
+    text = 'x' * 100_000_000
+    def on_trade(self, t): return self.long(reason=self.text)""",
     "says an address": "def on_trade(self, t): return self.long(reason=f'{self} of {object()}')",
     "says a text of its own kind": """
     def on_trade(self, t):
