@@ -22,7 +22,7 @@ FUTURES = "futures"
 FOREVER = -1
 D = Decimal
 
-pytestmark = pytest.mark.usefixtures("key_environment")
+pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
 REFUSED = {
     "spot closed": ("spot", -1013, "Market is closed.", RefusalCause.CLOSED),
@@ -41,7 +41,7 @@ REFUSED = {
 
 
 async def insisting(trader: Trader, action: str, done: Any, *, walks: bool = True) -> None:
-    """The strategy says it with every trade until something is `done`."""
+    """The strategy says it with every trade, fifty of them a second, until something is `done`."""
 
     def tried() -> bool:
         trader.signal(action)
@@ -49,7 +49,7 @@ async def insisting(trader: Trader, action: str, done: Any, *, walks: bool = Tru
             trader.exchange.walk(symbols=(SPOT,), market=trader.market, sigma="0.00001")
         return bool(done())
 
-    await trader.until(tried)
+    await trader.until(tried, every=0.02)
 
 
 def entries(trader: Trader) -> list[Order]:
