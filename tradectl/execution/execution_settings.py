@@ -37,7 +37,8 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
     exits: Annotated[
         bool,
         "orders that reduce a position are worked by it, too; on spot not where stops are set, which "
-        "would be away meanwhile. Protective stops never are",
+        "would be away meanwhile. Without it a turn is worked as two_orders (portfolio.turn): the one "
+        "that closes leaves whole. Protective stops never are",
     ] = False
     min_notional: Annotated[
         Decimal, Bounds(ge=0), "quote currency; a smaller order leaves whole"
