@@ -139,7 +139,7 @@ class ExecutionAdapter(Adapter):
     def _on_cancel(self, event: CancelRequested, record: Record) -> list[Event]:
         order = self._state.books.order(event.order_id)
         if order is not None and order.spec.plan is not None:
-            return self._followed(order, record.at)
+            return self.plans.look(order, self._state.books, record.at)
         self._bus.send(self.engine.cancel(event, self._state.books))
         return []
 
@@ -216,7 +216,7 @@ class ExecutionAdapter(Adapter):
         if order is None or not order.is_working:
             return []
         self._schedule(order, record.at)
-        return self._followed(order, record.at)
+        return self.plans.look(order, self._state.books, record.at)
 
     def _on_report(self, report: OrderReport, record: Record) -> list[Event]:
         """What became of a child, or of an order with a plan."""
@@ -233,9 +233,6 @@ class ExecutionAdapter(Adapter):
         if parent is not None:
             self._leave(parent)
         return events
-
-    def _followed(self, order: Order, at: int) -> list[Event]:
-        return self.plans.look(order, self._state.books, at)
 
     def _leave(self, order: Order) -> None:
         """It is over: nothing is heard for it any more."""

@@ -5,7 +5,6 @@ Questions are answered from what is kept, and change nothing.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Mapping, Set
 from decimal import Decimal
 
@@ -18,7 +17,6 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.margin import MarginAccount
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.protection import price_known, too_small
 from tradectl.domain.quotes import QuoteSet
@@ -26,10 +24,10 @@ from tradectl.domain.refusals import Refusal
 from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
-from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
 from tradectl.risk.exposure_checks import tally_of
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
+from tradectl.state.orders_view import OrdersView
 
 
 def drawdown_from(peak: Decimal, equity: Decimal) -> Decimal:
@@ -43,7 +41,7 @@ _NOTHING_QUOTED: Mapping[str, QuoteSet] = {}
 _UNRESTRICTED: Mapping[RestrictionKind, str] = {}
 
 
-class BooksView:
+class BooksView(OrdersView):
     """The account as of the last event; see `AccountView` for the questions. What is remembered for
     limits is as much as these `limits` look at."""
 
@@ -53,7 +51,7 @@ class BooksView:
         instruments: Instruments | None = None,
         limits: RiskLimits | None = None,
     ) -> None:
-        self.account = account
+        super().__init__(account)
         self.limits = limits or RiskLimits()
         self._counts_trips = self.limits.counts_trips
         self.instruments = instruments or Instruments()
@@ -62,8 +60,6 @@ class BooksView:
         self._arrived: dict[str, MarketDataEvent] = {}
         self._last: dict[str, MarketDataEvent] = {}
         self._sums = AccountSums()
-        self._changed: dict[str, object] = dict.fromkeys(account.positions)
-        """symbols that the sums have to count anew"""
         self._tally = tally_of(self.limits)
         self._untallied: dict[str, object] = {}
         self._priced = set(account.risk.priced)
@@ -72,21 +68,11 @@ class BooksView:
             account.readings = None
         self._candles = account.candles
         """of symbols that no data came of since these books were made"""
-        self._orders: dict[str, Order] = {}
-        self._working: dict[str, WorkingOrders] = {}
-        self._working_count = 0
         self._wanted = {
             symbol: None
             for symbol, targets in account.targets.items()
             if any(target.size for target in targets.values())
         }
-        self._finished: deque[str] = deque()
-        for order in account.finished:
-            self._orders[order.spec.order_id] = order
-            self._finished.append(order.spec.order_id)
-        for order in account.orders:
-            self._orders[order.spec.order_id] = order
-            self._work(order)
 
     @property
     def last(self) -> dict[str, MarketDataEvent]:
@@ -357,57 +343,6 @@ class BooksView:
     def wanted(self) -> Collection[str]:
         """The symbols that a strategy wants to hold something of."""
         return self._wanted.keys()
-
-    def known_orders(self) -> Collection[Order]:
-        """Those that work and those that are over and remembered: something may still become of them. Of
-        those with a plan nothing does at an exchange."""
-        return [order for order in self._orders.values() if order.spec.plan is None]
-
-    def known_and_planned(self) -> Collection[Order]:
-        """Those, and those with a plan."""
-        return list(self._orders.values())
-
-    def working_children(self, symbol: str = "") -> list[Order]:
-        """Of orders with a plan, of one symbol or of all."""
-        if symbol:
-            return [*self.working_in(symbol).children.values()]
-        return [child for orders in self._working.values() for child in orders.children.values()]
-
-    def sent_orders(self) -> list[Order]:
-        """The working orders that may be at an exchange: children, and no order with a plan."""
-        return [order for orders in self._working.values() for order in orders.sent()]
-
-    def working_orders(self, symbol: str = "") -> Collection[Order]:
-        if symbol:
-            return self.working_in(symbol)
-        return [order for orders in self._working.values() for order in orders]
-
-    def working_in(self, symbol: str) -> WorkingOrders:
-        return self._working.get(symbol, NO_ORDERS)
-
-    def working_count(self) -> int:
-        return self._working_count
-
-    def _work(self, order: Order) -> None:
-        """It may trade from now on."""
-        symbol = order.spec.symbol
-        if symbol not in self._working:
-            self._working[symbol] = WorkingOrders()
-        self._working[symbol].add(order)
-        self._working_count += not order.spec.parent_id
-        self._changed[symbol] = None
-
-    def seen(self, order_id: str) -> bool:
-        order = self._orders.get(order_id)
-        return order is not None and order.status is not OrderStatus.INITIALIZED
-
-    def order(self, order_id: str) -> Order | None:
-        """A working order, or one of the newest finished ones."""
-        return self._orders.get(order_id)
-
-    def finished(self) -> list[Order]:
-        """The newest ones that are over, the oldest of them first."""
-        return [self._orders[order_id] for order_id in self._finished]
 
     def restrictions(self, symbol: str) -> Mapping[RestrictionKind, str]:
         """Why trading in the symbol is restricted, by kind; empty where it is not."""
