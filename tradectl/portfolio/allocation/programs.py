@@ -74,13 +74,13 @@ def nearest(weights: Array, within: Constraints) -> Array:
     if within.kept_by(weights):
         return weights
     bound, most, total = within.rows()
-    wish = np.zeros(len(total))
-    wish[: within.size] = -weights
+    linear = np.zeros(len(total))
+    linear[: within.size] = -weights
     every: tuple[Array, Array] | None = None
     if within.turnover is None:  # else the sum goes as far as it may
         sum_of_all = min(_most_allotted(within), float(weights.sum()))
         every = total[None, :], np.array([sum_of_all])
-    found = _solved(_on_weights(np.eye(within.size), len(total)), wish, (bound, most), every)
+    found = _solved(_on_weights(np.eye(within.size), len(total)), linear, (bound, most), every)
     return found[: within.size]
 
 
