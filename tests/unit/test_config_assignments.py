@@ -128,7 +128,7 @@ def test_every_strategy_that_has_it_or_one_by_its_name(two: Path) -> None:
         (["strategy.zzz=3"], "unknown key; expected one of strategy.allocation, strategy.band_bps"),
         (["strategies.foo.fast=3"], "no such strategy; expected a key of strategies.ema-cross"),
         (["strategies[0].fast=3"], "of a strategy by strategy.KEY or strategies.NAME.KEY"),
-        (["strategy.bracket.stop=3"], "did you mean strategy.bracket.stop_loss_pct?"),
+        (["strategy.bracket.stop_loss=3"], "did you mean strategy.bracket.stop_loss_pct?"),
         (["strategy.bracket.stop_loss_pct=x"], 'a number above 0 to below 100, or "none" for off'),
         (["strategy.fast=abc"], "--set strategy.fast: expected a whole number, got abc"),
         (["strategy.fast=true"], "--set strategy.fast: expected a whole number, got true"),
