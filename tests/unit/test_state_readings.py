@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, PERP, SPOT, Ledger, tick
 from tradectl.domain.events import BarEvent, BarOpened, Command, CommandReceived, TimerFired
+from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, SECOND
+from tradectl.risk.daily_closes import read_closes
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
@@ -321,6 +323,19 @@ def test_the_day_of_a_clock_that_was_ahead_parts_no_loss() -> None:
     again.prints([89, 89])
     assert again.ledger.books.day_start_equity == CASH
     assert [*again.account.pauses] == ["DAILY_LOSS"]
+
+
+def test_after_a_clock_that_was_ahead_days_have_closes_again() -> None:
+    run = all_in(NO_HALT)
+    run.account.history = MarketHistory(length=9)
+    for day, price in ((100, 100), (101, 99), (465, 98), (102, 97), (103, 96), (104, 95)):
+        run = restarted(run, DAY * day + SECOND)
+        run.prints([price])
+    assert read_closes(run.account.risk.closes[SPOT]) == {100: 99, 102: 96, 103: 95}
+    history = run.account.history
+    assert history is not None
+    assert history.next_period == 104
+    assert [*history.closes[SPOT][-2:]] == [D(96), D(95)]
 
 
 def test_money_that_is_moved_moves_the_starts_of_other_days() -> None:

@@ -62,6 +62,11 @@ class MarketHistory(Struct, frozen=True, omit_defaults=True):
             made={**made},
         )
 
+    def dated_back(self, at: int) -> MarketHistory:
+        """The clock that it went by was ahead, and it is `at` (ns): the next close is of the period of
+        now, and not of one that is far off."""
+        return replace(self, next_period=min(self.next_period, at // self.period))
+
     def _after(
         self, known: Mapping[str, tuple[Decimal, ...]], new: Mapping[str, Decimal], passed: int
     ) -> dict[str, tuple[Decimal, ...]]:

@@ -26,6 +26,12 @@ def with_close(closes: str, day: int, price: Decimal, most: int) -> str:
     return added.split(" ", over)[-1] if over > 0 else added
 
 
+def closes_before(closes: str, day: int) -> str:
+    """Those of earlier days."""
+    kept = (each for each in closes.split(" ") if each and int(each.partition("=")[0]) < day)
+    return " ".join(kept)
+
+
 def read_closes(closes: str) -> dict[int, Decimal]:
     """Price by day, oldest first."""
     pairs = (each.partition("=") for each in closes.split(" ") if each)
@@ -50,4 +56,11 @@ def daily_volatility(closes: str, days: int) -> Decimal | None:
     return (sum(((r - mean) ** 2 for r in returns), ZERO) / (len(returns) - 1)).sqrt()
 
 
-__all__ = ["DAYS_IN_YEAR", "daily_returns", "daily_volatility", "read_closes", "with_close"]
+__all__ = [
+    "DAYS_IN_YEAR",
+    "closes_before",
+    "daily_returns",
+    "daily_volatility",
+    "read_closes",
+    "with_close",
+]

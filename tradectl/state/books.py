@@ -61,7 +61,7 @@ from tradectl.state.baselines import (
 from tradectl.state.booking import Adoption
 from tradectl.state.bracket_books import end_trails
 from tradectl.state.comparison import compared
-from tradectl.state.days import note_closes, take_history
+from tradectl.state.days import forget_days_to_come, note_closes, take_history
 from tradectl.state.fee_coins import paid_in_coins
 from tradectl.state.income_booking import (
     book_cash,
@@ -283,6 +283,8 @@ class Books(OrderBooks):
             if 0 < day < self.account.day:
                 note_closes(self, record.at)
                 self.account.risk.day_high = ZERO
+            elif self.account.day < day:
+                forget_days_to_come(self.account, record.at)
             if self.limits.profit_lock_from_pct is not None:
                 self.account.risk.note_equity(before, self.account.measured_equity)
         if event.name == RISK_TIMER:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY
-from tradectl.risk.daily_closes import with_close
+from tradectl.risk.daily_closes import closes_before, with_close
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
 
@@ -25,6 +25,15 @@ def note_closes(books: BooksView, at: int) -> None:
             memory.closes[symbol] = with_close(memory.closes.get(symbol, ""), day, mark, most)
     books.days_were_noted()
     memory.closed_at, memory.priced = at, ()
+
+
+def forget_days_to_come(account: Account, at: int) -> None:
+    """A clock that was ahead has named them, and it is `at` (ns): their closes would stand in the way of
+    those that come."""
+    closes = account.risk.closes
+    closes.update({symbol: closes_before(known, at // DAY) for symbol, known in closes.items()})
+    if account.history is not None:
+        account.history = account.history.dated_back(at)
 
 
 def take_history(
@@ -63,4 +72,4 @@ def _pairs(closes: str) -> Iterable[tuple[str, str]]:
         yield day, price
 
 
-__all__ = ["note_closes", "take_history"]
+__all__ = ["forget_days_to_come", "note_closes", "take_history"]
