@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.fixtures.worked import SYMBOL, Worked, execution
+from tests.fixtures.worked import SPOT, SYMBOL, Worked, execution
 from tradectl.domain.events import (
     Command,
     CommandReceived,
@@ -146,3 +146,42 @@ def test_a_cancelled_entry_is_held_until_its_target_changes() -> None:
     assert len(run.parents()) == 1
     run.long(strength=0.5)
     assert len(run.parents()) == 2
+
+
+@pytest.mark.parametrize("state", [None, Command.PAUSE])
+def test_on_spot_the_stop_that_binds_the_coins_goes_first(state: Command | None) -> None:
+    run = Worked(execution("none"), instrument=SPOT, stop_loss=Decimal(3))
+    run.price("100")
+    run.long()
+    run.go_on(2)
+    assert run.system.books.working_in(SYMBOL).stops
+    if state is not None:
+        run.post(CommandReceived(command=state))
+    command(run, Command.CLOSE)
+    run.go_on(3)
+    assert not run.held()
+    assert not run.system.books.sent_orders()
+    assert not run.system.books.closing
+    assert run.replayed() == run.records
+
+
+def test_what_is_closed_in_a_halt_is_left_to_the_halt(run: Worked) -> None:
+    run.post(EmergencyStopReceived(reason="x"))
+    command(run, Command.CLOSE)
+    run.go_on(10)
+    assert run.held() == 10
+    assert not run.system.books.closing
+    assert run.replayed() == run.records
+
+
+def test_a_close_ends_the_entry_that_is_still_worked() -> None:
+    run = Worked(execution("twap"))
+    run.price("100")
+    run.long()
+    run.go_on(3)
+    command(run, Command.CLOSE)
+    run.go_on(15)
+    (parent,) = run.parents()
+    assert run.order(parent).status is OrderStatus.CANCELED
+    assert not run.held()
+    assert run.replayed() == run.records

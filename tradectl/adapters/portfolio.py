@@ -247,7 +247,7 @@ class PortfolioAdapter(Adapter):
         books = self._state.books
         if isinstance(event, OrderCommandReceived):
             return [by_hand.ordered(event, self._bus.core.new_id())]
-        if event.command is not Command.CLOSE or books.trading_state.is_halt:
+        if event.command is not Command.CLOSE or event.target not in books.closing:
             return []
         cancelled = by_hand.recalled(event.target, books, event.reason)
         self.engine.flattening.try_at_once()

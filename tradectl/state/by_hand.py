@@ -20,7 +20,10 @@ CLOSED_BY_HAND = "closed by hand"
 
 
 def close(books: BooksView, event: CommandReceived) -> None:
-    """The position of `event.target` is to be closed."""
+    """The position of `event.target` is to be closed, unless a halt closes all or nothing."""
+    state = books.trading_state
+    if state.is_halt and not state.only_reduces:
+        return
     symbol, targets = event.target, books.account.targets.get(event.target, {})
     resting_quotes.call_off(books.account, symbol, books.quotes(symbol))
     for name, target in targets.items():
