@@ -22,6 +22,7 @@ from tests.fixtures.doctor import (
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_probe
 from tradectl.documents.operations import Verdict
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
 from tradectl.strategy.instances import StrategyInstance
@@ -65,7 +66,22 @@ def risk(**changes: object) -> Arrange:
     return lambda harness: harness.risk(**changes)
 
 
+def bracket(**legs: Decimal) -> Arrange:
+    def arrange(harness: DoctorHarness) -> None:
+        (one,) = harness.settings.strategies[:1]
+        strategies = (msgspec.structs.replace(one, bracket=Bracket(**legs)),)
+        harness.set(strategies=strategies)
+
+    return arrange
+
+
 def perpetual(harness: DoctorHarness) -> None:
+    harness.perpetual()
+
+
+def futures(harness: DoctorHarness) -> None:
+    (at,) = harness.settings.exchanges
+    harness.set(exchanges=(msgspec.structs.replace(at, market="perpetual"),))
     harness.perpetual()
 
 
@@ -237,6 +253,11 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("stop orders", portfolio(stop_loss_pct=Decimal(3)), PASSED, "rest at the exchange"),
     ("stop orders", several(venue(abilities=msgspec.structs.replace(ALL, stop_orders=False)),
                             portfolio(stop_loss_pct=Decimal(3))), WARNED, "without its stop"),
+    ("stop orders", bracket(trailing_pct=Decimal(3)), PASSED, "rest at the exchange"),
+    ("take-profits", bracket(take_profit_pct=Decimal(3)), PASSED, "watched here"),
+    ("take-profits", several(bracket(take_profit_pct=Decimal(3)), futures), PASSED,
+     "rest at the exchange beside the stops"),
+    ("trailing stops", bracket(trailing_pct=Decimal(3)), PASSED, "the old stop is cancelled first"),
     ("user stream", nothing, PASSED, "as they happen"),
     ("user stream", venue(abilities=msgspec.structs.replace(ALL, user_stream=False)), WARNED,
      "every 30 s"),

@@ -75,6 +75,8 @@ class BracketWatch:
         below, above = marks.below, marks.above
         if (below is None or low > below) and (above is None or high < above):
             return False
+        if next(iter(self._of(symbol, low, high, view)), None) is None:
+            return False  # a halt, or an exit that is on its way already
         waits = self._touched.get(symbol)
         self._touched[symbol] = (
             (low, high) if waits is None else (min(low, waits[0]), max(high, waits[1]))
