@@ -514,6 +514,33 @@ def test_nothing_new_is_placed_on_the_word_of_a_run_before() -> None:
     assert second.of(OrderInitialized) == []
 
 
+def test_what_was_not_placed_before_a_kill_is_placed_once_it_says_so_again() -> None:
+    first = run_of({0: quote("99 1, 98 1")}, latency_ms=500)
+    first.feed(trade(100, 0, PERPETUAL))
+    left = first.refolded().books.snapshot()
+    left.orders = [order for order in left.orders if order.spec.price != 98]
+    second = run_of(dict.fromkeys(range(5), quote("99 1, 98 1")), account=left, run_id="next")
+    ticks(second, 100, 100, 100, begin=2)
+    assert resting(second) == ["buy 99 1 bid", "buy 98 1 bid"]
+    assert len(second.of(QuotesWanted)) == 1
+    second.check()
+
+
+def test_a_run_that_ends_takes_its_quotes_away_and_the_next_places_them_anew() -> None:
+    script = dict.fromkeys(range(9), quote("99 1, 98 1", "101 1"))
+    first = run_of(script)
+    ticks(first, 100, 100)
+    first.feed(TimerFired(name="end"))
+    ticks(first, 100, begin=2)
+    assert resting(first) == []
+    first.check()
+    left = first.refolded().books.snapshot()
+    second = run_of(script, account=left, run_id="next")
+    ticks(second, 100, 100, begin=3)
+    assert len(resting(second)) == 3
+    second.check()
+
+
 def test_what_a_strategy_wanted_that_is_not_configured_any_more_goes() -> None:
     first = run_of({0: quote("99 1", "101 1")})
     ticks(first, 100, 100)

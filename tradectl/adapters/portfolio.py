@@ -201,7 +201,8 @@ class PortfolioAdapter(Adapter):
         if name == RETRY_TIMER:
             return self._and_say(self._try_again(record), [])
         if name == END_TIMER and not flattening:
-            return self.engine.run_ends(books, record.at)
+            left = self.engine.run_ends(books, record.at)
+            return left + self.engine.quoting.leave(books)
         if name == END_OF_DATA_TIMER:
             return self.engine.end(books, "end of data")
         return []

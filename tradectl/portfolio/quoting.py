@@ -5,8 +5,9 @@
     placed     what is missing, once no more than is wanted can come of all that is there: what is being
                cancelled may still be filled, so its place is taken when it is gone
 
-What is wanted is a folded wish, less what was filled of it (`state.resting_quotes`), so a restart goes on
-with what rests. Nothing new is placed on the word of a run before: its strategy has to speak first.
+What is wanted is a folded wish, less what was filled of it (`state.resting_quotes`), so a restart after a
+kill goes on with what rests; a run that ends in good order takes it away. Nothing new is placed on the
+word of a run before: its strategy has to speak first.
 
 Where only reductions go on (paused, reducing, a restricted symbol) what reduces the strategy's own
 position rests, reduce-only; where nothing may, nothing is done here. Coins that a strategy does not have,
@@ -60,6 +61,17 @@ class Quoting:
         """Nothing is placed any more."""
         self._ended = True
 
+    def leave(self, view: AccountView) -> list[Event]:
+        """The run ends: nobody looks after what rests. It is taken away, and placed again when the next
+        run's strategies say so."""
+        self._ended = True
+        return [
+            _cancel(order, "the run ends")
+            for symbol in view.quoted()
+            for order in view.working_in(symbol).quotes.values()
+            if order.status in CANCELLABLE
+        ]
+
     def bring_all(self, view: AccountView, at: int) -> list[Event]:
         return [event for symbol in view.quoted() for event in self.bring(symbol, view, at)]
 
@@ -98,7 +110,7 @@ class Quoting:
         events: list[Event] = []
         for order in resting:
             if order not in kept and self._asked.to_cancel(order):
-                events.append(_cancel(order))
+                events.append(_cancel(order, OUTDATED))
         room = sum((level.quantity for level in levels), ZERO) - there
         if (symbol, name) not in self._spoken:
             return events
@@ -243,10 +255,10 @@ def _is_tradable(level: QuoteLevel, instrument: Instrument) -> bool:
     return not instrument.is_dust(level.quantity, level.price)
 
 
-def _cancel(order: Order) -> CancelRequested:
+def _cancel(order: Order, reason: str) -> CancelRequested:
     spec = order.spec
     return CancelRequested(
-        source_component=NAME, order_id=spec.order_id, symbol=spec.symbol, reason=OUTDATED
+        source_component=NAME, order_id=spec.order_id, symbol=spec.symbol, reason=reason
     )
 
 

@@ -93,6 +93,8 @@ class StrategyEngine:
         self._events: list[Event] = []
         self._silent = False
         self._view = view
+        self._quoting: set[tuple[str, str]] = set()
+        """by strategy and symbol, who has quoted in this run: a word of a run before places nothing"""
         intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
         self.timers = {timer_name(interval): interval for interval in intervals}
         """name -> interval (ns) of the timers that strategies want to hear"""
@@ -268,13 +270,16 @@ class StrategyEngine:
             return
         if self._view is not None and self._view.quoted():
             known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)
-            if isinstance(word, QuotesWanted) and word.quotes == known:
+            is_so = isinstance(word, QuotesWanted) and word.quotes == known
+            if is_so and (not known or (word.strategy, word.symbol) in self._quoting):
                 slot.deferred.pop(QuotesWanted, None)
                 return
             if known and not is_quotes:
                 self._withdraw(slot, word.symbol, "by a signal")
         if slot.below_limit(at) or (ends and is_quotes):
             slot.deferred.pop(type(word), None)
+            if is_quotes:
+                self._quoting.add((word.strategy, word.symbol))
             slot.count(word, at)
             self._events.append(word)
             return
