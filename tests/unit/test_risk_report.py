@@ -23,7 +23,8 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import DAY, SECOND
 from tradectl.risk.daily_closes import daily_returns, daily_volatility, read_closes, with_close
-from tradectl.risk.limits import RiskLimits
+from tradectl.risk.limits import RiskLimits, SizeStep
+from tradectl.risk.order_limits import Budget
 from tradectl.state.account import Account
 from tradectl.state.days import take_history
 
@@ -173,6 +174,23 @@ def test_a_limit_says_what_is_used_and_what_is_left() -> None:
     assert rows["risk.max_working_orders"].value == "10", "no more than may be concurrent"
 
 
+def test_each_limit_is_named_by_its_key() -> None:
+    step = SizeStep(at_pct=D(3), size=D("0.5"))
+    found = report(
+        held(
+            max_order_quantity={"*": D(900)}, max_same_direction=9, max_same_direction_notional=D(90_000),
+            budgets=(Budget(name="b", symbols=(BTC,), max_pct=D(40)),), daily_loss_sizes=(step,),
+            daily_loss_pause_pct=D(10), drawdown_halt_pct=D(20), cooldown_losses=3,
+            cooldown_loss_pct=D(2),
+        )
+    )  # fmt: skip
+    keys = {row.limit.removeprefix("risk.") for row in found.limits}
+    assert keys <= {*RiskLimits.__struct_fields__}
+    assert {"daily_loss_pause_pct", "drawdown_halt_pct", "daily_loss_sizes", "budgets"} <= keys
+    assert used(found)["risk.budgets b"].use == "20"
+    assert used(found)["risk.max_same_direction long"].headroom == "8"
+
+
 def test_shocks_of_one_s_own_and_the_worst_days() -> None:
     run = held(
         stress={"crash": {BTC: D(-30), "*": D(20)}, "only": {BTC: D(10)}},
@@ -184,7 +202,7 @@ def test_shocks_of_one_s_own_and_the_worst_days() -> None:
     }  # fmt: skip
     rows = {row.name: row for row in report(run).stress}
     assert (rows["crash"].pnl, rows["crash"].pnl_pct, rows["crash"].missing) == ("-8000", "-8", [])
-    assert rows["crash"].reaches == ["risk.daily_loss 5%: alert"]
+    assert rows["crash"].reaches == ["risk.daily_loss_alert_pct 5%: alert"]
     assert rows["crash"].equity_after == "92000"
     assert (rows["only"].pnl, rows["only"].missing) == ("2000", [ETH])
     worst = [row for row in rows.values() if row.kind == "historic"]

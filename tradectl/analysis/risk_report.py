@@ -14,6 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.documents.risk import LimitUse, RiskReport, Size, Stress, ValueAtRisk
+from tradectl.domain.event import RiskAction
 from tradectl.domain.exposure_tally import LONG, OF_GROUP, SHORT
 from tradectl.domain.money import HUNDRED, ZERO, decimal_text, plain
 from tradectl.domain.time import iso
@@ -28,6 +29,9 @@ FEWEST_DAYS = 2
 """Daily returns without which a symbol has no history."""
 ALL = "*"
 DENIES = "denies an entry"
+PAUSES = "pauses for a while"
+STEP_OF = {RiskAction.ALERT: "alert", RiskAction.PAUSE: "pause"}
+"""In the keys of loss limits; what is graver is their halt."""
 DIGITS = Decimal("0.00000001")
 EPOCH = date(1970, 1, 1)
 
@@ -107,9 +111,7 @@ def _limits(books: Books, limits: RiskLimits, at: int | None) -> Iterator[LimitU
             limit="risk.min_equity", of="", unit=money, value=plain(limits.min_equity),
             use=plain(equity), headroom=plain(equity - limits.min_equity), then=DENIES,
         )  # fmt: skip
-    for loss, pct in losses(books):
-        for limit, action in limits.levels(loss):
-            yield _use(f"{loss}_pct", limit, pct, "%", action.value)
+    yield from _by_loss(books, limits)
     if limits.max_working_orders is not None:
         working = Decimal(books.working_count())
         most = Decimal(limits.max_working_orders)
@@ -121,6 +123,22 @@ def _limits(books: Books, limits: RiskLimits, at: int | None) -> Iterator[LimitU
             "max_messages_per_second", Decimal(window[0]), sent,
             f"messages in {limits.rate_window_seconds} s", DENIES,
         )  # fmt: skip
+
+
+def _by_loss(books: Books, limits: RiskLimits) -> Iterator[LimitUse]:
+    """Of the day's loss, the drawdown, and losing round trips."""
+    for loss, pct in losses(books):
+        for step in limits.sizes(loss):
+            scales = f"scales positions by {plain(step.size)}"
+            yield _use(f"{loss}_sizes", step.at_pct, pct, "%", scales)
+        for limit, action in limits.levels(loss):
+            yield _use(key_of(loss, action), limit, pct, "%", action.value)
+    if limits.cooldown_losses is not None:
+        most, trips = Decimal(limits.cooldown_losses), Decimal(books.risk.losing_trips)
+        yield _use("cooldown_losses", most, trips, "round trips", PAUSES)
+    if limits.cooldown_loss_pct is not None:
+        lost = lost_pct(books.equity() + books.risk.losing, books.equity())
+        yield _use("cooldown_loss_pct", limits.cooldown_loss_pct, lost, "%", PAUSES)
 
 
 def _together(books: Books, limits: RiskLimits) -> Iterator[LimitUse]:
@@ -138,6 +156,11 @@ def _together(books: Books, limits: RiskLimits) -> Iterator[LimitUse]:
     for budget in limits.budgets:
         used = leverage(tally.total(OF_GROUP + budget.name), equity) * HUNDRED
         yield _use("budgets", budget.max_pct, used, "%", DENIES, of=budget.name)
+
+
+def key_of(loss: Loss, action: RiskAction) -> str:
+    """Of the configuration."""
+    return f"{loss}_{STEP_OF.get(action, 'halt')}_pct"
 
 
 def losses(books: Books) -> Iterator[tuple[Loss, Decimal]]:
@@ -250,7 +273,7 @@ def _stress(name: str, kind: str, pnl: Decimal, missing: list[str], books: Books
     equity = books.equity()
     after = equity + pnl
     reached = [
-        f"risk.{loss} {plain(limit)}%: {action}"
+        f"risk.{key_of(loss, action)} {plain(limit)}%: {action}"
         for loss, pct in _losses_at(books, after)
         for limit, action in books.limits.levels(loss)
         if pct >= limit
