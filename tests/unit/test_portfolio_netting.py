@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.shares import StrategyTarget
 from tradectl.portfolio.netting import (
     Allocations,
+    Conflict,
+    followed,
     net_target,
     parts_of_net,
     share_of,
@@ -68,6 +71,32 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
 )
 def test_targets_of_a_symbol_are_netted(targets: list[Allocated], net: str) -> None:
     assert net_of(targets) == D(net)
+
+
+@pytest.mark.parametrize(
+    ("conflict", "sizes", "counted"),
+    [
+        ("net", ("1", "-0.5"), ("1", "-0.5")),
+        ("strongest", ("1", "-0.5"), ("1", "0")),
+        ("strongest", ("0.4", "-0.5", "0.3"), ("0.4", "0", "0.3")),
+        ("strongest", ("0.4", "-0.5"), ("0", "-0.5")),
+        ("strongest", ("0.5", "-0.5"), ("0", "0")),
+        ("agree", ("1", "-0.1"), ("0", "0")),
+        ("agree", ("1", "0", "0.5"), ("1", "0", "0.5")),
+    ],
+)
+def test_where_strategies_disagree_the_rule_says_who_counts(
+    conflict: Conflict, sizes: tuple[str, ...], counted: tuple[str, ...]
+) -> None:
+    targets, allocations = named([target(size) for size in sizes])
+    found = followed(targets, allocations, conflict)
+    assert [each.size for each in found] == [*map(D, counted)]
+
+
+def test_who_was_stopped_out_disagrees_with_nobody() -> None:
+    targets, allocations = named([target("1"), target("-1")])
+    stopped = [targets[0], replace(targets[1], stopped=True)]
+    assert followed(stopped, allocations, "agree") is stopped
 
 
 @given(st.lists(TARGETS, max_size=6))

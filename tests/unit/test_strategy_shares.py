@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.books import Ledger, tick
+from tests.fixtures.fake_account import PERP, FakeAccount
 from tests.fixtures.fake_account import SPOT as COIN
-from tests.fixtures.fake_account import FakeAccount
 from tradectl.config.rules import check
 from tradectl.config.settings import Settings
 from tradectl.domain.allocation import Allocated
@@ -118,6 +118,39 @@ def test_a_position_is_as_large_as_the_share_that_is_in_force() -> None:
     assert wanted(account) == 50  # half of it: nothing is known of profits
     account.allocation = Allocated(shares={"calm": Decimal("0.2"), "wild": Decimal("0.8")})
     assert wanted(account) == 20
+
+
+@pytest.mark.parametrize(("conflict", "target"), [("net", 0), ("strongest", 0), ("agree", 0)])
+def test_a_rule_of_conflict_holds_for_targets_of_equal_weight(conflict: Any, target: int) -> None:
+    assert disagreeing(conflict, 1.0) == target
+
+
+def test_the_stronger_side_is_followed_alone() -> None:
+    """Of the half that each of the two may have: 50 coins of 100 for 10,000."""
+    assert disagreeing("net", 0.5) == 25
+    assert disagreeing("strongest", 0.5) == 50
+    assert disagreeing("agree", 0.5) == 0
+
+
+def disagreeing(conflict: Any, strength: float) -> Decimal:
+    """The target of a perpetual that one strategy buys and the other sells with this strength."""
+    engine = PortfolioEngine(
+        PortfolioSettings(sizing="fixed_fraction", fraction=ONE, max_weight=ONE, conflict=conflict),
+        dict.fromkeys(NAMES, Decimal("0.5")),
+        iter(map(str, range(99))).__next__,
+    )
+    account = FakeAccount(cash="10000").price(PERP.symbol, "100")
+    last = None
+    for name, action, how in (("calm", "buy", 1.0), ("wild", "sell", strength)):
+        signal = StrategySignalEvent(
+            symbol=PERP.symbol, action=SignalAction(action), strategy=name, strength=how,
+            followed=name == "calm",
+        )  # fmt: skip
+        last = engine.on_signal(signal, account, 0)
+    assert last is not None
+    event: Any = last[0]
+    target: Decimal = event.target
+    return target
 
 
 def test_equal_shares_are_told_once() -> None:

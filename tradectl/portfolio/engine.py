@@ -91,7 +91,7 @@ class PortfolioEngine:
         self._settings = settings
         self._sizer = sizer_for(settings)
         allocations = base_shares(allocation, allocations)
-        self._targets = StrategyTargets(self._sizer, allocations)
+        self._targets = StrategyTargets(self._sizer, allocations, settings.conflict)
         self._shares: StrategyShares | None = None
         if allocation.strategies != "fixed":
             self._shares = StrategyShares(allocation, allocations)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from typing import Literal
+
+from msgspec.structs import replace
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
@@ -50,6 +53,33 @@ def share_of(name: str, value: object) -> Decimal:
     if share is None or not ZERO <= share <= ONE:
         raise UsageError(f"{name} {value!r} is not a number from 0 to 1")
     return share
+
+
+Conflict = Literal["net", "strongest", "agree"]
+
+
+def followed(
+    targets: Collection[StrategyTarget], allocations: Allocations, conflict: Conflict
+) -> Collection[StrategyTarget]:
+    """The targets of a symbol as they are netted. Where some want to be long and others short, all of
+    them count (net), those of the side with the larger sum of a c |s| (strongest; none where both are
+    equal), or none (agree). What does not count is a target of zero."""
+    if conflict == "net" or len(targets) < 2:
+        return targets
+    pull = {True: ZERO, False: ZERO}
+    for target in targets:
+        if target.size and not target.stopped:
+            weight = allocations.of(target.strategy) * target.confidence
+            pull[target.size > 0] += weight * abs(target.size)
+    if not (pull[True] and pull[False]):
+        return targets
+    stronger = None
+    if conflict == "strongest" and pull[True] != pull[False]:
+        stronger = pull[True] > pull[False]
+    return [
+        target if (target.size > 0) is stronger else replace(target, size=ZERO)
+        for target in targets
+    ]
 
 
 def parts_of_net(

@@ -33,6 +33,11 @@ class PortfolioSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
     quantity: Annotated[
         Amount, "fixed_quantity: coins in a position asked for with full strength"
     ] = ZERO
+    conflict: Annotated[
+        Literal["net", "strongest", "agree"],
+        "where strategies want the opposite of each other in a symbol: all count; only the side that has "
+        "more behind it, by allocation, confidence and strength; or nobody is followed",
+    ] = "net"
     max_weight: Annotated[
         Part,
         "largest share of equity in one symbol, long or short; fixed_quantity does not look at it",

@@ -24,7 +24,14 @@ from tradectl.domain.money import ZERO, floor_to, side_of
 from tradectl.domain.positions import Position, nearer_zero
 from tradectl.domain.shares import StrategyTarget, part_of
 from tradectl.domain.views import AccountView
-from tradectl.portfolio.netting import Allocations, net_target, parts_of_net, target_of
+from tradectl.portfolio.netting import (
+    Allocations,
+    Conflict,
+    followed,
+    net_target,
+    parts_of_net,
+    target_of,
+)
 from tradectl.portfolio.sizing import Sizer
 
 
@@ -45,7 +52,13 @@ class StrategyTargets:
     """Works targets out. `allocations` are shares of the portfolio by strategy, in the order of the
     configuration."""
 
-    def __init__(self, sizer: Sizer, allocations: Mapping[str, Decimal]) -> None:
+    def __init__(
+        self,
+        sizer: Sizer,
+        allocations: Mapping[str, Decimal],
+        conflict: Conflict = "net",
+    ) -> None:
+        self._conflict: Conflict = conflict
         self._sizer = sizer
         self._allocations = self._computed = Allocations(allocations)
         self._configured = allocations
@@ -91,7 +104,8 @@ class StrategyTargets:
     def net(self, symbol: str, view: AccountView) -> Decimal:
         """What strategies together want of the symbol, -1 to 1; who was stopped out wants nothing."""
         targets = [t for t in self.known(symbol, view).values() if not t.stopped]
-        return net_target(targets, self._shares(view))
+        shares = self._shares(view)
+        return net_target(followed(targets, shares, self._conflict), shares)
 
     def _rests(self, symbol: str, target: StrategyTarget) -> bool:
         """It stays as it is before the strategy speaks."""
@@ -123,8 +137,8 @@ class StrategyTargets:
         if known and len(after) > len(known):
             after = {name: after[name] for name in sorted(after, key=self._place_of)}
         shares = self._shares(view)
-        parts = parts_of_net(after.values(), shares)
-        net = net_target(after.values(), shares)
+        counted = followed(after.values(), shares, self._conflict)
+        parts, net = parts_of_net(counted, shares), net_target(counted, shares)
 
         def sized(names: Iterable[str]) -> dict[str, StrategyTarget]:
             return {
@@ -201,7 +215,9 @@ class StrategyTargets:
     ) -> Iterable[str]:
         """Whose target has to be worked out: who spoke, who gets another part by it, and who could not be
         sized before."""
-        before = parts if after is known else parts_of_net(known.values(), shares)
+        before = parts
+        if after is not known:
+            before = parts_of_net(followed(known.values(), shares, self._conflict), shares)
         return [
             name
             for name, target in after.items()
