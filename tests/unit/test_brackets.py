@@ -116,8 +116,8 @@ def test_what_trails_is_armed_where_it_is_to_be_and_never_loosens(
         best = max(best, price) if long else min(best, price)
         at, moved = bracket.moves_at(position, trail), bracket.trailed(position, PERP, price, trail)
         assert at is not None
-        if (price - at) * sign < 0 and trail is not None:
-            assert moved is None  # nothing is missed by who waits for that price
+        if (at - price) * sign > PERP.tick_size and trail is not None:
+            assert moved is None  # nothing but a tick is missed by who waits for that price
         armed = activate is None or (best - 100) * sign >= activate
         assert (moved is not None or trail is not None) == armed
         if moved is not None:
@@ -167,6 +167,11 @@ def test_they_are_shown_with_what_is_only_watched() -> None:
         "exits a long 3 BTCUSDT: stop loss 98.00, trailing stop of 1% not armed yet, "
         "take profit 103.00 (watched here)"
     )
+
+
+def test_what_this_run_does_not_know_is_not_looked_at() -> None:
+    view = account(PERP.symbol, a="1").hold("OTHER", a="1")
+    assert Brackets({"a": Bracket(stop_loss_pct=D(3))}).levels("OTHER", view) == []
 
 
 def test_on_spot_a_target_is_watched() -> None:

@@ -13,7 +13,7 @@ What is watched is done by an order of ours once a price has touched it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -71,8 +71,8 @@ class Brackets:
 
     def levels(self, symbol: str, view: AccountView) -> list[Levels]:
         """Of the strategies that hold something of the symbol and have a bracket for it."""
-        if not self.is_active(view):
-            return []
+        if not self.is_active(view) or not view.knows(symbol):
+            return []  # what is held of a symbol that this run does not know is not looked at
         states, found = view.brackets.get(symbol, {}), []
         for name, own in view.holdings(symbol).items():
             if not own.quantity:
@@ -89,16 +89,16 @@ class Brackets:
         return found
 
     def resting_stops(
-        self, levels: Iterable[Levels], symbol: str, view: AccountView
+        self, levels: Collection[Levels], symbol: str, view: AccountView
     ) -> dict[str, Decimal]:
         """How much of whose stops is to rest, unsigned; the nearest first."""
         return _parts(levels, _stop, symbol, view)
 
     def resting_targets(
-        self, levels: Iterable[Levels], symbol: str, view: AccountView
+        self, levels: Collection[Levels], symbol: str, view: AccountView
     ) -> dict[str, Decimal]:
         """The same of targets."""
-        if not (view.instrument(symbol).can_short or view.has_opens(symbol)):
+        if not levels or not (view.instrument(symbol).can_short or view.has_opens(symbol)):
             return {}
         return _parts(levels, _target, symbol, view)
 
@@ -123,11 +123,13 @@ def _target(each: Levels) -> Decimal | None:
 
 
 def _parts(
-    levels: Iterable[Levels],
+    levels: Collection[Levels],
     price_of: Callable[[Levels], Decimal | None],
     symbol: str,
     view: AccountView,
 ) -> dict[str, Decimal]:
+    if not levels:
+        return {}
     net, instrument, mark = view.free(symbol), view.instrument(symbol), view.mark(symbol)
     left, parts = instrument.floor_quantity(abs(net)), dict[str, Decimal]()
     priced = [(price, each) for each in levels if (price := price_of(each)) is not None]
