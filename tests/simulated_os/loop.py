@@ -39,8 +39,8 @@ class _Selector(selectors.DefaultSelector):
         return []
 
     def _heard(self) -> list[tuple[selectors.SelectorKey, int]]:
-        deaf = self.system.stopped_fds()
         ready = super().select(0)
+        deaf = self.system.stopped_fds() if ready else ()
         return [event for event in ready if event[0].fd not in deaf] if deaf else ready
 
 
