@@ -8,6 +8,7 @@ clock or knows where inputs come from; that is why a journal of the inputs is en
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import IntEnum
@@ -51,7 +52,8 @@ class Stage(IntEnum):
     PORTFOLIO = 5
 
 
-Attached = list[tuple[Stage, type[Event], AnyHandler]]
+Entry = tuple[Stage, type[Event], AnyHandler]
+Attached = list[Entry]
 
 
 class HandlersByKind(dict[type[Event], tuple[AnyHandler, ...]]):
@@ -97,8 +99,8 @@ class Core:
 
     def attach(self, kind: type[E], handler: Handler[E], stage: Stage) -> None:
         """Call `handler` with every event that is a `kind`, subclasses included, and its record."""
-        self._attached.append((stage, kind, handler))
-        self._attached.sort(key=lambda entry: entry[0])
+        attached: Entry = (stage, kind, handler)
+        insort(self._attached, attached, key=lambda entry: entry[0])
         self._forget()
 
     def detach(self, handler: AnyHandler) -> None:
