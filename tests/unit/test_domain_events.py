@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import (
     AlreadyRunning,
     ConfigError,
@@ -57,6 +58,13 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     type(None): st.none(),
+    Bracket: st.builds(
+        Bracket,
+        stop_loss_pct=st.none() | st.decimals("0.001", 99, places=3),
+        take_profit_price=st.none() | st.decimals("0.001", 10**9, places=3),
+        trailing_pct=st.none() | st.decimals("0.001", 99, places=3),
+        trail_step_bps=st.decimals(0, 9_000, places=1),
+    ),
 }
 
 
