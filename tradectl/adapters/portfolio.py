@@ -226,16 +226,22 @@ class PortfolioAdapter(Adapter):
         known = books.allocation
         if known is None or event.request != known.request:
             return []
-        kind = SystemEventKind.ALLOCATION_FAILED_OVER
-        if event.failure:
-            kind = SystemEventKind.ALLOCATION_FAILED
         said: list[Event] = []
         if self._fails is not bool(event.failure):
             self._fails = bool(event.failure)
-            said = [SystemEvent(source_component=self.name, kind=kind, message=event.failure)]
+            said = [self._of_allocation(event.failure)]
         if event.failure or books.trading_state is FLATTENING:
             return said
         return said + self.engine.on_weights(books, record.at)
+
+    def _of_allocation(self, failure: str) -> Event:
+        if failure:
+            return SystemEvent(
+                source_component=self.name, kind=SystemEventKind.ALLOCATION_FAILED, message=failure
+            )
+        return SystemEvent(
+            source_component=self.name, kind=SystemEventKind.ALLOCATION_FAILED_OVER, message=""
+        )
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again."""

@@ -303,7 +303,7 @@ class TradingRun(Session):
                 self.report_recovery()
                 self.check_passed_over()
                 await screen.start(self)
-                self.warnings.at_the_start(self, self._rebuilt_word)
+                self._warn_at_the_start()
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)
@@ -331,6 +331,12 @@ class TradingRun(Session):
                 CommandReceived(source_component="operator", command=command, reason=told)
             )
         return told is not None
+
+    def _warn_at_the_start(self) -> None:
+        self.warnings.database_made_anew(self._rebuilt_word)
+        if not self.options.data:
+            foreign, missing = self.state_dir.latch.foreign(), self.status.funding_missing()
+            self.warnings.of_the_account(foreign, self.feed, self.settings, missing)
 
     async def _end_all(self, screen: Screen) -> None:
         """Whatever fails on the way, what was begun is closed."""

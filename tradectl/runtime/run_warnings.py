@@ -4,17 +4,14 @@ decided upon, so it goes to the alerts alone."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from tradectl.config.settings import Settings
 from tradectl.domain.event import SystemEventKind
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import counted
-from tradectl.feeds.base import Progress
+from tradectl.feeds.base import Feed, Progress
 from tradectl.feeds.simulated import SimulatedMarket, unknown_coins
 from tradectl.monitoring.alert_manager import AlertManager
-
-if TYPE_CHECKING:
-    from tradectl.runtime.run import TradingRun
 
 
 class RunWarnings:
@@ -23,14 +20,18 @@ class RunWarnings:
     def __init__(self, alerts: AlertManager) -> None:
         self._alerts = alerts
 
-    def at_the_start(self, run: TradingRun, rebuilt_word: str) -> None:
-        self.database_made_anew(rebuilt_word)
-        if run.options.data:
-            return
-        self.foreign_files(run.state_dir.latch.foreign())
-        if isinstance(run.feed, SimulatedMarket):
-            self.unknown_coins(run.settings.undescribed(run.feed.symbols))
-        self.no_funding(run.status.funding_missing())
+    def of_the_account(
+        self,
+        foreign: Iterable[str],
+        feed: Feed,
+        settings: Settings,
+        missing_funding: Mapping[str, str],
+    ) -> None:
+        """At the start of what trades it: files that are not ours, coins and funding not known."""
+        self.foreign_files(foreign)
+        if isinstance(feed, SimulatedMarket):
+            self.unknown_coins(settings.undescribed(feed.symbols))
+        self.no_funding(missing_funding)
 
     def database_made_anew(self, why: str) -> None:
         if why:
