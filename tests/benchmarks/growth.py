@@ -27,7 +27,7 @@ from tests.benchmarks.sized_system import (
 from tests.benchmarks.table import Row, at_most_times
 from tradectl.domain.events import SignalAction
 from tradectl.domain.instruments import InstrumentKind
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 FLAT = at_most_times(1.3)
 ORDERS = 200

@@ -25,8 +25,8 @@ from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine_settings import EngineSettings
-from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.trading_system import TradingSystem, on_paper
 
 START = 1_700_000_000_000 * MILLISECOND

@@ -195,7 +195,7 @@ from tradectl.events import EventType
 from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 folder = Path(sys.argv[1])
 

@@ -12,7 +12,7 @@ from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tests.loopback import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 OTHER = f"other:{SPOT}"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tradectl.domain.events import MarketDataEvent, Record, SignalAction, StrategySignalEvent
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 README = Path(__file__).parents[2] / "README.md"
 

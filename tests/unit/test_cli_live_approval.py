@@ -20,7 +20,7 @@ from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Holdings, Permissions
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 EXCHANGES = (ExchangeSettings(id="binance"),)
 PAPER = Settings(exchanges=EXCHANGES)

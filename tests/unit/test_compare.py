@@ -22,7 +22,7 @@ from tradectl.domain.time import SECOND
 from tradectl.explain.compare import compare
 from tradectl.explain.counterfactual import counterfactual
 from tradectl.explain.simulated import compare_with_backtest
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 D = Decimal
 C = DifferenceCause

@@ -19,7 +19,7 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
 from tradectl.domain.setting import choices_of, fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 D = Decimal
 

@@ -25,7 +25,7 @@ from tradectl.domain.setting import fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 D = Decimal
 PATH = Path("t.toml")

@@ -25,7 +25,7 @@ from tradectl.documents.operations import Verdict
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
 from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 MS = 1_000_000

@@ -30,7 +30,7 @@ from tradectl.doctor.machine import (
 from tradectl.doctor.python_path import python_path
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.storage.directory import StateDir
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 STRATEGY = (

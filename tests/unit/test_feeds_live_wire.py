@@ -21,8 +21,8 @@ from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.strategy import Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 pytestmark = pytest.mark.virtual_time
 

@@ -32,7 +32,7 @@ from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
 from tradectl.state.consistency import sum_problems
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.trading_system import TradingSystem, on_paper
 
 START = 1_700_000_000 * SECOND

@@ -35,7 +35,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
 from tradectl.strategy import Answer, Fill, Signal, Strategy
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.quote_words import Quotes
 
 D = Decimal

@@ -40,7 +40,7 @@ from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper
 

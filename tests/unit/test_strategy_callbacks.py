@@ -33,8 +33,8 @@ from tradectl.domain.events import (
 from tradectl.domain.orders import OrderStatus
 from tradectl.domain.time import SECOND
 from tradectl.strategy import Answer, Fill, OrderUpdate, Signal, Sma, Strategy, Timer
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 D = Decimal
 MINUTE = 60 * SECOND

@@ -15,8 +15,8 @@ from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent, Record
 from tradectl.domain.text import LONGEST_LINE
 from tradectl.strategy import containment
 from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]")
 PIECES = st.one_of(

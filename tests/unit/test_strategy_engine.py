@@ -20,8 +20,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.time import DAY, SECOND
 from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 from tradectl.strategy.parameters import Value
 
 MINUTE = 60 * SECOND

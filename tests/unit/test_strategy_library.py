@@ -34,7 +34,7 @@ from tradectl.risk.limits import RiskLimits
 from tradectl.state.consistency import problems_of
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.catalog import BUILT_IN, find
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 D = Decimal
 CANDLES = Path(__file__).parent.parent / "data" / "btcusdt_candles.csv.gz"

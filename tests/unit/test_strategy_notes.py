@@ -24,8 +24,8 @@ from tradectl.domain.notes import MOST_NOTES, sane_notes
 from tradectl.domain.time import SECOND
 from tradectl.state.account import Account
 from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
 

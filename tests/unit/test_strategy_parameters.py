@@ -8,9 +8,9 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent
 from tradectl.strategy import Answer, Sma, Strategy, param
 from tradectl.strategy.catalog import BUILT_IN
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.described import described
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 from tradectl.strategy.parameters import Parameter
 
 

@@ -23,7 +23,7 @@ from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.strategy_shares import StrategyShares, base_shares
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 ONE = Decimal(1)
 NAMES = ("calm", "wild")

@@ -29,7 +29,7 @@ from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.trading_system import TradingSystem, on_paper
 
 SYMBOL, MINUTE = "BTCUSDT", 60 * SECOND

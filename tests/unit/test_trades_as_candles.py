@@ -14,8 +14,8 @@ from tests.profiles import examples
 from tradectl.domain.events import BarEvent, MarketDataEvent, Record, StrategySignalEvent
 from tradectl.domain.time import SECOND
 from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 MINUTE = 60 * SECOND
 START = 1_720_886_400 * SECOND

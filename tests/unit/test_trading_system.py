@@ -33,7 +33,7 @@ from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import FileEventLog
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.account import Account
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.follower import Deciding, Folding
 from tradectl.system.trading_system import BookkeepingSystem, TradingSystem, on_paper
 

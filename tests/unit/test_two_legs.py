@@ -14,7 +14,7 @@ from tradectl.domain.money import ZERO
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.state.account import Account
 from tradectl.strategy import Answer, Strategy
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.two_legs import TwoLegs
 
 D = Decimal

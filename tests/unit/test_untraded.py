@@ -30,7 +30,7 @@ from tradectl.domain.time import SECOND
 from tradectl.recovery.warm_up import warm_up
 from tradectl.runtime.held_back import as_reasons
 from tradectl.state.account import Account
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
 

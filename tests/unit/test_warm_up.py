@@ -30,9 +30,10 @@ from tradectl.recovery.warm_up import ALWAYS_NEW, IN_ONE_RECORD, recorded_market
 from tradectl.state.account import Account
 from tradectl.strategy.bars import BarBuilder
 from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.indicators import Donchian, Ema, EwmVolatility, Rsi
-from tradectl.strategy.instances import StrategyInstance, WarmUpNeed
+from tradectl.strategy.instances import WarmUpNeed
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
 

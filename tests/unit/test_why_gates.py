@@ -47,7 +47,7 @@ from tradectl.explain.not_traded import Unfollowed, not_traded
 from tradectl.explain.state_at import fold_to, state_at
 from tradectl.explain.why_symbol import why_symbol
 from tradectl.journal.reader import JournalReader
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.trading_system import no_gateway
 
 D = Decimal

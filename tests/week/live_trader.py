@@ -41,7 +41,7 @@ from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 Plan = Callable[["LiveTrader"], None]
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}

@@ -14,8 +14,8 @@ from tradectl.domain.events import (
     TimerFired,
     WarmUpReceived,
 )
+from tradectl.strategy.configured import DEFAULT_STRATEGY
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import DEFAULT_STRATEGY
 
 
 class StrategyAdapter(Adapter):

@@ -20,7 +20,7 @@ from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.setting import expected, fields_of, is_struct
 from tradectl.domain.text import harmless
 from tradectl.strategy.catalog import find
-from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
+from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.own_process import while_loading
 from tradectl.strategy.parameters import KINDS
 

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 from tradectl.config.settings import Settings
 from tradectl.domain.setting import UNBOUNDED, Bounds, Field, fields_of, is_struct
 from tradectl.domain.text import harmless
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 Place = tuple[str | int, ...]
 

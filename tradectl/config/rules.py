@@ -17,7 +17,7 @@ from tradectl.domain.orders import BY_HAND
 from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless
 from tradectl.portfolio.allocation.allocator import check_packages
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 LONGEST_SYMBOL = 50
 

@@ -21,8 +21,8 @@ from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
+from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.engine_settings import EngineSettings
-from tradectl.strategy.instances import DEFAULT_STRATEGY, StrategyInstance
 
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 

@@ -26,7 +26,7 @@ from tradectl.explain.last_known import LastKnown
 from tradectl.explain.words import wanted_words
 from tradectl.portfolio.decisions import NETTED, NO_PRICE, STOPPED_OUT
 from tradectl.risk.base import Denial
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.system.trading_system import TradingSystem
 
 BY_CODE = {

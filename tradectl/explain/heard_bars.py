@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.strategy.bars import BarBuilder, parse_timeframe
 from tradectl.strategy.catalog import BUILT_IN, find
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 
 class HeardBars:

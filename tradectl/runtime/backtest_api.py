@@ -38,7 +38,7 @@ from tradectl.runtime.run_options import Recording, RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.strategy import catalog
 from tradectl.strategy.base import Strategy
-from tradectl.strategy.instances import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
 
 Paths = str | Path | Sequence[str | Path]
 Chosen = str | type[Strategy]

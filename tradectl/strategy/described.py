@@ -9,7 +9,8 @@ from tradectl.domain.text import harmless
 from tradectl.strategy import catalog
 from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.base import Strategy
-from tradectl.strategy.instances import RunningStrategy, StrategyInstance
+from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.instances import RunningStrategy
 from tradectl.strategy.parameters import Parameter
 
 HEARD = {

@@ -33,22 +33,22 @@ from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
 from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.base import Strategy
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.instances import (
     BOOKS,
     QUOTES,
     TRADES,
     Callback,
     RunningStrategy,
-    StrategyInstance,
     StrategyStatistics,
     SymbolSlot,
     WarmUpNeed,
     Word,
-    word_of,
 )
 from tradectl.strategy.own_events import Timer
 from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
+from tradectl.strategy.spoken import word_of
 
 CLOSE = SignalAction.CLOSE
 

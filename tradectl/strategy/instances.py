@@ -13,28 +13,23 @@ from collections.abc import Callable
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
 from functools import partial
-from math import isfinite
-from typing import Annotated, Any
+from typing import Any
 
 from msgspec import Struct
 
 from tradectl.domain.allocation import share_of
-from tradectl.domain.brackets import NO_BRACKET, Bracket
 from tradectl.domain.errors import Interrupted, UsageError
-from tradectl.domain.events import QuotesWanted, SignalAction, StrategySignalEvent
-from tradectl.domain.money import ONE, ZERO, is_sane
-from tradectl.domain.notes import sane_notes
+from tradectl.domain.events import QuotesWanted, StrategySignalEvent
+from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
-from tradectl.domain.setting import Share
-from tradectl.domain.text import counted, harmless
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.strategy import containment
 from tradectl.strategy.bars import parse_interval, parse_timeframe, spell_timeframe
-from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.base import Strategy
+from tradectl.strategy.configured import WARMED_BY, StrategyInstance, check
 from tradectl.strategy.own_process import apart
-from tradectl.strategy.parameters import Value
-from tradectl.strategy.quote_words import Quotes, quote_set
 
 TRADES = 0
 QUOTES = -1
@@ -43,38 +38,8 @@ BOOKS = -2
 
 OURS = "tradectl.strategy.builtin."
 
-WARMED_BY = ("on_bar", "on_trade", "on_quote", "on_book", "on_timer")
-"""The callback whose calls count, of those that a strategy has: the rarest of those for data."""
 OF_PRICES = frozenset({"on_trade", "on_bar", "on_timer"})
 OF_BOOKS = frozenset({"on_quote", "on_book"})
-
-
-class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One strategy to run."""
-
-    name: Annotated[str, "what it is called in orders, statistics and alerts"]
-    strategy: Annotated[
-        str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName"
-    ]
-    symbols: Annotated[
-        tuple[str, ...], "those whose data it gets and that it trades; none means every symbol"
-    ] = ()
-    trades: Annotated[
-        str, "the symbol that its signals are about, where that is not the one whose data it gets"
-    ] = ""
-    parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
-    allocation: Annotated[Share, "share of the equity"] = ONE
-    bracket: Annotated[
-        Bracket, "exits of its positions: `stop_loss_pct`, `take_profit_pct`, `trailing_pct`, ..."
-    ] = NO_BRACKET
-
-    def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of a run's `symbols` that its signals may be about."""
-        return (self.trades,) if self.trades else self.symbols or symbols
-
-
-DEFAULT_STRATEGY = StrategyInstance(name="ema-cross", strategy="ema-cross")
-"""What trades where nobody has chosen."""
 
 
 class StrategyStatistics(Struct, frozen=True):
@@ -235,7 +200,7 @@ class RunningStrategy:
         moment: Callable[[], int] | None = None,
         view: AccountView | None = None,
     ) -> None:
-        _check(config, cls)
+        check(config, cls)
         self.apart = apart()
         """where its code is called"""
         try:
@@ -403,60 +368,11 @@ class RunningStrategy:
         )
 
 
-def word_of(slot: SymbolSlot, said: object, view: AccountView | None) -> Word:
-    """What a callback returned, checked. Raises TypeError or ValueError for what is neither a good signal
-    nor good quotes."""
-    return (
-        _quotes_event(slot, said, view) if isinstance(said, Quotes) else _signal_event(slot, said)
-    )
-
-
-def _quotes_event(slot: SymbolSlot, said: Quotes, view: AccountView | None) -> QuotesWanted:
-    symbol = _symbol_of(slot, said.symbol) if said.symbol else slot.trades
-    if view is None:
-        raise ValueError("quote: there is no account to quote for")
-    return QuotesWanted(
-        source_component="strategy",
-        symbol=symbol,
-        strategy=slot.running.config.name,
-        quotes=quote_set(said, view.instrument(symbol)),
-        reason=_line(said.reason),
-        notes={} if slot.strategy._noted is None else _notes(slot.strategy._take_notes()),
-    )
-
-
 def _spelled(last: Word) -> str:
     if isinstance(last, QuotesWanted):
         bids, asks = len(last.quotes.bids), len(last.quotes.asks)
         return f"quotes {last.symbol}: {bids} x {asks} {last.reason}".rstrip()
     return f"{last.action.value} {last.symbol}: {last.reason}"
-
-
-def _signal_event(slot: SymbolSlot, signal: object) -> StrategySignalEvent:
-    if not isinstance(signal, Signal) or not isinstance(signal.action, SignalAction):
-        raise TypeError(f"expected a Signal or None, got {containment.returned(signal)}")
-    noted = slot.strategy._noted
-    return StrategySignalEvent(
-        source_component="strategy",
-        symbol=_symbol_of(slot, signal.symbol) if signal.symbol else slot.trades,
-        action=signal.action,
-        strategy=slot.running.config.name,
-        strength=_fraction("strength", signal.strength),
-        confidence=_fraction("confidence", signal.confidence),
-        reason=_line(signal.reason),
-        bracket=signal.bracket,
-        notes={} if noted is None else _notes(slot.strategy._take_notes()),
-    )
-
-
-def _symbol_of(slot: SymbolSlot, symbol: object) -> str:
-    if isinstance(symbol, str) and slot.running.may_trade(symbol):
-        return symbol
-    name = slot.running.config.name
-    raise ValueError(
-        f"{harmless(symbol, 40)!r} is not a symbol of {name}, or there was no data of it yet: "
-        "list it under `symbols`"
-    )
 
 
 def _timeframes(strategy: Strategy, timeframe: int) -> tuple[int, ...]:
@@ -476,41 +392,6 @@ def _need(strategy: Strategy) -> int:
             f"warm_up: expected a number of bars, trades or quotes, got {containment.returned(need)}"
         )
     return need
-
-
-def _notes(noted: dict[str, object]) -> dict[str, Any]:
-    """Texts without what is another one in every process; the event sees to the rest."""
-    if any(isinstance(value, str) for value in noted.values()):
-        return dict(sane_notes(noted, containment.line))
-    return noted
-
-
-def _line(reason: str) -> str:
-    if not isinstance(reason, str):
-        raise TypeError(f"expected a text as reason, got {containment.returned(reason)}")
-    return containment.line(reason)
-
-
-def _fraction(what: str, value: float) -> float:
-    value = float(value)
-    if not (isfinite(value) and 0.0 <= value <= 1.0):
-        raise ValueError(f"{what} must be between 0 and 1, got {value}")
-    return value
-
-
-def _check(config: StrategyInstance, cls: type[Strategy]) -> None:
-    where = f"strategy {harmless(config.name, 60)!r}"
-    if not config.name or harmless(config.name, 100) != config.name:
-        raise UsageError(f"{where}: expected a name of 1 to 100 printable characters")
-    if not (is_sane(config.allocation) and config.allocation >= 0):
-        raise UsageError(f"{where}: allocation must not be negative, got {config.allocation}")
-    if not cls.callbacks():
-        raise UsageError(f"{where}: {cls.__name__} has none of on_trade, on_quote and on_bar")
-    if not set(WARMED_BY).intersection(cls.callbacks()):
-        raise UsageError(
-            f"{where}: {cls.__name__} hears of its orders alone: give it on_trade, on_quote, on_bar or "
-            "on_timer"
-        )
 
 
 def _ignore(_event: object) -> None:

@@ -13,14 +13,7 @@ from typing import NamedTuple
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.time import DAY
 from tradectl.strategy.bars import BarBuilder, spell_timeframe
-from tradectl.strategy.instances import (
-    BOOKS,
-    QUOTES,
-    TRADES,
-    Callback,
-    RunningStrategy,
-    SymbolSlot,
-)
+from tradectl.strategy.instances import BOOKS, QUOTES, TRADES, Callback, RunningStrategy, SymbolSlot
 
 BarCallbacks = tuple[tuple[BarBuilder, tuple[Callback, ...]], ...]
 

@@ -31,8 +31,8 @@ from tradectl.domain.events import (
 from tradectl.domain.text import counted
 from tradectl.risk.engine import reason_of
 from tradectl.state.books import Books
+from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.instances import StrategyInstance
 
 MOST_REASONS = 50
 """Of a symbol, kept apart: the texts of all others are counted as one."""
