@@ -37,7 +37,7 @@ from tradectl.config.places import (
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.money import number
-from tradectl.domain.setting import choices_of, expected, fields_of, is_struct, is_union
+from tradectl.domain.setting import Field, choices_of, expected, fields_of, is_struct, is_union
 
 Tree = dict[str, Any]
 
@@ -52,7 +52,7 @@ def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
     if not tree:
         return {}
     try:
-        return set_in(_known(Settings).model_validate(dict(tree), strict=True))
+        return set_in(_named(Settings, tree).model_validate(dict(tree), strict=True))
     except ValidationError as error:
         raise ConfigError(f"{where}: {worst(error)[1]}") from error
 
@@ -76,6 +76,18 @@ def set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
 
+def _named(struct: type[Struct], tree: Mapping[str, Any]) -> type[Known]:
+    """Of the keys that the tree has alone, and its tables: what nobody sets takes no time to be read."""
+    fields: dict[str, Any] = {}
+    for name, field in fields_of(struct).items():
+        value = tree.get(name)
+        if is_struct(field.kind) and isinstance(value, Mapping):
+            fields[name] = _named(field.kind, value), ... if field.required else None
+        elif name in tree or field.required:
+            fields[name] = _field(field)
+    return create_model(struct.__name__, __base__=Known, **fields)
+
+
 @cache
 def _known(struct: type[Struct]) -> type[Known]:
     return create_model(struct.__name__, __base__=Known, **readable_fields(struct))
@@ -83,10 +95,11 @@ def _known(struct: type[Struct]) -> type[Known]:
 
 def readable_fields(struct: type[Struct]) -> dict[str, Any]:
     """Required keys are required; the others' defaults stay in the Struct, and are not repeated."""
-    return {
-        name: (_readable(field.kind), ... if field.required else None)
-        for name, field in fields_of(struct).items()
-    }
+    return {name: _field(field) for name, field in fields_of(struct).items()}
+
+
+def _field(field: Field) -> tuple[Any, Any]:
+    return _readable(field.kind), ... if field.required else None
 
 
 def _readable(kind: Any) -> Any:
