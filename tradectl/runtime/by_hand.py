@@ -1,16 +1,16 @@
 """An order, a cancel, a close by hand, as the run that trades does them: by the same gate as all else.
 
-Each is a command, written down before it is answered. A halt refuses them, and says what ends it.
+Each is a command, written down before it is answered. A halt refuses them, and says what ends it. What
+the answers are made of is loaded for who asks.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
-from tradectl.documents.why import CheckRow
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import Command, CommandReceived, OrderCommandReceived
 from tradectl.domain.money import Side, decimal_text, is_sane, plain
@@ -21,6 +21,10 @@ from tradectl.execution.execution_settings import HowOrdersAreWorked
 from tradectl.portfolio.by_hand import spec_of
 from tradectl.runtime.session import Session
 from tradectl.state.status import order_row
+
+if TYPE_CHECKING:
+    from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
+    from tradectl.documents.why import CheckRow
 
 ON_ITS_WAY = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 ANSWERED_WITHIN_S, LOOK_EVERY_S = 1.0, 0.02
@@ -64,11 +68,15 @@ class ByHand:
         await self._answered(made)
         denial = None
         if made is not None and made.status is OrderStatus.DENIED:
+            from tradectl.documents.why import CheckRow
+
             code, _, message = made.reason.partition(": ")
             denial = CheckRow(code=code, passed=False, limit=None, actual=None, message=message)
         return self._answer(command, denial=denial, confirmed=True, made=made)
 
     async def close(self, symbol: str, reason: str = "closed by hand") -> HandClose:
+        from tradectl.documents.by_hand import HandClose
+
         self._known(symbol)
         books = self._books
         held = books.position(symbol).quantity
@@ -92,6 +100,8 @@ class ByHand:
         )
 
     async def cancel(self, order: str, reason: str = "cancelled by hand") -> HandCancel:
+        from tradectl.documents.by_hand import HandCancel
+
         books = self._books
         found = self._called(order)
         if found is None:
@@ -191,6 +201,8 @@ class ByHand:
         confirmed: bool,
         made: Order | None = None,
     ) -> HandOrder:
+        from tradectl.documents.by_hand import HandOrder
+
         books = self._books
         price = command.price or books.mark(command.symbol)
         return HandOrder(

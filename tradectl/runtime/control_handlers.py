@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.explain import FailedEvents
 from tradectl.documents.operations import Reconciliation, StopReport
-from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import Status
 from tradectl.domain.event import Acceptance
 from tradectl.exchange.base import Accepted
@@ -19,6 +19,9 @@ from tradectl.runtime.in_process_reconcile import SharedComparison
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.session import Session
+
+if TYPE_CHECKING:
+    from tradectl.documents.risk import RiskReport
 
 EMERGENCY_TIMEOUT_S = 3.0
 
