@@ -71,7 +71,7 @@ class PortfolioAdapter(Adapter):
         self.engine = engine or PortfolioEngine(PortfolioSettings(), {}, bus.core.new_id)
         self._state = state
         self._awaited: set[str] = set()
-        self._watches = False
+        self._watches = self._quotes = False
         self._late_at: dict[str, int] = {}
         self._fails = False
         self.problem: ComputeWeights | None = None
@@ -95,13 +95,11 @@ class PortfolioAdapter(Adapter):
         self.attach(CommandReceived, self._on_command, Stage.PORTFOLIO)
         self.attach(QuotesApproved, self._on_quotes, Stage.PORTFOLIO)
         self.attach(QuotesDenied, self._on_quotes, Stage.PORTFOLIO)
-        self.attach(ExecutionEvent, self._bring_quotes, Stage.PORTFOLIO)
-        self.attach(OrderDenied, self._bring_quotes, Stage.PORTFOLIO)
-        self.attach(SymbolRestricted, self._bring_quotes, Stage.PORTFOLIO)
-        self.attach(PositionLiquidated, self._bring_quotes, Stage.PORTFOLIO)
         self.attach(TrailMoved, self._on_trail, Stage.PORTFOLIO)
         self.attach(BracketTriggered, self._on_triggered, Stage.PORTFOLIO)
-        self._watches = False
+        self._watches = self._quotes = False
+        if self._state.books.quoted():
+            self._hear_for_quotes()
         if self.engine.has_brackets(self._state.books):
             self._watch_prices()
         self._awaited = {position.symbol for position in self._state.books.positions()}
@@ -121,6 +119,15 @@ class PortfolioAdapter(Adapter):
         if flattening or not self.engine.follows_orders(books):
             return []
         return self.engine.protect(books, record.at, event.symbol)
+
+    def _hear_for_quotes(self) -> None:
+        """From the first quotes on: what became of an order may make room for what is to rest."""
+        if not self._quotes:
+            self._quotes = True
+            self.attach(ExecutionEvent, self._bring_quotes, Stage.PORTFOLIO)
+            self.attach(OrderDenied, self._bring_quotes, Stage.PORTFOLIO)
+            self.attach(SymbolRestricted, self._bring_quotes, Stage.PORTFOLIO)
+            self.attach(PositionLiquidated, self._bring_quotes, Stage.PORTFOLIO)
 
     def _watch_prices(self) -> None:
         """From the first bracket on: whoever has none of them hears nothing of market data."""
@@ -163,6 +170,7 @@ class PortfolioAdapter(Adapter):
         return self.engine.on_signal(signal, self._state.books, record.at)
 
     def _on_quotes(self, event: QuotesApproved | QuotesDenied, record: Record) -> list[Event]:
+        self._hear_for_quotes()
         self.engine.quoting.heard(event.symbol, event.strategy)
         books = self._state.books
         return self.engine.quoting.bring(event.symbol, books, record.at, event.strategy)
@@ -172,11 +180,7 @@ class PortfolioAdapter(Adapter):
         event: ExecutionEvent | OrderDenied | SymbolRestricted | PositionLiquidated,
         record: Record,
     ) -> list[Event]:
-        """What became of an order may make room for what is to rest."""
-        books = self._state.books
-        if not books.quoted():
-            return []
-        return self.engine.quoting.bring(event.symbol, books, record.at)
+        return self.engine.quoting.bring(event.symbol, self._state.books, record.at)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)

@@ -149,6 +149,8 @@ def _to_tick(price: Decimal | None, instrument: Instrument) -> Decimal | None:
 def bracket_of(exits: Mapping[str, object]) -> Bracket | None:
     """Of a signal, by the names of a Bracket's fields. Raises UsageError for others, and for what is no
     number that they can have."""
+    if not exits:
+        return None
     legs: dict[str, Decimal] = {}
     for name, value in exits.items():
         if name not in Bracket.__struct_fields__:

@@ -320,7 +320,10 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     @property
     def waits_apart(self) -> bool:
         """A protective stop, a take-profit or a quote: nothing counts on its fill."""
-        return self.is_protective or self.is_target or bool(self.tag)
+        is_protective = (
+            self.reduce_only and self.type.is_stop
+        )  # asked of every order, over and over
+        return is_protective or self.leg is Leg.TAKE_PROFIT or bool(self.tag)
 
     @property
     def is_at_once(self) -> bool:

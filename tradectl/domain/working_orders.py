@@ -111,6 +111,8 @@ class WorkingOrders:
         """The resting order of that side that is met first by who trades against it. One that is asked to
         be cancelled is not met any more."""
         prices, orders = self._resting[side], self._all
+        if not prices:
+            return None
         skipped: list[tuple[Decimal, str]] = []
         found = None
         while prices and found is None:
@@ -221,6 +223,8 @@ class WorkingOrders:
             self._resting = {BUY: [], SELL: []}
 
     def _kind(self, spec: OrderSpec) -> dict[str, Order]:
+        if spec.leg is None and not spec.tag and not spec.reduce_only:  # the usual case
+            return self._others[spec.side]
         if spec.is_target:
             return self.take_profits
         if spec.tag:

@@ -21,6 +21,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
@@ -132,7 +133,8 @@ class PortfolioEngine:
         events: list[Event] = []
         heard = self._heard.pop(symbol, {})
         try:
-            _refuse_impossible(signal, view)
+            if signal.bracket is not None:
+                _refuse_impossible(signal.bracket, signal, view)
             asked = self._targets.asked(signal, view.instrument(symbol))
             heard[asked.strategy] = asked
         except UsageError as error:
@@ -331,10 +333,10 @@ class PortfolioEngine:
         return [*targets, *cancels(working, reason), *closing, *crossed_out(view, reason)]
 
 
-def _refuse_impossible(signal: StrategySignalEvent, view: AccountView) -> None:
+def _refuse_impossible(bracket: Bracket, signal: StrategySignalEvent, view: AccountView) -> None:
     """Raises UsageError for a bracket that would be over as it begins."""
-    bracket, mark = signal.bracket, view.mark(signal.symbol)
-    if bracket is None or not mark or signal.action == SignalAction.CLOSE:
+    mark = view.mark(signal.symbol)
+    if not mark or signal.action == SignalAction.CLOSE:
         return
     if why := bracket.impossible(mark, long=signal.action == SignalAction.BUY):
         raise UsageError(why)

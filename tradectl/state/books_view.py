@@ -86,6 +86,8 @@ class BooksView(OrdersView):
         if self._tally is not None:
             self._untallied.update(self._arrived)
         for symbol, tick in self._arrived.items():
+            if symbol in changed:
+                continue  # it is counted anew, by this price
             if symbol in sums.working or symbol in sums.unpriced:
                 changed[symbol] = None
             elif symbol in sums.held:

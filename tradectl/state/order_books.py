@@ -173,7 +173,7 @@ class OrderBooks(BooksView):
             self._set(parent, *worked, record)
         if spec.tag:
             resting_quotes.take_filled(account, order, fill.quantity)
-        if spec.is_stop_loss or spec.is_target:
+        if spec.leg is not None or spec.is_stop_loss:
             left = booking.position.quantity
             stop_out(self, symbol, before.quantity, left, fill.price, closed=booking.owned)
         events = booking.events(fill)
@@ -223,7 +223,8 @@ class OrderBooks(BooksView):
             note_held(self, symbol, booking.owned, fill.report.ts or fill.at)
         if account.lifted_stops and self._begins_anew(booking.position):
             account.lifted_stops.pop(symbol, None)
-        end_trails(self, symbol, booking.owned)
+        if account.brackets:
+            end_trails(self, symbol, booking.owned)
         self.hold(booking.position)
         account.cash = booking.cash
         account.holdings.setdefault(symbol, {}).update(booking.owned)

@@ -254,7 +254,7 @@ class StrategyEngine:
         """What a callback returned, checked: one word, or several of them. Raises TypeError or
         ValueError."""
         slot = callback.slot
-        said = answer if isinstance(answer, list | tuple) else (answer,)
+        said = answer if isinstance(answer, (list, tuple)) else (answer,)
         words = [word_of(slot, each, self._view) for each in said]
         at_no_symbol = callback.name == "on_timer" and not slot.running.cls.per_symbol
         if at_no_symbol and not all(each.symbol for each in said):
@@ -265,8 +265,7 @@ class StrategyEngine:
 
     def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:
         is_quotes = isinstance(word, QuotesWanted)
-        ends = not word.quotes if isinstance(word, QuotesWanted) else word.action is CLOSE
-        if self._silent or (slot.is_held_back and not ends):
+        if self._silent or (slot.is_held_back and not _ends(word)):
             return
         if self._view is not None and self._view.quoted():
             known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)
@@ -276,7 +275,7 @@ class StrategyEngine:
                 return
             if known and not is_quotes:
                 self._withdraw(slot, word.symbol, "by a signal")
-        if slot.below_limit(at) or (ends and is_quotes):
+        if slot.below_limit(at) or (is_quotes and _ends(word)):
             slot.deferred.pop(type(word), None)
             if is_quotes:
                 self._quoting.add((word.strategy, word.symbol))
@@ -356,6 +355,11 @@ class StrategyEngine:
                 self._add_failure(running, f"start: {why}")
                 self._events += self.quarantine(running.config.name, f"could not start: {why}")
         return slots
+
+
+def _ends(word: Word) -> bool:
+    """Nothing is wanted any more."""
+    return not word.quotes if isinstance(word, QuotesWanted) else word.action is CLOSE
 
 
 def timer_name(interval: int) -> str:
