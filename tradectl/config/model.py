@@ -10,7 +10,7 @@ makes it, and what goes together is the affair of `rules`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache, reduce
 from operator import or_
@@ -37,7 +37,7 @@ from tradectl.config.places import (
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.money import number
-from tradectl.domain.setting import Field, choices_of, expected, fields_of, is_struct, is_union
+from tradectl.domain.setting import choices_of, expected, fields_of, is_struct, is_union
 
 Tree = dict[str, Any]
 
@@ -52,7 +52,7 @@ def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
     if not tree:
         return {}
     try:
-        return set_in(_named(Settings, tree).model_validate(dict(tree), strict=True))
+        return set_in(_named(Settings, [tree]).model_validate(dict(tree), strict=True))
     except ValidationError as error:
         raise ConfigError(f"{where}: {worst(error)[1]}") from error
 
@@ -76,16 +76,24 @@ def set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
 
-def _named(struct: type[Struct], tree: Mapping[str, Any]) -> type[Known]:
-    """Of the keys that the tree has alone, and its tables: what nobody sets takes no time to be read."""
+def _named(struct: type[Struct], tables: Iterable[Any]) -> type[Known]:
+    """What reads these `tables`, whatever stands there: what no one of them names costs no time."""
+    told = [table for table in tables if isinstance(table, Mapping)]
     fields: dict[str, Any] = {}
     for name, field in fields_of(struct).items():
-        value = tree.get(name)
-        if is_struct(field.kind) and isinstance(value, Mapping):
-            fields[name] = _named(field.kind, value), ... if field.required else None
-        elif name in tree or field.required:
-            fields[name] = _field(field)
+        values = [table[name] for table in told if name in table]
+        if values or field.required:
+            fields[name] = _named_in(field.kind, values), ... if field.required else None
     return create_model(struct.__name__, __base__=Known, **fields)
+
+
+def _named_in(kind: Any, values: list[Any]) -> Any:
+    if is_struct(kind):
+        return _named(kind, values)
+    if get_origin(kind) is tuple and is_struct(get_args(kind)[0]):
+        tables = [each for value in values if isinstance(value, (list, tuple)) for each in value]
+        return _listed(_named(get_args(kind)[0], tables))
+    return _readable(kind)
 
 
 @cache
@@ -95,11 +103,10 @@ def _known(struct: type[Struct]) -> type[Known]:
 
 def readable_fields(struct: type[Struct]) -> dict[str, Any]:
     """Required keys are required; the others' defaults stay in the Struct, and are not repeated."""
-    return {name: _field(field) for name, field in fields_of(struct).items()}
-
-
-def _field(field: Field) -> tuple[Any, Any]:
-    return _readable(field.kind), ... if field.required else None
+    return {
+        name: (_readable(field.kind), ... if field.required else None)
+        for name, field in fields_of(struct).items()
+    }
 
 
 def _readable(kind: Any) -> Any:
@@ -111,12 +118,16 @@ def _readable(kind: Any) -> Any:
         either = reduce(or_, map(_readable, options))
         return Annotated[either, BeforeValidator(_none)] if NoneType in options else either
     if get_origin(kind) is tuple:
-        return Annotated[tuple[_readable(get_args(kind)[0]), ...], BeforeValidator(_tuple)]  # type: ignore[misc]  # made at run time
+        return _listed(_readable(get_args(kind)[0]))
     if get_origin(kind) is dict:
         return dict[str, _readable(get_args(kind)[1])]  # type: ignore[misc]  # made at run time
     if choices := choices_of(kind):
         return Literal[choices]
     return _SCALARS.get(kind, kind)
+
+
+def _listed(kind: Any) -> Any:
+    return Annotated[tuple[kind, ...], BeforeValidator(_tuple)]
 
 
 def _none(value: Any) -> Any:

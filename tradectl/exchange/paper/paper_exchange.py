@@ -96,8 +96,9 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        held, perpetuals = bool(self._held), self._perpetuals
-        if held and perpetuals is not None:
+        perpetuals, was_held = self._perpetuals, False
+        if self._held and perpetuals is not None:
+            was_held = True
             price = event.price
             lowest, highest, due = perpetuals.bounds.get(event.symbol, NO_BOUND)
             if (
@@ -111,8 +112,8 @@ class PaperExchange:
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
-            if perpetuals is not None and (held or event.symbol in self._held):
-                perpetuals.after(event, at, was_held=held)
+            if perpetuals is not None and (was_held or event.symbol in self._held):
+                perpetuals.after(event, at, was_held=was_held)
 
     def _on_market_near(self, perpetuals: PaperPerpetuals, event: MarketDataEvent, at: int) -> None:
         """Perpetuals are held, and what comes may concern them."""
