@@ -11,11 +11,10 @@ fills makes the position smaller, and with it the others.
                    `activate_pct` in the position's favour, and then only tightened, in steps
 """
 
-from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,7 +69,7 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         return any((self.stop_loss_pct, self.stop_loss_price, self.take_profit_pct,
                     self.take_profit_price, self.trailing_pct))  # fmt: skip
 
-    def over(self, other: Bracket | None) -> Bracket:
+    def over(self, other: Self | None) -> Self:
         """Leg by leg this one, and the `other` where this has none."""
         if other is None or not other.has_legs:
             return self

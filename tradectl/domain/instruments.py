@@ -5,7 +5,6 @@ data names its symbols and nothing more, so an instrument that nobody described 
 for any of them (`Instrument.guess`); a described one is checked to the letter.
 """
 
-from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -93,7 +92,7 @@ class Instrument(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     ] = Decimal("0.0125")
 
     @classmethod
-    def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> Instrument:
+    def guess(cls, symbol: str, kind: InstrumentKind = InstrumentKind.SPOT) -> "Instrument":
         """An instrument with steps of 1e-8, or finer where its prices are tiny; its quote currency is
         read from its symbol."""
         quote = quote_in(symbol) or "USDT"

@@ -1,6 +1,5 @@
 """A strategy as it is configured: which one, on what, with which share of the equity."""
 
-from __future__ import annotations
 
 from typing import Annotated
 
