@@ -4,8 +4,6 @@ The core asks (`AllocationRequested`), somebody outside of it computes, and the 
 input (`WeightsComputed`): the last bits of a solver differ from machine to machine, and must not decide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol

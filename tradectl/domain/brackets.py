@@ -11,7 +11,6 @@ fills makes the position smaller, and with it the others.
                    `activate_pct` in the position's favour, and then only tightened, in steps
 """
 
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Self

@@ -20,8 +20,6 @@ Seven families, each with a base class or one class that users make themselves:
 The journal's header carries the version of these shapes, `WIRE_VERSION`.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from math import isfinite, nan
 from typing import ClassVar, get_args

@@ -4,8 +4,6 @@ All of it is input. What a report makes of an order is looked up in the order ta
 the column that its `trigger` names.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import ClassVar
 

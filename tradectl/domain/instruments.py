@@ -5,7 +5,6 @@ data names its symbols and nothing more, so an instrument that nobody described 
 for any of them (`Instrument.guess`); a described one is checked to the letter.
 """
 
-
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """What a market tells: trades, quotes, the top of its book, candles."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import ClassVar
 

@@ -6,8 +6,6 @@ acknowledgement, a cancel may lose its race against a fill, and a fill may still
 or for an order given up as unknown.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -6,8 +6,6 @@ the parent has left. A plan is a part of its order and is journalled with it: wh
 one goes on with, whatever the configuration says by then.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """What risk decides of orders and quotes, and what it finds in the account."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """What an operator, a clock and the machine say: commands, timers, and what becomes of the system."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import ClassVar
 

@@ -1,6 +1,5 @@
 """How orders are worked: all at once, or by an algorithm; for all, for one strategy, for one symbol."""
 
-
 from decimal import Decimal
 from typing import Annotated, Literal
 

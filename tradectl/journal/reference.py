@@ -11,8 +11,6 @@ was decided. It is read with the files beside it, as long as they are what they 
 hashes are for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec

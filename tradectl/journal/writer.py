@@ -12,8 +12,6 @@ seal, and a chain over all seals. So a reader can tell an unfinished tail (lines
 was told of them) from a damaged middle (a block that does not match), and name the lines of that block.
 With a key it is signed, too (`signature`)."""
 
-from __future__ import annotations
-
 import os
 import struct
 from collections.abc import Callable

@@ -2,7 +2,6 @@
 the account. And how far back, and at which shocks, people look.
 """
 
-
 from decimal import Decimal
 from typing import Annotated, Self
 

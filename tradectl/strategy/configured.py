@@ -1,6 +1,5 @@
 """A strategy as it is configured: which one, on what, with which share of the equity."""
 
-
 from typing import Annotated
 
 from msgspec import Struct
