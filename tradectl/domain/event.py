@@ -4,8 +4,8 @@ fields may say.
 On the wire an event is a JSON object whose `type` is the name of its class in snake_case
 (`order_filled`; a trailing Event is left out), and a word is its text.
 
-Modules of events do without `from __future__ import annotations`: the types of fields would be texts, which
-are compiled with every start.
+Modules of events do without `from __future__ import annotations`: the types of fields would be texts,
+to be compiled with every start.
 """
 
 import re

@@ -7,8 +7,8 @@
 Made of this are the models that read files and variables, the template that explains every key, and the
 check of each value, whoever gave it; all of them say in the same words what is expected.
 
-Modules of settings do without `from __future__ import annotations`: it would make texts of the fields' types
-and of what is said of them, to be compiled with every start.
+Modules of settings do without `from __future__ import annotations`: it would make texts of the types of
+fields and of what is said of them, to be compiled with every start.
 """
 
 from collections.abc import Callable, Iterable
