@@ -115,7 +115,9 @@ class PortfolioEngine:
             weighting=self.weighting,
         )
         self._balanced_since = -1
-        self.quoting = Quoting(allocations, new_order_id, stale_after=quotes_stale_after)
+        self.quoting = Quoting(
+            allocations, new_order_id, self._protection.binds, stale_after=quotes_stale_after
+        )
         if not has_strategies:
             self.quoting.end()
         self.flattening = Flattening(new_order_id, self._protection)

@@ -41,6 +41,11 @@ class NeededStop(Struct, frozen=True):
     leg: Leg | None = None
     reason: str = ""
 
+    def within(self, most: Decimal, instrument: Instrument) -> NeededStop:
+        """Of no more than that."""
+        most = instrument.floor_quantity(max(most, ZERO))
+        return replace(self, quantity=min(self.quantity, most), staying=min(self.staying, most))
+
     def is_reached(self, mark: Decimal) -> bool:
         """The market is there already: an exchange refuses such a stop."""
         return mark <= self.price if self.side is Side.SELL else mark >= self.price
@@ -111,8 +116,7 @@ def needed_stop(
     little of it for an order. An exit of which nobody knows whether it arrived is none once trading is
     halted: if it did, the exchange refuses the stop, and if it did not, nothing else limits the loss."""
     side = position.closing_side
-    apart = (*working.stops.values(), *working.take_profits.values())
-    going = working.leaving(side) - leaving(apart, side)
+    going = leaving(working.on(side), side)  # what rests for a strategy is no exit
     if halted:
         unknown = (o for o in working.unsettled.values() if o.status is UNKNOWN)
         going -= leaving((o for o in unknown if not o.spec.waits_apart), side)

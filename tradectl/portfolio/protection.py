@@ -125,9 +125,8 @@ class Protection:
         halted = view.trading_state is HALTED
         needs = needed_stops(symbol, view, self._away, self._brackets, halted=halted)
         self._room = None
-        if needs.owners and not instrument.can_short:
-            free, side = view.free(symbol), needs.stops[0].side if needs.stops else Side.SELL
-            self._room = abs(free) - working.leaving(side)
+        if not instrument.can_short:
+            self._room = _room(symbol, view)
         said += self._of_nobody(needs, stops, view, symbol)
         for needed in needs.stops:
             own = of_owner(stops, needed.owner, needs.owners)
@@ -188,6 +187,10 @@ class Protection:
         self, stop: NeededStop, stops: list[Order], symbol: str, view: AccountView, at: int
     ) -> list[Event]:
         """Bring the `stops` that there are to the one that is needed."""
+        halted = view.trading_state is HALTED
+        if self._room is not None and not halted:  # as large as can be; larger when others make way
+            most = self._room + leaving(stops, stop.side)
+            stop = stop.within(most, view.instrument(symbol))
         serving = [order for order in stops if serves(order, stop)]
         resting = next((order for order in serving if order.status in RESTS), None)
         if resting is not None:
@@ -196,7 +199,7 @@ class Protection:
             return self._cancel(outdated, "a better stop rests") + self._rests(symbol, stop.owner)
         if serving or any(order.status in IN_FLIGHT for order in stops):
             return []
-        if view.trading_state is HALTED:
+        if halted:
             return self._restore(stop, stops, symbol, view, at)
         if view.instrument(symbol).part(stop.quantity, at_market=True) < stop.quantity:
             return self._in_parts(stop, stops, symbol, view, at)
@@ -245,8 +248,11 @@ class Protection:
         stop = replace(stop, quantity=most, staying=min(most, stop.staying))
         if not mark or not self._may_place(stop, symbol, view, at):
             return []
-        if self._room is not None:  # what others still bind is waited for
-            if stop.quantity > self._room:
+        if self._room is not None:
+            if stop.quantity > self._room and _comes_free(stop.side, symbol, view):
+                return []
+            stop = stop.within(self._room, view.instrument(symbol))
+            if not self._may_place(stop, symbol, view, at):
                 return []
             self._room -= stop.quantity
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
@@ -262,6 +268,17 @@ class Protection:
         if view.trading_state.is_halt:
             return price_known(position, view)
         return position.entry_price if self._run_ends else None
+
+    def binds(self, symbol: str, view: AccountView) -> Decimal:
+        """The coins of a spot position that its stops have, or are to have: nothing else is to rest for
+        them."""
+        instrument, mark = view.instrument(symbol), view.mark(symbol)
+        resting = leaving(view.working_in(symbol).stops.values(), Side.SELL)
+        if not self._sees_to(symbol, view):
+            return resting
+        needs = needed_stops(symbol, view, self._away, self._brackets)
+        needed = (s.quantity for s in needs.stops if not instrument.is_dust(s.quantity, mark))
+        return max(resting, sum(needed, ZERO))
 
     def make_room(self, stops: Collection[Order], reason: str, at: int) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
@@ -327,6 +344,26 @@ class Protection:
             return []
         del self._refused[symbol]
         return [says(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
+
+
+def _room(symbol: str, view: AccountView) -> Decimal:
+    """The coins of a spot position that no order binds. One of which nobody knows whether it arrived
+    binds none once trading is halted, as there it is no exit."""
+    working = view.working_in(symbol)
+    bound = working.leaving(Side.SELL)
+    if view.trading_state is HALTED:
+        unknown = (o for o in working.unsettled.values() if o.status is OrderStatus.UNKNOWN)
+        bound -= leaving((o for o in unknown if not o.spec.waits_apart), Side.SELL)
+    return max(view.free(symbol) - bound, ZERO)
+
+
+def _comes_free(side: Side, symbol: str, view: AccountView) -> bool:
+    """An order that binds coins is being cancelled, and that is waited for; not so in a halt, where one
+    more is placed beside it."""
+    if view.trading_state is HALTED:
+        return False
+    not_known = view.working_in(symbol).unsettled.values()
+    return any(o.status is OrderStatus.PENDING_CANCEL and o.spec.side is side for o in not_known)
 
 
 def _key(symbol: str, owner: str) -> str:

@@ -11,7 +11,8 @@ word of a run before: its strategy has to speak first.
 
 Where only reductions go on (paused, reducing, a restricted symbol) what reduces the strategy's own
 position rests, reduce-only; where nothing may, nothing is done here. Coins that a strategy does not have,
-or that a stop or another order binds, are not offered. Where a symbol's data is too old, or its position
+or that another order binds, are not offered; nor those that a stop is to have: what rests for them makes
+way for it. Where a symbol's data is too old, or its position
 is being closed by hand, its quotes go.
 """
 
@@ -24,6 +25,7 @@ from tradectl.domain.events import CancelRequested, Event, OrderInitialized
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.positions import leaving
 from tradectl.domain.quotes import NO_QUOTES, Levels, QuoteLevel, QuoteSet, within
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -36,17 +38,20 @@ WANTED, OUTDATED = "its strategy wants it to rest", "its strategy wants somethin
 
 class Quoting:
     """`allocations` names the strategies of the run, and none means that any may quote. Quotes go where
-    the newest data is older than `stale_after` (ns), if that is given."""
+    the newest data is older than `stale_after` (ns), if that is given; `stops_bind` says how many of a
+    spot position's coins its stops have or are to have."""
 
     def __init__(
         self,
         allocations: Mapping[str, Decimal],
         new_order_id: Callable[[], str],
+        stops_bind: Callable[[str, AccountView], Decimal],
         *,
         stale_after: int | None = None,
     ) -> None:
         self._configured = allocations
         self._new_order_id = new_order_id
+        self._stops_bind = stops_bind
         self._stale_after = stale_after
         self._spoken: set[tuple[str, str]] = set()
         """by symbol and strategy, in this run"""
@@ -143,9 +148,9 @@ class Quoting:
         for order in working.on(side):
             own -= abs(order.coming_for(instrument.lot_size).get(name, ZERO))
         others = working.leaving(side) - _left(o for o in resting if o in working)
-        if instrument.can_short:  # there a stop binds nothing
-            stops = working.stops.values()
-            others -= _left(stop for stop in stops if stop.spec.side is side)
+        others -= leaving(working.stops.values(), side)
+        if not instrument.can_short:  # a perpetual's stop binds nothing
+            others += self._stops_bind(symbol, view)
         return max(min(own, -side.signed(view.free(symbol)) - others), ZERO)
 
     def _orders(
