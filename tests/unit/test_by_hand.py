@@ -11,11 +11,14 @@ from tradectl.domain.events import (
     Command,
     CommandReceived,
     EmergencyStopReceived,
+    Event,
     LimitBreached,
     OrderCommandReceived,
     OrderDenied,
+    RestrictionKind,
     RiskAction,
     SignalAction,
+    SymbolRestricted,
     TimerFired,
 )
 from tradectl.domain.money import Side
@@ -172,6 +175,36 @@ def test_what_is_closed_in_a_halt_is_left_to_the_halt(run: Worked) -> None:
     assert run.held() == 10
     assert not run.system.books.closing
     assert run.replayed() == run.records
+
+
+@pytest.mark.parametrize(
+    "halt",
+    [
+        EmergencyStopReceived(reason="x"),
+        LimitBreached(code="DRAWDOWN", message="x", action=RiskAction.HALT),
+    ],
+)
+def test_a_halt_calls_off_what_is_being_closed(run: Worked, halt: Event) -> None:
+    run.post(SymbolRestricted(symbol=SYMBOL, kind=RestrictionKind.NOT_TRADED, restricted=True))
+    run.post(CommandReceived(command=Command.CLOSE, target=SYMBOL, reason="by hand"))
+    assert run.system.books.closing
+    run.post(halt)
+    assert not run.system.books.closing
+    run.post(SymbolRestricted(symbol=SYMBOL, kind=RestrictionKind.NOT_TRADED, restricted=False))
+    run.post(CommandReceived(command=Command.CLEAR_HALT, reason="x"))
+    run.go_on(10)
+    assert run.held() == 10, "nobody asked for it any more"
+    assert run.replayed() == run.records
+
+
+def test_a_denied_sale_names_the_stop_that_binds_the_coins() -> None:
+    run = Worked(execution("none"), instrument=SPOT, stop_loss=Decimal(3))
+    run.price("100")
+    run.long()
+    run.go_on(2)
+    assert order(run, Side.SELL).status is OrderStatus.DENIED
+    (denial,) = (r.event for r in run.records if isinstance(r.event, OrderDenied))
+    assert "a protective stop binds coins; `tradectl close COINUSDT`" in denial.message
 
 
 def test_a_close_ends_the_entry_that_is_still_worked() -> None:

@@ -149,6 +149,21 @@ def test_what_has_no_history_is_said_and_in_none_of_it() -> None:
     assert without.notes == ["there are too few days of history"]
 
 
+def test_a_young_symbol_does_not_take_the_days_of_the_others() -> None:
+    run = held()
+    books = run.system.books
+    books.risk.closes = {BTC: closes(*walk(1, 366, 90)), ETH: closes(50, 50, 50, first=FIRST + 363)}
+    found = report(run).value_at_risk
+    assert (found.days, found.covered, found.uncovered) == (365, [BTC], [ETH])
+    assert (found.uncovered_gross, found.notes) == ("10000", [])
+    books.risk.closes[ETH] = closes(*[50] * 31, first=FIRST + 335)
+    found = report(run).value_at_risk
+    assert (found.days, found.covered) == (30, [BTC, ETH])
+    assert found.notes[-1] == (
+        "only 30 of the 365 days of risk.history_days are common to all: ETHUSDT has 30"
+    )
+
+
 def test_cornish_fisher_is_refused_by_name() -> None:
     run = held()
     prices = [100.0] * 60 + [60.0] + [60.0] * 20
@@ -198,8 +213,9 @@ def test_shocks_of_one_s_own_and_the_worst_days() -> None:
         drawdown_alert_pct=D(9),
     )
     run.system.books.risk.closes = {
-        BTC: closes(100, 90, 99, 98, 108), ETH: closes(50, 50, 55, 55, 55)
-    }  # fmt: skip
+        BTC: closes(*[100] * 20, 100, 90, 99, 98, 108, first=FIRST - 20),
+        ETH: closes(*[50] * 20, 50, 50, 55, 55, 55, first=FIRST - 20),
+    }
     rows = {row.name: row for row in report(run).stress}
     assert (rows["crash"].pnl, rows["crash"].pnl_pct, rows["crash"].missing) == ("-8000", "-8", [])
     assert rows["crash"].reaches == ["risk.daily_loss_alert_pct 5%: alert"]

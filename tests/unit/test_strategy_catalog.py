@@ -77,6 +77,14 @@ def test_the_list_says_what_each_strategy_does_and_takes() -> None:
     assert (info.origin, info.problem) == ("built-in", "")
 
 
+def test_what_a_strategy_does_is_a_whole_sentence(write: Write) -> None:
+    for info in catalog.available():
+        assert info.problem or info.summary.endswith("."), info.name
+    text = "Long of 1.5 % of\n    what there is, always. And more."
+    path = write(MINE.replace("Long, whatever comes.", text))
+    assert catalog.describe(f"{path}:Always").summary == "Long of 1.5 % of what there is, always."
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

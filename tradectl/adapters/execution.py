@@ -71,7 +71,6 @@ class ExecutionAdapter(Adapter):
             self._gateway, bus.schedule, halt_switch, lease, self._is_of_a_plan_that_is_over
         )
         self.plans = PlannedOrders(bus.core.new_id)
-        self._hears_of_plans = False
         self._gateway.guard(self._pre_send_check)
 
     def attach_all(self) -> None:
@@ -153,12 +152,15 @@ class ExecutionAdapter(Adapter):
         return []
 
     def _cancel_by_hand(self, command: CommandReceived) -> list[Event]:
-        """One order; of a child the whole that it is a part of. A position keeps its stop."""
+        """One order; of a child the whole that it is a part of. A position keeps its stop and its
+        take-profit."""
         books = self._state.books
         order = books.order(command.target)
         if order is not None and order.spec.parent_id:
             order = books.order(order.spec.parent_id)
-        if order is None or not order.is_working or order.spec.is_protective:
+        if order is None or not order.is_working:
+            return []
+        if order.spec.is_protective or order.spec.is_target:
             return []
         return cancels([order], command.reason or "cancelled by hand")
 
@@ -192,8 +194,7 @@ class ExecutionAdapter(Adapter):
 
     def _hear_of_plans(self) -> None:
         """From the first one on: who has none is not made slower by it."""
-        if not self._hears_of_plans:
-            self._hears_of_plans = True
+        if not self._bus.core.has(TimerFired, self._on_timer):
             self.attach(TimerFired, self._on_timer, Stage.EXECUTION)
             self.attach(ExecutionEvent, self._on_report, Stage.EXECUTION)
             self.attach(OrderDenied, self._on_report, Stage.EXECUTION)

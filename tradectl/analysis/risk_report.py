@@ -25,8 +25,8 @@ from tradectl.risk.measures import leverage, lost_pct
 from tradectl.state.books import Books
 
 WORST_DAYS = 3
-FEWEST_DAYS = 2
-"""Daily returns without which a symbol has no history."""
+FEWEST_DAYS = 20
+"""Daily returns without which a symbol has no history: of fewer there is no worst twentieth."""
 ALL = "*"
 DENIES = "denies an entry"
 PAUSES = "pauses for a while"
@@ -42,6 +42,8 @@ class _History(Struct, frozen=True):
     held: dict[str, Decimal]
     returns: dict[str, dict[int, Decimal]]
     days: list[int]
+    most: int
+    """so many there could be"""
 
     @classmethod
     def of(cls, books: Books, most: int) -> _History:
@@ -53,7 +55,17 @@ class _History(Struct, frozen=True):
         returns = {symbol: daily_returns(closes.get(symbol, "")) for symbol in held}
         returns = {s: days for s, days in returns.items() if len(days) >= FEWEST_DAYS}
         common = set.intersection(*map(set, returns.values())) if returns else set[int]()
-        return cls(held, returns, sorted(common)[-most:])
+        return cls(held, returns, sorted(common)[-most:], most)
+
+    def shortened(self) -> str:
+        """That the days are far fewer than they could be, and why; empty where they are not."""
+        if not self.returns or 2 * len(self.days) >= self.most:
+            return ""
+        youngest = min(self.returns, key=lambda symbol: len(self.returns[symbol]))
+        return (
+            f"only {len(self.days)} of the {self.most} days of risk.history_days are common to all: "
+            f"{youngest} has {len(self.returns[youngest])}"
+        )
 
     def pnl(self, day: int) -> Decimal:
         """Of the positions of now, had prices moved as they did on that day."""
@@ -215,6 +227,7 @@ def _value_at_risk(history: _History, equity: Decimal) -> ValueAtRisk:
                 f"Cornish-Fisher is refused: with a skewness of {s:.2f} and an excess kurtosis of "
                 f"{k:.2f} it is not monotone"
             )
+        notes += [history.shortened()] if history.shortened() else []
     for name, value in measured.items():
         figures[name] = None if value is None else _figure(value)
         share = None if value is None or equity <= 0 else value / float(equity) * 100

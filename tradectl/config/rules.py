@@ -31,7 +31,6 @@ def check(settings: Settings) -> None:
     _check_currency(settings)
     _check_funding(settings)
     _check_fill(settings)
-    _check_stop(settings)
     _check_allocation(settings)
     _check_strategies(settings)
     _check_budgets(settings)
@@ -137,15 +136,6 @@ def _check_fill(settings: Settings) -> None:
         raise ConfigError(
             f'paper.decides_on_ms: it is of fill = "intrabar", and here fill = "{paper.fill}": leave it '
             "out, a run sets it"
-        )
-
-
-def _check_stop(settings: Settings) -> None:
-    stop, collar = settings.portfolio.stop_loss_pct, settings.risk.price_collar_pct
-    if stop is not None and collar is not None and stop >= collar:
-        raise ConfigError(
-            f"portfolio.stop_loss_pct: expected less than the {plain(collar)} of "
-            f"risk.price_collar_pct, which no price may be away, got {plain(stop)}"
         )
 
 

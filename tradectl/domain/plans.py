@@ -28,11 +28,6 @@ class Algorithm(StrEnum):
     PEG = "peg"
     """it rests at the best price of its own side and follows it; what is left at the end is taken"""
 
-    @property
-    def is_scheduled(self) -> bool:
-        """How much is to be done by when is known from the start."""
-        return self in (Algorithm.TWAP, Algorithm.VWAP, Algorithm.ARRIVAL)
-
 
 class Rest(StrEnum):
     """What becomes of that which was refused, or not filled, when the time is over."""

@@ -30,7 +30,8 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
     interval_seconds: Annotated[Seconds, "from one child order to the next"] = Decimal(5)
     rest: Annotated[
         Literal["sent", "left"],
-        "what was refused or not filled by the end: one more order takes it, or it is left",
+        "what was refused or not filled by the end: one more order takes it, or it is left (of pov that "
+        "may be most of it: `left` keeps to the share)",
     ] = "sent"
     exits: Annotated[
         bool,

@@ -4,11 +4,11 @@ A schedule is F, the share of the order that is to be done by the end of each in
 F(0) = 0 to F(n) = 1. With Q coins in lots, child k is floor(Q F(k + 1)) - floor(Q F(k)), the first at
 once. So what is rounded away joins the next child, and the last makes it whole.
 
-    TWAP      F(k) = k / n VWAP      F(k) = the volume that the first k intervals usually have, as a
-    share of that of all n arrival   F(k) = 1 - sinh(kT (1 - k / n)) / sinh(kT), kT the urgency. The
-    optimal trajectory of Almgren
-              and Chriss, "Optimal execution of portfolio transactions" (Journal of Risk 3, 2000), with
-              linear temporary impact; kT near 0 is TWAP, and the larger it is, the earlier
+    TWAP      F(k) = k / n
+    VWAP      F(k) = volume that the first k intervals usually have / that of all n
+    arrival   F(k) = 1 - sinh(kT (1 - k / n)) / sinh(kT), kT the urgency: the optimal trajectory of
+              Almgren and Chriss, "Optimal execution of portfolio transactions" (Journal of Risk 3,
+              2000), with linear temporary impact; kT near 0 is TWAP, and the larger, the earlier
 """
 
 from __future__ import annotations

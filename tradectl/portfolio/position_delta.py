@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side, side_of
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.orders import BY_HAND, Order, OrderStatus
 from tradectl.domain.positions import closable, nearer_zero
 from tradectl.domain.protection import RESTS
 from tradectl.domain.time import SECOND
@@ -177,6 +177,26 @@ def is_at_hand(symbol: str, view: AccountView) -> bool:
     working = view.working_in(symbol)
     apart = len(working.stops) + len(working.take_profits) + len(working.quotes)
     return len(working) == apart
+
+
+def is_entering(symbol: str, side: Side, view: AccountView) -> bool:
+    """An order of that side, of a strategy, may still make more of a position; one that we asked to
+    cancel may, too, until it is gone."""
+    return any(
+        not order.spec.reduce_only and order.spec.strategy != BY_HAND
+        for order in view.working_in(symbol).on(side)
+    )
+
+
+def overtaken_side(change: PositionDelta, view: AccountView) -> Side | None:
+    """The side of orders that may fill yet, though the change is without what they bring: those that are
+    cancelled for it, and of an exit whatever else is in flight."""
+    if change.misdirected:
+        return change.misdirected[0].spec.side
+    symbol = change.instrument.symbol
+    if change.aim or not view.working_in(symbol):
+        return None
+    return next((side for side in Side if is_entering(symbol, side, view)), None)
 
 
 def awaits_cancel(symbol: str, view: AccountView) -> bool:

@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, TargetComputed
-from tradectl.domain.money import ONE, ZERO, plain
+from tradectl.domain.money import ONE, ZERO, Side, plain
 from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
@@ -40,7 +40,14 @@ from tradectl.portfolio.decisions import (
 from tradectl.portfolio.needed_stops import in_the_way
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.portfolio.position_delta import PositionDelta, awaits_cancel, is_at_hand, is_closing
+from tradectl.portfolio.position_delta import (
+    PositionDelta,
+    awaits_cancel,
+    is_at_hand,
+    is_closing,
+    is_entering,
+    overtaken_side,
+)
 from tradectl.portfolio.protection import Protection
 from tradectl.portfolio.shared_delta import SharedDelta, change_to
 from tradectl.portfolio.strategy_targets import StrategyTargets, Wanted, is_at_rest
@@ -88,12 +95,14 @@ class Steering:
         self._waiting: dict[str, Waiting] = {}
         self._turning: dict[str, Waiting] = {}
         self._in_parts: dict[str, Waiting] = {}
+        self._overtaken: dict[str, Side] = {}
+        """what an order of that side, in flight, may still bring was not in the change"""
 
     # --- what had to come first -----------------------------------------------------------------------
 
     def waits(self) -> bool:
         """Something becomes of an order first."""
-        return bool(self._waiting or self._turning or self._in_parts)
+        return bool(self._waiting or self._turning or self._in_parts or self._overtaken)
 
     def makes_room(self, symbol: str, view: AccountView) -> bool:
         """An exit waits for the coins of stops that are being cancelled: none is placed meanwhile."""
@@ -105,6 +114,7 @@ class Steering:
         """Nothing goes on."""
         for by_symbol in (self._waiting, self._at_open, self._turning, self._in_parts):
             by_symbol.clear()
+        self._overtaken.clear()
 
     def denied(self, order: OrderSpec) -> None:
         """What would have followed it does not come about: the other side, or the next part."""
@@ -129,6 +139,11 @@ class Steering:
         if symbol in self._in_parts and not asks(events) and is_at_hand(symbol, view):
             reason, _ = self._in_parts.pop(symbol)
             events += self.steer(symbol, view, reason, repeated=False, at=at)
+        side = self._overtaken.get(symbol)
+        if side is not None and not asks(events) and not is_entering(symbol, side, view):
+            del self._overtaken[symbol]
+            more = self.steer(symbol, view, "more was filled than was to be", repeated=True, at=at)
+            events += more if len(more) > 1 else []
         return events
 
     def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
@@ -218,6 +233,9 @@ class Steering:
         only_reduce = only_reduce or state.only_reduces
         change = change_to(instrument, mark, wanted.targets, view, only_reduce)
         position, target = change.position, change.target
+        side = overtaken_side(change, view)
+        if side is not None:
+            self._overtaken[symbol] = side
         new = () if repeated else wanted.changed
         why = self._reason_to_wait(symbol, state, view)
         if why:

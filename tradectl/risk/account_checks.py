@@ -6,6 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.domain.money import HUNDRED, ONE, ZERO, Side, money_text, plain
+from tradectl.domain.orders import BY_HAND
 from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
 from tradectl.risk.measures import lost_pct, value_of
@@ -224,9 +225,15 @@ class BalanceCheck(Check):
 
     def _coins(self, context: RiskContext) -> Denial | None:
         order, held = context.order, context.impact.held
+        bound = ""
+        if order.strategy == BY_HAND and context.view.working_in(order.symbol).stops:
+            bound = (
+                f": a protective stop binds coins; `tradectl close {order.symbol}` takes it away and "
+                "closes the position"
+            )
         return self.deny(
             f"{plain(order.quantity)} {order.symbol} cannot be sold: {plain(held)} is held, "
-            f"less what working orders sell, and spot cannot be short",
+            f"less what working orders sell, and spot cannot be short{bound}",
             held,
             order.quantity,
         )

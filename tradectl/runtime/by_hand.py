@@ -108,7 +108,7 @@ class ByHand:
             raise UsageError(
                 f"no order {harmless(order, 60)!r} works: `tradectl orders` lists them"
             )
-        if found.spec.is_protective:
+        if found.spec.is_protective or found.spec.is_target:
             raise UsageError(
                 f"order {found.spec.order_id} protects {found.spec.symbol} and would come back: "
                 f"`tradectl close {found.spec.symbol}` closes the position and cancels it"

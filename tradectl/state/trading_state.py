@@ -102,9 +102,12 @@ def run_freely(account: Account) -> None:
 
 
 def _enter(account: Account, state: TradingState, reason: str, at: int) -> None:
-    """A halt that gets graver keeps the reason that it had, beside the new one."""
+    """A halt that gets graver keeps the reason that it had, beside the new one. One that closes all or
+    nothing takes the place of what was being closed by hand."""
     if account.trading_state.is_halt and state.is_halt:
         reason = both_reasons(reason, account.trading_state_reason)
+    if state.is_halt and not state.only_reduces:
+        account.closing.clear()
     account.trading_state, account.trading_state_reason = state, reason
     account.state_since = at
 

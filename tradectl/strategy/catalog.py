@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import sys
 import traceback
+from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 GROUP = "tradectl.strategies"
 MODULES = "__tradectl_modules__"
+LONGEST_SENTENCE = 400
 BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
     "rsi-reversion": "tradectl.strategy.builtin.rsi_reversion:RsiReversion",
@@ -78,8 +81,14 @@ def find(name: str) -> type[Strategy]:
 def describe(name: str) -> StrategyInfo:
     """What a user wants to know of the strategy `name`. Raises as `find` does."""
     cls = find(name)
-    summary = harmless((cls.__doc__ or "").strip().partition("\n")[0], LONGEST_LINE)
+    summary = harmless(_first_sentence(cls.__doc__ or ""), LONGEST_SENTENCE)
     return StrategyInfo(name, summary, cls.parameters(), _origin(name))
+
+
+def _first_sentence(text: str) -> str:
+    """Whole, on one line; without a full stop it is the first paragraph."""
+    paragraph = " ".join(cleandoc(text).partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
 
 
 def available() -> list[StrategyInfo]:
