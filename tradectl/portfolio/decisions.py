@@ -22,7 +22,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, plain
-from tradectl.domain.orders import Order, OrderSpec
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.refusals import Refusal
 from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
@@ -216,3 +216,12 @@ def idle(change: PositionDelta, view: AccountView) -> Reason:
     if change.aim == change.position:
         return ReasonCode.ON_TARGET, "on target"
     return ReasonCode.TOO_SMALL, "less than one lot from the target"
+
+
+def is_unjudged(order_id: str, asked_at: int, view: AccountView, at: int) -> bool:
+    """An order that was asked for at `asked_at` and is not judged yet: what follows in the same step,
+    which is at one time, does not find it among those that work."""
+    known = view.order(order_id)
+    if known is None:
+        return asked_at == at
+    return known.status is OrderStatus.INITIALIZED

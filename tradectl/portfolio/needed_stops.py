@@ -242,17 +242,17 @@ def is_near(order: Order, stop: NeededStop) -> bool:
 
 
 def in_the_way(change: PositionDelta, view: AccountView) -> list[Order]:
-    """The stops that bind the coins of an exit on spot: all of them; where strategies have their own, and
-    that is enough, those of who exits, and none where the coins are free."""
+    """The stops that bind the coins of an exit on spot: none where the coins are free, else all of them;
+    where strategies have their own, and that is enough, those of who exits."""
     working = view.working_in(change.instrument.symbol)
     stops, side = [*working.stops.values()], side_of(change.quantity)
+    free = abs(view.free(change.instrument.symbol)) - working.leaving(side)
+    if abs(change.quantity) <= free:
+        return []
     if not any(stop.spec.leg is not None for stop in stops):
         return stops
     owners = change.ordered() if isinstance(change, SharedDelta) else {}
     own = [stop for stop in stops if not owners or owner_of(stop) in owners]
-    free = abs(view.free(change.instrument.symbol)) - working.leaving(side)
-    if abs(change.quantity) <= free:
-        return []
     return own if abs(change.quantity) <= free + leaving(own, side) else stops
 
 
@@ -263,6 +263,31 @@ def of_owner(stops: Iterable[Order], owner: str, owners: Collection[str]) -> lis
 
 def owner_of(stop: Order) -> str:
     return stop.spec.strategy if stop.spec.leg is not None else PROTECTOR
+
+
+def without_those_of_absent(
+    outdated: list[Order], needs: Needs, symbol: str, view: AccountView, brackets: Brackets
+) -> list[Order]:
+    """Of stops that are nobody's any more those that may go. A strategy that was taken out of the
+    configuration, or `stop_loss_pct` that was, leaves its stop, and nobody else sees to that part: it
+    stays as far as what the needed ones are for leaves room for it, on a perpetual for some of it."""
+    if not outdated:
+        return outdated
+    known = {each.strategy for each in brackets.levels(symbol, view)}
+    instrument, mark, holdings = view.instrument(symbol), view.mark(symbol), view.holdings(symbol)
+    spare = abs(view.free(symbol)) - sum((need.quantity for need in needs.stops), ZERO)
+    going = []
+    for stop in outdated:
+        own = holdings.get(stop.spec.strategy)
+        is_out = stop.spec.leg is not None and (own is None or not own.quantity)
+        fits = stop.remaining <= spare or (
+            instrument.can_short and not instrument.is_dust(max(spare, ZERO), mark)
+        )
+        if is_out or not fits or owner_of(stop) in known:
+            going.append(stop)
+        else:
+            spare -= stop.remaining
+    return going
 
 
 def cancellable(orders: Collection[Order]) -> list[Order]:
@@ -284,4 +309,5 @@ __all__ = [
     "price_of_stop",
     "serves",
     "stop_price",
+    "without_those_of_absent",
 ]

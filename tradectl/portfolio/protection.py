@@ -34,7 +34,7 @@ from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
 from tradectl.domain.working_orders import WorkingOrders
 from tradectl.portfolio.brackets import Brackets
-from tradectl.portfolio.decisions import cancels, orders, says
+from tradectl.portfolio.decisions import cancels, is_unjudged, orders, says
 from tradectl.portfolio.naked_times import NakedTimes
 from tradectl.portfolio.needed_stops import (
     NeededStop,
@@ -45,6 +45,7 @@ from tradectl.portfolio.needed_stops import (
     of_owner,
     owner_of,
     serves,
+    without_those_of_absent,
 )
 from tradectl.portfolio.retries import RetryTimes
 
@@ -86,6 +87,7 @@ class Protection:
         self._room: Decimal | None = None
         self._cancelled_at: dict[str, int] = {}
         self._placed: dict[str, dict[str, str]] = {}
+        self._placed_at = -1
         self._refused: dict[str, set[str]] = {}
 
     def run_ends(self) -> None:
@@ -144,12 +146,14 @@ class Protection:
         self, needs: Needs, stops: list[Order], view: AccountView, symbol: str
     ) -> list[Event]:
         """Stops that were needed before strategies had their own, or of strategies that are out: on a
-        perpetual they stay until those that are needed rest, on spot they bind their coins."""
+        perpetual they stay until those that are needed rest, on spot they bind their coins. One of which
+        nobody here knows where it should be stays as long as no other is to cover its part."""
         if view.trading_state is HALTED or (not needs.owners and needs.stops):
             return []
         wanted = {PROTECTOR, *needs.owners} if not needs.stops else {*needs.owners}
         wanted |= {stop.owner for stop in needs.stops}
         outdated = [stop for stop in stops if owner_of(stop) not in wanted]
+        outdated = without_those_of_absent(outdated, needs, symbol, view, self._brackets)
         if (
             outdated
             and view.instrument(symbol).can_short
@@ -198,6 +202,9 @@ class Protection:
             outdated = [] if exit_under_way else [o for o in stops if o is not resting]
             return self._cancel(outdated, "a better stop rests") + self._rests(symbol, stop.owner)
         if serving or any(order.status in IN_FLIGHT for order in stops):
+            return []
+        last = self._placed.get(symbol, {}).get(stop.owner)
+        if last is not None and is_unjudged(last, self._placed_at, view, at):
             return []
         if halted:
             return self._restore(stop, stops, symbol, view, at)
@@ -257,6 +264,7 @@ class Protection:
             self._room -= stop.quantity
         spec = _as_order(stop, symbol, self._new_order_id(), mark)
         self._placed.setdefault(symbol, {})[stop.owner] = spec.order_id
+        self._placed_at = at
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
         return [orders(spec, f"{stop.reason}{beyond}")]
 

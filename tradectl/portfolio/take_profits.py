@@ -17,7 +17,7 @@ from tradectl.domain.orders import Leg, Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.protection import RESTS
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.brackets import Brackets, Levels
-from tradectl.portfolio.decisions import cancels, orders
+from tradectl.portfolio.decisions import cancels, is_unjudged, orders
 from tradectl.portfolio.needed_stops import cancellable, going_of
 from tradectl.portfolio.retries import RetryTimes
 
@@ -40,6 +40,7 @@ class TakeProfits:
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
         self._placed: dict[tuple[str, str], str] = {}
+        self._placed_at = -1
 
     def see_to(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Place the symbol's targets, or cancel what does not serve any more. `at` in ns UTC."""
@@ -61,6 +62,7 @@ class TakeProfits:
         for name, want in wanted.items():
             if name not in taken and self._may_place(name, symbol, view, at):
                 events.append(self._place(name, want, symbol))
+                self._placed_at = at
         return events
 
     def _wanted(self, symbol: str, view: AccountView) -> dict[str, WantedTarget]:
@@ -90,7 +92,10 @@ class TakeProfits:
         """It comes from an open market, and is not refused again and again."""
         if view.data_time(symbol) is None:
             return False
-        before = view.order(self._placed.get((symbol, name), ""))
+        last = self._placed.get((symbol, name), "")
+        if last and is_unjudged(last, self._placed_at, view, at):
+            return False
+        before = view.order(last)
         if before is not None and before.is_over:
             del self._placed[symbol, name]
             if not before.filled and before.status is not OrderStatus.CANCELED:
