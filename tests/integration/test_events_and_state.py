@@ -172,7 +172,7 @@ async def test_what_a_handler_failed_at_is_told_and_handed_over_again() -> None:
     await bus.publish(MarketDataEvent(symbol="A", price=Decimal(1), volume=Decimal(1), ts=1))
     while not bus.failed_events():
         await bus.join()
-    session = cast(Session, SimpleNamespace(bus=bus))
+    session = cast(Session, SimpleNamespace(bus=bus, books=None))
     handlers = ControlHandlers(session, cast(Any, None), cast(Any, None), lambda why: None)
     (row,) = (await handlers.failed_events()).events
     assert row.failed is not None
