@@ -10,7 +10,7 @@ import pytest
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with
 from tests.unit.test_quoting import CLASSES, D, Scripted, quote, resting, run_of, ticks
 from tradectl.domain.brackets import Bracket
-from tradectl.domain.events import OrderDenied, OrderInitialized
+from tradectl.domain.events import OrderDenied, OrderInitialized, QuotesDenied
 from tradectl.domain.money import ZERO, Side
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -80,3 +80,17 @@ def test_a_stop_takes_what_is_free_and_then_what_the_quotes_leave() -> None:
     assert stops(second, SPOT) == ["20"]
     assert resting(second, SPOT) == []
     second.check()
+
+
+# --- what risk says ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", BY)
+def test_bids_rest_on_where_a_stop_binds_the_coins_of_the_asks(by: str) -> None:
+    run = run_with(SPOT, by, said=quote("99 10, 98 10"))
+    Scripted.script[4] = quote("98 10, 97 10", "102 10")
+    ticks(run, 100, 100, 99, 99, 99, 99, symbol=SPOT)
+    assert run.of(QuotesDenied) == []
+    assert stops(run, SPOT) == ["10"]
+    assert resting(run, SPOT) == ["buy 98 10 bid", "buy 97 10 bid"]
+    run.check()

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tradectl.domain.events import QuotesWanted
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
-from tradectl.domain.positions import Position
+from tradectl.domain.positions import Position, closable
 from tradectl.domain.quotes import NO_QUOTES, Levels, QuoteLevel, QuoteSet, within
 from tradectl.domain.views import AccountView
 from tradectl.domain.working_orders import WorkingOrders
@@ -44,17 +44,16 @@ class QuoteEnvelope:
         quotes, own = wanted.quotes, _own(wanted, view)
         if not quotes:
             return quotes, None
-        reducing = _reducing(quotes, own)
-        now = (
-            reducing if view.trading_state.only_reduces else _that_can_be(quotes, own, wanted, view)
-        )
+        can_be = _that_can_be(quotes, own, wanted, view)
+        reducing = _reducing(can_be, own)
+        now = reducing if view.trading_state.only_reduces else can_be
         denial = self._denial(wanted, now, view, at)
         if denial is None:
             denial = _over_allocation(now, own, wanted, view, allocation)
         if denial is None:
             return quotes, None
-        if reducing and self._denial(wanted, reducing, view, at) is None:
-            return reducing, denial
+        if self._denial(wanted, reducing, view, at) is None:
+            return _reducing(quotes, own), denial  # what is bound now may come free
         return NO_QUOTES, denial
 
     def _denial(
@@ -166,10 +165,14 @@ def _reducing(quotes: QuoteSet, own: Decimal) -> QuoteSet:
 def _that_can_be(
     quotes: QuoteSet, own: Decimal, wanted: QuotesWanted, view: AccountView
 ) -> QuoteSet:
-    """Coins that it does not have cannot be offered: asks for more wait for bids to be filled."""
-    if view.instrument(wanted.symbol).can_short:
+    """Coins that it does not have cannot be offered, nor those that a stop or an order of others binds:
+    asks for more wait for bids to be filled, or for what binds them to go."""
+    symbol = wanted.symbol
+    if view.instrument(symbol).can_short:
         return quotes
-    return replace(quotes, asks=within(quotes.asks, max(own, ZERO)))
+    others = _AsIf(view, symbol, wanted.strategy).working_in(symbol).leaving(SELL)
+    free = closable(view.position(symbol).quantity, SELL, others)
+    return replace(quotes, asks=within(quotes.asks, max(min(own, free), ZERO)))
 
 
 def _over_allocation(
