@@ -191,6 +191,8 @@ class PortfolioAdapter(Adapter):
         if name == RISK_TIMER and not flattening:
             tried = [*self._try_again(record), *self._close_by_hand(record)]
             events = self._protect_all(record, tried)
+            if not books.quoted():
+                return events
             return events + self.engine.quoting.bring_all(books, record.at)
         if name == REBALANCE_TIMER and not flattening:
             return self.engine.rebalance(books, "scheduled rebalance", record.at)

@@ -65,6 +65,11 @@ class Brackets:
             name: each.over(self._usual) for name, each in configured.items() if each.has_legs
         }
 
+    @property
+    def configured(self) -> bool:
+        """Some strategy has one by its configuration."""
+        return bool(self._configured)
+
     def is_active(self, view: AccountView) -> bool:
         """There may be one."""
         return bool(self._configured or view.brackets)

@@ -79,6 +79,7 @@ class Protection:
     ) -> None:
         self._away = stop_loss_pct
         self._brackets = brackets
+        self._is_asked_for = stop_loss_pct is not None or brackets.configured
         self._new_order_id = new_order_id
         self._retries = RetryTimes()
         self.naked = NakedTimes()
@@ -96,7 +97,7 @@ class Protection:
 
     def is_active(self, view: AccountView) -> bool:
         """There is something that it has to see to."""
-        return self._away is not None or bool(view.lifted_stops) or self._brackets.is_active(view)
+        return self._is_asked_for or bool(view.lifted_stops or view.brackets)
 
     # --- seeing to it ---------------------------------------------------------------------------------
 

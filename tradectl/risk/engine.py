@@ -69,6 +69,7 @@ class RiskEngine:
         self._repeated = limits.repeated_window
         self._reviewed: Decimal | None = None
         self._limits = limits
+        self._locks = limits.profit_lock_from_pct is not None
         self._has_steps = bool(limits.daily_loss_sizes or limits.drawdown_sizes)
         self._has_looked = False
         self._breaker = brakes.VolatilityBreaker(limits)
@@ -143,7 +144,7 @@ class RiskEngine:
     def review(self, view: AccountView, ended: Collection[str] = ()) -> list[LimitBreached]:
         """What the account newly reached of its limits; the `action` of each is for others to
         take. Pauses by the limits in `ended` end now: what those have reached already is new."""
-        if not self._monitors and self._limits.profit_lock_from_pct is None:
+        if not self._monitors and not self._locks:
             return []
         account = Reviewed.of(view)
         self._reviewed = account.equity
@@ -154,7 +155,7 @@ class RiskEngine:
             event = monitor.newly_breached(account)
             if event is not None and not _is_so(event, view, ended):
                 found.append(event)
-        return found + self._locked(view, ended)
+        return found + self._locked(view, ended) if self._locks else found
 
     def _locked(self, view: AccountView, ended: Collection[str] = ()) -> list[LimitBreached]:
         locked = brakes.locked_profit(self._limits, view)

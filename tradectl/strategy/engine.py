@@ -106,7 +106,7 @@ class StrategyEngine:
         """The signals and failures of the strategies at `event`: a handler of the core, called for
         every tick."""
         at = record.at
-        if type(event) is MarketDataEvent:
+        if event.__class__ is MarketDataEvent:
             feed = TRADES
         elif type(event) is BarEvent:
             feed = event.interval
