@@ -257,6 +257,37 @@ def test_losing_trips_in_a_row_ask_for_a_while_without_entries() -> None:
     run.replays()
 
 
+def test_what_was_lost_in_a_cooldown_was_sat_through() -> None:
+    run = RiskSystem(cooldown_losses=1, cooldown_minutes=1)
+    run.tick(50, ETH).says("buy", ETH).tick(50, ETH)
+    lose(run)
+    assert run.state() == "PAUSED"
+    run.says("close", ETH).tick(49, ETH)
+    assert run.system.books.risk.losing_trips == 1
+    run.tick(100, after=61).tick(100, after=6)
+    assert run.state() == "RUNNING"
+    (ended,) = run.events(PauseEnded)
+    assert ended.message == "1 minute is over"
+    run.says("buy").tick(100).tick(100)
+    (breach,) = run.limits("COOLDOWN")
+    assert breach.message.startswith("1 round trip in a row lost ")
+    assert (run.state(), run.held() > 0) == ("RUNNING", True)
+    run.replays()
+
+
+def test_a_step_that_is_passed_on_the_way_is_told_as_one_that_is_waiting() -> None:
+    levels = {"alert": "0.15", "pause": "0.155", "halt": "0.16"}
+    run = at_work(**{f"daily_loss_{step}_pct": D(value) for step, value in levels.items()})
+    settle(run, "99.8")
+    alert, halt = run.limits("DAILY_LOSS")
+    assert alert.message.endswith(
+        "the limit is 0.15%; pause at 0.155% and reduce at 0.16% once readings agree on it"
+    )
+    assert alert.message.startswith("today's loss is 0.200%")
+    assert halt.message.endswith("the limit is 0.16%, beyond the pause at 0.155%")
+    run.replays()
+
+
 def test_a_loss_of_so_much_does_it_in_one_trip_or_in_several() -> None:
     run = RiskSystem(cooldown_loss_pct=D("0.5"))
     lose(run, 1)

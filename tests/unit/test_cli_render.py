@@ -456,6 +456,13 @@ def test_status_names_a_halt_and_the_way_out() -> None:
 def test_a_pause_of_recorded_data_names_no_command_that_is_not_for_it() -> None:
     paused = {"reason": "DRAWDOWN", "since": "2026-11-22T20:01:02Z", "causes": []}
     assert "until `tradectl resume`" in shown(status({"state": "PAUSED", "paused": paused}))
+    over = {
+        "cause": "COOLDOWN",
+        "reason": "for 1 minute, or until resumed",
+        "since": paused["since"],
+    }
+    ending = {**paused, "causes": [over]}
+    assert "until that is over or" in shown(status({"state": "PAUSED", "paused": ending}))
     output = shown(status({"state": "PAUSED", "source": "recorded", "paused": paused}))
     assert "PAUSED since 2026-11-22 20:01:02 UTC: DRAWDOWN" in output
     assert "tradectl resume" not in output

@@ -230,7 +230,7 @@ def test_a_breach_is_an_event_with_figures() -> None:
         LimitBreached(
             source_component="risk",
             code="DAILY_LOSS",
-            message="today's loss is 15.00%: the limit is 12%",
+            message="today's loss is 15.00%: the limit is 12%, beyond the pause at 10%",
             limit="12",
             actual="15",
             action=RiskAction.REDUCE,

@@ -34,6 +34,9 @@ COOLDOWN = "COOLDOWN"
 PROFIT_LOCK = "PROFIT_LOCK"
 """Causes, by the names that they have in events."""
 
+OR_RESUMED = ", or until resumed"
+"""How the reason of a pause ends that is over by itself."""
+
 
 class RiskMemory(Struct, omit_defaults=True):
     """`messages` are the times of the newest orders and cancels that left, `executions` those of the
@@ -217,6 +220,7 @@ __all__ = [
     "COOLDOWN",
     "DAILY_LOSS",
     "DRAWDOWN",
+    "OR_RESUMED",
     "PROFIT_LOCK",
     "VOLATILITY",
     "PriceRange",

@@ -28,15 +28,17 @@ from tradectl.domain.risk_memory import (
     COOLDOWN,
     DAILY_LOSS,
     DRAWDOWN,
+    OR_RESUMED,
     PROFIT_LOCK,
     VOLATILITY,
 )
+from tradectl.domain.text import counted
 from tradectl.domain.time import DAY, iso
 from tradectl.domain.views import AccountView
 from tradectl.risk.daily_closes import DAYS_IN_YEAR, daily_volatility
 from tradectl.risk.limit_monitor import CLEARS_AT, UNTIL_RESUME, UNTIL_TOMORROW
 from tradectl.risk.limits import RiskLimits, SizeStep
-from tradectl.risk.measures import confirmed_loss_pct, lost_pct
+from tradectl.risk.measures import confirmed_loss_pct, fixed, lost_pct
 
 NAME = "risk"
 STEP = Decimal("0.000001")
@@ -78,12 +80,13 @@ def _sized(
     cause: str, size: Decimal, step: SizeStep | None, loss: Decimal, what: str
 ) -> SizeChanged:
     limit = "" if step is None else plain(step.at_pct)
+    shown = fixed(loss, () if step is None else (step.at_pct,))
     reached = f", and the step is at {limit}%" if step is not None else ""
     return SizeChanged(
         source_component=NAME,
         cause=cause,
         size=size,
-        message=f"{what} is {loss:.2f}%{reached}: positions are scaled by {plain(size)}",
+        message=f"{what} is {shown}%{reached}: positions are scaled by {plain(size)}",
         limit=limit,
         actual=plain(round_to(loss, STEP)),
     )
@@ -165,8 +168,8 @@ def losing_streak(limits: RiskLimits, view: AccountView) -> list[LimitBreached]:
     if not by_number and not by_loss:
         return []
     message = (
-        f"{trips} round trips in a row lost {lost:,.2f}, {pct:.2f}% of equity; no entries for "
-        f"{limits.cooldown_minutes} minutes, or until resumed"
+        f"{counted(trips, 'round trip')} in a row lost {lost:,.2f}, {pct:.2f}% of equity; no entries "
+        f"for {counted(limits.cooldown_minutes, 'minute')}{OR_RESUMED}"
     )
     if by_number:
         return [_pause(COOLDOWN, message, str(most), str(trips))]
@@ -197,7 +200,8 @@ def ended_pauses(limits: RiskLimits, view: AccountView, at: int) -> list[PauseEn
             found.append(PauseEnded(source_component=NAME, code=code, message=message))
     since = view.paused_at(COOLDOWN)
     if since is not None and at - since >= limits.cooldown:
-        message = f"{limits.cooldown_minutes} minutes are over"
+        minutes = counted(limits.cooldown_minutes, "minute")
+        message = f"{minutes} {'is' if limits.cooldown_minutes == 1 else 'are'} over"
         found.append(PauseEnded(source_component=NAME, code=COOLDOWN, message=message))
     return found
 
@@ -224,7 +228,8 @@ class VolatilityBreaker:
             return []
         message = (
             f"its price moved {actual:.2f}% within {self._limits.breaker_window_seconds} s, and the "
-            f"limit is {most:.2f}%; nothing is entered for {self._limits.breaker_minutes} minutes"
+            f"limit is {most:.2f}%; nothing is entered for "
+            f"{counted(self._limits.breaker_minutes, 'minute')}"
         )
         return [_restricted(symbol, restricted=True, message=message)]
 

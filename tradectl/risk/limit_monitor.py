@@ -17,14 +17,15 @@ from msgspec import Struct
 
 from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.money import plain
+from tradectl.domain.risk_memory import OR_RESUMED
 from tradectl.domain.views import AccountView
 from tradectl.risk.limits import RiskLimits
-from tradectl.risk.measures import confirmed_loss_pct, leverage, lost_pct
+from tradectl.risk.measures import confirmed_loss_pct, fixed, leverage, lost_pct
 
 CLEARS_AT = Decimal("0.9")
 """A level is over when the figure is below this share of it."""
 
-UNTIL_TOMORROW = "; no entries before the next day (UTC), or until resumed"
+UNTIL_TOMORROW = "; no entries before the next day (UTC)" + OR_RESUMED
 UNTIL_RESUME = "; no entries until resumed"
 
 Level = tuple[Decimal, RiskAction]
@@ -47,8 +48,9 @@ Figure = Callable[[Reviewed], Decimal]
 
 
 class LimitMonitor:
-    """Compares `figure` with its `levels`, which ascend, and `confirmed` with those that do more than
-    alert. `message` is formatted with (actual, limit); `pause_ends` says how a pause does."""
+    """Compares `figure` with its `levels`, which ascend, and `confirmed` (of losses, in percent) with
+    those that do more than alert. `message` is formatted with (actual, limit); `pause_ends` says how a
+    pause does."""
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class LimitMonitor:
         self.code = code
         self._figure = figure
         self._confirmed = confirmed or figure
+        self._is_pct = confirmed is not None
         self._levels = levels
         self._alerts_first = bool(levels) and levels[0][1] is RiskAction.ALERT
         self._message = message
@@ -85,7 +88,8 @@ class LimitMonitor:
         if self._reached <= before:
             return None
         limit, action = self._levels[self._reached - 1]
-        message = self._message.format(actual=actual, limit=plain(limit))
+        message = self._message.format(actual=self._words(actual), limit=plain(limit))
+        message += self._passed(before) + self._to_come(actual)
         return LimitBreached(
             source_component="risk",
             code=self.code,
@@ -94,6 +98,33 @@ class LimitMonitor:
             actual=plain(actual),
             action=action,
         )
+
+    def _words(self, actual: Decimal) -> str:
+        return (
+            fixed(actual, (limit for limit, _ in self._levels))
+            if self._is_pct
+            else f"{actual:,.2f}"
+        )
+
+    def _passed(self, before: int) -> str:
+        """Pauses that are part of the graver step reached at once with them."""
+        passed = [
+            f"{action} at {plain(limit)}%"
+            for limit, action in self._levels[before : self._reached - 1]
+            if action is not RiskAction.ALERT
+        ]
+        return f", beyond the {' and the '.join(passed)}" if passed else ""
+
+    def _to_come(self, actual: Decimal) -> str:
+        """Steps that the last prices are beyond, and readings do not agree on yet."""
+        waiting = [
+            f"{action} at {plain(limit)}%"
+            for limit, action in self._levels[self._reached :]
+            if actual >= limit
+        ]
+        if not waiting:
+            return ""
+        return f"; {' and '.join(waiting)} once readings agree on it"
 
     def _level_of(self, actual: Decimal, account: Reviewed, before: int) -> int:
         reached = before
@@ -115,7 +146,7 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
             "DAILY_LOSS",
             lambda account: lost_pct(account.view.day_start_equity, account.equity),
             limits.levels("daily_loss"),
-            "today's loss is {actual:.2f}%: the limit is {limit}%",
+            "today's loss is {actual}%: the limit is {limit}%",
             lambda account: confirmed_loss_pct(account.view.day_start_equity, account.view),
             UNTIL_TOMORROW if limits.daily_pause_ends == "next-day" else UNTIL_RESUME,
         ),
@@ -123,7 +154,7 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
             "DRAWDOWN",
             lambda account: lost_pct(account.view.limit_peak, account.equity),
             limits.levels("drawdown"),
-            "the drawdown is {actual:.2f}%: the limit is {limit}%",
+            "the drawdown is {actual}%: the limit is {limit}%",
             lambda account: confirmed_loss_pct(account.view.limit_peak, account.view),
             UNTIL_RESUME,
         ),
@@ -131,13 +162,13 @@ def default_limit_monitors(limits: RiskLimits) -> list[LimitMonitor]:
             "GROSS_EXPOSURE",
             lambda account: account.exposure,
             _alert(limits.max_gross_notional),
-            "all positions together are worth {actual:,.2f}: the limit is {limit}",
+            "all positions together are worth {actual}: the limit is {limit}",
         ),
         LimitMonitor(
             "LEVERAGE",
             lambda account: leverage(account.exposure, account.equity),
             _alert(limits.max_leverage),
-            "leverage is {actual:,.2f}: the limit is {limit}",
+            "leverage is {actual}: the limit is {limit}",
         ),
     ]
 

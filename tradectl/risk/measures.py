@@ -7,9 +7,10 @@ the books do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
-from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side
+from tradectl.domain.money import HUNDRED, LARGEST, ZERO, Side, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.positions import closable, widest
 from tradectl.domain.views import AccountView
@@ -78,6 +79,11 @@ def lost_pct(before: Decimal, now: Decimal) -> Decimal:
     if before <= now or before <= 0:
         return ZERO
     return (before - now) / before * HUNDRED
+
+
+def fixed(pct: Decimal, limits: Iterable[Decimal] = ()) -> str:
+    """With two decimals, or with as many as it takes to tell it from the limits."""
+    return f"{pct:.{max([2, *(len(plain(each).partition('.')[2]) for each in limits)])}f}"
 
 
 def confirmed_loss_pct(before: Decimal, view: AccountView) -> Decimal:

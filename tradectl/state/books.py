@@ -265,6 +265,8 @@ class Books(OrderBooks):
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:
         trading_state.end_pause(self.account, event.code)
+        if event.code == COOLDOWN:  # what was lost meanwhile was sat through
+            self.account.risk.forget_trips()
 
     def on_size_changed(self, event: SizeChanged, _record: Record) -> None:
         self.account.risk.scale(event.cause, event.symbol, event.size)

@@ -18,6 +18,7 @@ from tradectl.documents.account import (
     RefusalRow,
     RestrictionRow,
 )
+from tradectl.domain.risk_memory import OR_RESUMED
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 
@@ -51,10 +52,12 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
     if pause is None:
         return []
     why = harmless(pause.reason or "no reason given")
+    ends = all(cause.reason.endswith(OR_RESUMED) for cause in pause.causes) and pause.causes
+    until = "until that is over or `tradectl resume`" if ends else "until `tradectl resume`"
     means = (
         "no new entries; nobody can resume a run on recorded data"
         if source == RECORDED
-        else "no new entries, after a restart too, until `tradectl resume`"
+        else f"no new entries, after a restart too, {until}"
     )
     return [
         Text(f"PAUSED since {figures.moment(pause.since)} UTC: {why}", WARN),
