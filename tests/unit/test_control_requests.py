@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import ControlError, ask
-from tradectl.control.requests import COMMANDS, VERSION, spell, understand
+from tradectl.control.requests import COMMANDS, OF_ALL, VERSION, spell, understand
 from tradectl.control.server import LONGEST_REQUEST, ControlServer
 from tradectl.documents.control import Done
 from tradectl.domain.errors import UsageError
@@ -141,6 +142,56 @@ def test_a_good_request_reaches_its_handler_with_its_arguments(listening: Listen
     assert listening.calls[-1] == ("emergency_stop", expected)
 
 
+LATE = {"pause", "stop", "emergency_stop"}
+"""What ends trading: it is done however late."""
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_what_is_handled_after_its_asker_gave_up_is_not_done(
+    listening: Listening, command: str
+) -> None:
+    needed: dict[str, dict[str, Any]] = {
+        "order": {"symbol": "BTCUSDT", "side": "buy", "quantity": "1", "confirm": True},
+        "close": {"symbol": "BTCUSDT"},
+        "cancel": {"order": "x"},
+        "emergency_stop": {"reason": "x"},
+        "acknowledge_alert": {"alert_id": "x"},
+        "resolve_alert": {"alert_id": "x"},
+    }
+    fields = needed.get(command, {})
+    now, before = ComputerClock.monotonic(), len(listening.calls)
+    late = listening.says(request(command, deadline=now - 0.001, **fields))
+    assert late is not None
+    assert late["ok"] == (command in LATE)
+    assert command in LATE or late["error"].startswith("it came too late")
+    in_time = listening.says(request(command, deadline=now + PATIENCE_S, **fields))
+    assert in_time is not None
+    assert in_time["ok"]
+    assert len(listening.calls) - before == 1 + (command in LATE)
+
+
+@pytest.mark.parametrize(
+    ("command", "then"),
+    [
+        ("close", "does not do it later; `tradectl orders` shows"),
+        ("resume", "does not do it later; `tradectl status` shows"),
+        ("pause", "it does it as soon as it goes on"),
+    ],
+)
+def test_who_gives_up_is_told_what_becomes_of_it(tmp_path: Path, command: str, then: str) -> None:
+    fields = {"symbol": "BTCUSDT"} if command == "close" else {}
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "s"))
+        deaf.listen()
+        with pytest.raises(TimeoutError, match=r"did not answer within 0\.01 s: .*" + then):
+            ask(tmp_path / "s", command, Done, timeout=0.01, **fields)
+        heard, _ = deaf.accept()
+        with heard:
+            _, sent = understand(heard.recv(65536))
+    assert sent.deadline is not None
+    assert sent.deadline <= ComputerClock.monotonic()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
@@ -189,7 +240,7 @@ def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
     assert handlers.keys() == COMMANDS.keys()
     for command, handler in handlers.items():
         taken = inspect.signature(handler).parameters
-        fields = [f for f in COMMANDS[command].__struct_fields__ if f != "v"]
+        fields = [f for f in COMMANDS[command].__struct_fields__ if f not in OF_ALL]
         assert list(taken) == fields, command
 
 

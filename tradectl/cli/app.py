@@ -113,7 +113,7 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except TimeoutError as error:  # an OSError too, but of ours: it has words and names no file
-        return _say(f"{error}: `tradectl emergency-stop` ends it whatever it does", 1)
+        return _say(f"{error}; `tradectl emergency-stop` ends it whatever it does", 1)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _say(f"{error.strerror or error}{where}", 1)

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tradectl.bus.clock import ComputerClock
-from tradectl.control.requests import VERSION, spell
+from tradectl.control.requests import COMMANDS, VERSION, spell
 from tradectl.domain.errors import NotRunning, TradectlError
 from tradectl.files.own import open_folder
 
@@ -79,6 +79,17 @@ def is_own_user(connection: socket.socket) -> bool:
     return bool(uid == os.geteuid())
 
 
+def _what_then(command: str) -> str:
+    """What becomes of a command whose asker waits no longer."""
+    if COMMANDS[command].done_late:
+        return "it does it as soon as it goes on"
+    where = "orders" if command in ("order", "close", "cancel") else "status"
+    return (
+        "it refuses what it has not begun by now and does not do it later; "
+        f"`tradectl {where}` shows whether it was done"
+    )
+
+
 class Answer(Struct, kw_only=True):
     """What comes back: a result, or why there is none."""
 
@@ -91,7 +102,8 @@ class Answer(Struct, kw_only=True):
 def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **arguments: Any) -> T:
     """The running process's answer, a document of `kind`. Raises UsageError for arguments that would be
     refused, NotRunning, TimeoutError, ControlError."""
-    request = spell(command, **arguments)
+    deadline = ComputerClock.monotonic() + timeout
+    request = spell(command, deadline=deadline, **arguments)
     try:
         with socket_address(path) as address, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
@@ -101,7 +113,9 @@ def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **argu
             connection.sendall(request)
             line = _line_within(connection, timeout)
     except TimeoutError:
-        raise TimeoutError(f"the running process did not answer within {timeout:g} s") from None
+        raise TimeoutError(
+            f"the running process did not answer within {timeout:g} s: {_what_then(command)}"
+        ) from None
     except OSError as error:
         raise NotRunning("nothing is running here: start it with `tradectl run`") from error
     if not line:

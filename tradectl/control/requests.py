@@ -2,13 +2,14 @@
 
 A request is checked against these before anything acts on it: its type, its texts (UTF-8, bounded) and
 that it has no argument which nobody knows. So nothing that comes in can become an event that cannot
-be written down.
+be written down. What is asked for in vain is not done later: it carries the time up to which its asker
+waits. Only what ends trading is done however late.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,6 +22,7 @@ from tradectl.domain.plans import Algorithm
 from tradectl.domain.text import LONGEST, harmless
 
 VERSION = 2
+OF_ALL = ("v", "deadline")
 
 Reason = Annotated[str, Meta(max_length=LONGEST)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -36,13 +38,22 @@ class Request(
     frozen=True,
     kw_only=True,
 ):
-    """Base of all; `command` is the name of its class in snake_case."""
+    """Base of all; `command` is the name of its class in snake_case. `deadline`: until when the asker
+    waits, in seconds of this computer's monotonic clock."""
+
+    done_late: ClassVar[bool] = False
 
     v: int
+    deadline: float | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """By name, without the version."""
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "v"}
+        """By name, without what every request has."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in OF_ALL}
+
+    def refuse_late(self, now: float) -> None:
+        """Raises UsageError where its asker has given up."""
+        if self.deadline is not None and now > self.deadline and not self.done_late:
+            raise UsageError("it came too late: whoever asked for it had given up waiting")
 
 
 class Status(Request, frozen=True, kw_only=True):
@@ -58,6 +69,8 @@ class Flush(Request, frozen=True, kw_only=True):
 
 
 class Pause(Request, frozen=True, kw_only=True):
+    done_late = True
+
     reason: Reason = "by command"
 
 
@@ -66,10 +79,12 @@ class Resume(Request, frozen=True, kw_only=True):
 
 
 class Stop(Request, frozen=True, kw_only=True):
-    pass
+    done_late = True
 
 
 class EmergencyStop(Request, frozen=True, kw_only=True):
+    done_late = True
+
     reason: Reason
     flatten: bool = False
     everything: bool = False

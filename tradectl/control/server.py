@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import is_own_user, socket_address
 from tradectl.control.requests import VERSION, understand
 from tradectl.domain.errors import StateError, TradectlError
@@ -32,8 +33,14 @@ class ControlServer:
 
     name = "control"
 
-    def __init__(self, path: Path, handlers: dict[str, Handler]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handlers: dict[str, Handler],
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+    ) -> None:
         self._path = path
+        self._monotonic = monotonic
         self._handlers = handlers
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Future[Any]] = set()
@@ -83,6 +90,7 @@ class ControlServer:
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             command, request = understand(line)
+            request.refuse_late(self._monotonic())
             answer = asyncio.ensure_future(self._handlers[command](**request.arguments()))
             self._answering.add(answer)
             answer.add_done_callback(self._answering.discard)
