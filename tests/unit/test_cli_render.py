@@ -328,6 +328,19 @@ def test_a_narrow_terminal_drops_columns_but_cuts_no_figure() -> None:
     assert "60,000.00" in lines[1]
 
 
+def test_what_a_narrow_terminal_leaves_out_is_named() -> None:
+    lines = shown(table_of(render.fills, FILL), width=50).splitlines()
+    assert lines[2].rstrip() == "the window is too narrow for: time, fee, in,"
+    assert "too narrow" not in shown(table_of(render.fills, FILL), width=200)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_id_of_an_order_stays_whole_on_its_line(width: int) -> None:
+    order_id = "20261129T133530073-86c6-1178-1"
+    table = table_of(render.orders, {**ORDER, "order_id": order_id})
+    assert shown(table, width=width).splitlines()[1].endswith(order_id)
+
+
 @pytest.mark.parametrize("table", [render.positions, render.orders, render.fills, render.alerts])
 def test_rows_without_fields_are_rows_still(table: Callable[[Any], RenderableType]) -> None:
     assert len(shown(table_of(table, {})).splitlines()) == 2

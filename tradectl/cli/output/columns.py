@@ -37,7 +37,7 @@ ORDERS: tuple[Column[OrderRow], ...] = (
     Column("filled", lambda row: cells.quantity(row.filled), keep=4, right=True),
     Column("price", cells.order_price, keep=5, right=True),
     Column("status", cells.order_status, keep=6),
-    Column("order", lambda row: cells.text(row.order_id, DIM), 14, keep=8, flexible=True),
+    Column("order", lambda row: cells.text(row.order_id, DIM), keep=9),
 )
 FILLS: tuple[Column[FillRow], ...] = (
     Column("time", lambda row: cells.moment(row.time), keep=6),
@@ -117,7 +117,7 @@ COMPARED_SYMBOLS: tuple[Column[SymbolComparison], ...] = (
     Column("restricted", _restricted, keep=5),
 )
 COMPARED_ORDERS: tuple[Column[OrderComparison], ...] = (
-    Column("order", lambda row: cells.text(row.client_order_id, BOLD), 12, keep=9, flexible=True),
+    Column("order", lambda row: cells.text(row.client_order_id, BOLD), keep=9),
     Column("symbol", lambda row: cells.text(row.symbol), keep=7),
     Column("journal", lambda row: cells.text(row.journal), keep=8),
     Column("at exchange", lambda row: cells.text(row.at_exchange), keep=8),

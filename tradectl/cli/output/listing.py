@@ -1,7 +1,7 @@
 """Tables and lines for the commands that print: without boxes, which pipes and `grep` like too.
 
-On a terminal too narrow for all columns the least important go, whole; texts are folded, figures
-never cut. Under a pipe there is no width to keep to.
+On a terminal too narrow for all columns the least important go, whole, and a line names them; texts are
+folded, figures and ids never cut. Under a pipe there is no width to keep to.
 """
 
 from __future__ import annotations
@@ -88,6 +88,9 @@ class Listing(Generic[Row]):
         for row in cells:
             table.add_row(*(styled(row[i]) for i in shown))
         yield table
+        left_out = [c.name for i, c in enumerate(self.columns) if i not in shown and c.name]
+        if left_out:
+            yield Text(f"the window is too narrow for: {', '.join(left_out)}", DIM)
 
     def _fitting(self, cells: Sequence[Sequence[Cell]], width: int) -> list[int]:
         """The columns that fit side by side, those of the lowest `keep` left out."""

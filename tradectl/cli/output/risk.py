@@ -70,13 +70,13 @@ def _money(text: str) -> str:
     return f"{Decimal(text):,.2f}"
 
 
-def _figure(text: str | None, unit: str, limit: str) -> Cell:
+def _figure(text: str | None, limit: str, unit: str = "") -> Cell:
     """With two decimals, or as many as its limit has."""
     if text is None:
         return Cell(figures.NOTHING, DIM)
     value, decimals = Decimal(text), max(2, len(limit.partition(".")[2]))
     shown = f"{value:,.{decimals}f}" if value != value.to_integral_value() else f"{value:,.0f}"
-    return Cell(f"{shown} {harmless(unit)}")
+    return Cell(f"{shown} {harmless(unit)}".rstrip())
 
 
 def _left(row: LimitUse) -> Cell:
@@ -85,7 +85,7 @@ def _left(row: LimitUse) -> Cell:
     left, value = Decimal(row.headroom), Decimal(row.value)
     used = value - left
     style = BAD if left < 0 else WARN if value and used / value >= NEARLY else PLAIN
-    return Cell(_figure(row.headroom, row.unit, row.value).text, style)
+    return Cell(_figure(row.headroom, row.value).text, style)
 
 
 def _reaches(row: Stress) -> Cell:
@@ -93,12 +93,12 @@ def _reaches(row: Stress) -> Cell:
 
 
 LIMITS: list[Column[LimitUse]] = [
-    Column("limit", lambda r: Cell(harmless(r.limit))),
-    Column("of", lambda r: Cell(harmless(r.of))),
-    Column("value", lambda r: _figure(r.value, r.unit, r.value), right=True),
-    Column("used", lambda r: _figure(r.use, r.unit, r.value), right=True),
-    Column("left", _left, right=True),
-    Column("beyond it", lambda r: Cell(harmless(r.then), DIM), keep=0),
+    Column("limit", lambda r: Cell(harmless(r.limit)), keep=9),
+    Column("of", lambda r: Cell(harmless(r.of)), keep=5),
+    Column("value", lambda r: _figure(r.value, r.value, r.unit), keep=7, right=True),
+    Column("used", lambda r: _figure(r.use, r.value), keep=6, right=True),
+    Column("left", _left, keep=8, right=True),
+    Column("beyond it", lambda r: Cell(harmless(r.then), DIM), 16, keep=4, flexible=True),
 ]
 STRESS: list[Column[Stress]] = [
     Column("shock", lambda r: Cell(harmless(r.name))),

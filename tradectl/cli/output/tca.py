@@ -37,7 +37,7 @@ COSTS: tuple[Column[OrderCost], ...] = (
     Column("bps of mid", lambda row: _basis_points(row.slippage_mid_bps), keep=4, right=True),
     Column("fees", lambda row: cells.money(row.fees), keep=5, right=True),
     Column("took", _took, keep=4, right=True),
-    Column("order", lambda row: cells.text(row.order_id, DIM), 14, keep=1, flexible=True),
+    Column("order", lambda row: cells.text(row.order_id, DIM), keep=1),
 )
 
 
