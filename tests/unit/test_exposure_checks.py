@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -13,8 +14,9 @@ from tests.fixtures.risk_system import BTC, ETH, RiskSystem
 from tradectl.domain.events import OrderDenied
 from tradectl.domain.exposure_tally import LONG, OF_GROUP, SHORT, ExposureTally, Group
 from tradectl.domain.money import Side
-from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.shares import Share
+from tradectl.domain.working_orders import WorkingOrders
 from tradectl.risk.engine import RiskEngine
 from tradectl.risk.exposure_checks import tally_of
 from tradectl.risk.limits import RiskLimits
@@ -24,6 +26,7 @@ from tradectl.state.books import Books
 D = Decimal
 PERPETUAL, COIN = PERP.symbol, SPOT.symbol
 BUY, SELL = Side.BUY, Side.SELL
+NEXT = [OrderStatus.PARTIALLY_FILLED, OrderStatus.PENDING_CANCEL, OrderStatus.CANCELED]
 
 
 def account(**held: str) -> FakeAccount:
@@ -214,3 +217,52 @@ def test_a_take_profit_or_stop_that_rests_enlarges_nothing() -> None:
     view = account(perp="1")
     view.work(order(SELL, "1", n=9, type=OrderType.STOP_MARKET, stop_price=D(90), reduce_only=True))
     assert figures(view.at_stake())[SHORT] == (D(0), 0)
+
+
+# --- the sums of strategies -------------------------------------------------------------------------
+
+
+class Walked(WorkingOrders):
+    """Counts how often all of them are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Order]:
+        self.times += 1
+        return super().__iter__()
+
+
+def asked_of_each(working: WorkingOrders, lot: Decimal) -> dict[tuple[Side, str], Decimal]:
+    found = dict[tuple[Side, str], Decimal]()
+    for each in WorkingOrders.__iter__(working):
+        for name, coming in each.coming_for(lot).items() if not each.spec.reduce_only else ():
+            key = BUY if coming > 0 else SELL, name
+            found[key] = found.get(key, D(0)) + abs(coming)
+    return {key: value for key, value in found.items() if value}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_strategies_may_still_trade_is_kept_and_not_gone_through(seed: int) -> None:
+    random, working, lot = Random(seed), Walked(), D("0.001")
+    working.add(Order(order(BUY, "1", n=-1), 0, 0, OrderStatus.ACCEPTED))
+    working.entering(lot)
+    walked = working.times
+    for n in range(200):
+        side, quantity = random.choice([BUY, SELL]), D(random.randint(1, 9)) / 1000
+        shares: tuple[Share, ...] = ()
+        if random.random() < 0.2:
+            shares = Share("a", side.signed(quantity)), Share("b", side.signed(quantity))
+            quantity *= 2
+        reduce_only, name = random.random() < 0.2, random.choice("abc")
+        spec = order(
+            side, str(quantity), n=n, reduce_only=reduce_only, strategy=name, shares=shares
+        )
+        working.add(Order(spec, 0, 0, OrderStatus.ACCEPTED))
+        one = random.choice([*WorkingOrders.__iter__(working)][1:])
+        filled = min(one.filled + lot, one.spec.quantity)
+        is_whole = filled == one.spec.quantity
+        working.change(one, OrderStatus.FILLED if is_whole else random.choice(NEXT), filled)
+        kept = working.entering(lot)
+        sums = {(side, name): size for side in kept for name, size in kept[side].items() if size}
+        assert sums == asked_of_each(working, lot)
+    assert working.times == walked

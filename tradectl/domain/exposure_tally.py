@@ -14,7 +14,6 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.money import ZERO, Side, less_exactly, plus_exactly, shortest
-from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.working_orders import WorkingOrders
 
@@ -108,37 +107,23 @@ def sides(held: Decimal, orders: WorkingOrders, more: Decimal = ZERO) -> tuple[D
 
 def of_strategies(
     own: Mapping[str, Position],
-    orders: Iterable[Order],
+    orders: WorkingOrders,
     lot: Decimal,
     more: Mapping[str, Decimal] | None = None,
 ) -> dict[str, Decimal]:
     """By strategy: how large its own position can become as working orders fill, and what comes `more`
     (signed)."""
-    buys, sells = dict[str, Decimal](), dict[str, Decimal]()
-    for order in orders:
-        spec = order.spec
-        if spec.reduce_only:
-            continue
-        if not spec.shares and spec.is_for_one:  # the usual case
-            side = buys if spec.side is Side.BUY else sells
-            side[spec.strategy] = side.get(spec.strategy, ZERO) + order.remaining
-        else:
-            _add(order.coming_for(lot), buys, sells)
-    _add(more or {}, buys, sells)
+    entering = orders.entering(lot)
+    buys, sells = entering[Side.BUY], entering[Side.SELL]
+    for name, quantity in (more or {}).items():
+        side = buys if quantity > 0 else sells
+        side[name] = side.get(name, ZERO) + abs(quantity)
     found = {}
     for name in {**own, **buys, **sells}:
         held = own[name].quantity if name in own else ZERO
         long, short = held + buys.get(name, ZERO), -held + sells.get(name, ZERO)
         found[name] = max(long, short, ZERO)
     return found
-
-
-def _add(
-    wanted: Mapping[str, Decimal], buys: dict[str, Decimal], sells: dict[str, Decimal]
-) -> None:
-    for name, quantity in wanted.items():
-        side = buys if quantity > 0 else sells
-        side[name] = side.get(name, ZERO) + abs(quantity)
 
 
 def label_of(side: Side) -> str:

@@ -61,8 +61,8 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_others", "_resting", "_sells", "by_hand", "children",
-        "quotes", "stops", "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "by_hand",
+        "children", "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -76,6 +76,10 @@ class WorkingOrders:
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
         self.by_hand = 0
+        self._shared: dict[str, Order] = {}
+        """of several strategies, not reduce-only"""
+        self._of_one: dict[Side, dict[str, Decimal]] | None = None
+        """of one strategy, not reduce-only: kept once somebody asked"""
         self._begin()
         for order in orders:
             self.add(order)
@@ -84,6 +88,7 @@ class WorkingOrders:
         """Nothing works: no digits are left of what has."""
         self._buys = self._sells = self._closing_buys = self._closing_sells = ZERO
         self._apart_buys = self._apart_sells = self._limit_cost = self._market_buys = ZERO
+        self._of_one = None
 
     def __len__(self) -> int:
         return len(self._all)
@@ -165,6 +170,28 @@ class WorkingOrders:
         """What the buys may cost: at their limits, and where they name none at the `mark`."""
         return shortest(self._limit_cost) + shortest(self._market_buys) * mark
 
+    def entering(self, lot: Decimal) -> dict[Side, dict[str, Decimal]]:
+        """By side and strategy: what those that are not reduce-only may still trade, unsigned. `lot` is
+        the quantity step."""
+        if self._of_one is None:
+            self._of_one = {BUY: {}, SELL: {}}
+            for order in self:
+                self._enters(order.spec, order.remaining)
+        found = {
+            side: {name: shortest(sum_) for name, sum_ in sums.items()}
+            for side, sums in self._of_one.items()
+        }
+        for order in self._shared.values():
+            for name, coming in order.coming_for(lot).items():
+                side = found[BUY if coming > 0 else SELL]
+                side[name] = side.get(name, ZERO) + abs(coming)
+        return found
+
+    def _enters(self, spec: OrderSpec, quantity: Decimal) -> None:
+        if self._of_one is not None and spec.is_for_one and not spec.reduce_only:
+            sums = self._of_one[spec.side]
+            sums[spec.strategy] = plus_exactly(sums.get(spec.strategy, ZERO), quantity)
+
     # --- as they come, change and go ------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
@@ -179,6 +206,8 @@ class WorkingOrders:
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
         self.by_hand += spec.strategy == BY_HAND
+        if spec.shares and not spec.reduce_only:
+            self._shared[order_id] = order
         self._count(order, order.remaining)
 
     def _rest(self, side: Side, price: Decimal, order_id: str) -> None:
@@ -216,6 +245,7 @@ class WorkingOrders:
         self.by_hand -= order.spec.strategy == BY_HAND
         del self._kind(order.spec)[order_id]
         self.unsettled.pop(order_id, None)
+        self._shared.pop(order_id, None)
         if self._all:
             self._count(order, -order.remaining)
         else:
@@ -234,6 +264,7 @@ class WorkingOrders:
     def _count(self, order: Order, quantity: Decimal) -> None:
         """So much of it, and below zero no longer."""
         spec, apart = order.spec, not counts(order)
+        self._enters(spec, quantity)
         if spec.side is SELL:
             if spec.reduce_only:
                 self._closing_sells = plus_exactly(self._closing_sells, quantity)
