@@ -17,7 +17,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
-from tradectl.domain.shares import StrategyTarget
+from tradectl.domain.plans import Algorithm, ExecutionPlan
+from tradectl.domain.shares import Share, StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.portfolio.engine import PortfolioEngine
@@ -488,3 +489,62 @@ def test_what_could_not_be_closed_is_closed_at_the_next_rebalancing() -> None:
     view.take(chosen.on_signal(signal("close"), view, 0))
     view.fill("w-0", "100")
     assert brief(chosen.rebalance(view, "schedule", 0)) == [("sell", D(20), True)]
+
+
+# --- orders that are worked over time ---------------------------------------------------------------
+
+WORKED = {"plan": ExecutionPlan(Algorithm.TWAP, 300 * SECOND, 30 * SECOND)}
+
+
+def under_way(chosen: PortfolioEngine, *names: str) -> FakeAccount:
+    """Twenty were wanted at 100: five are here, fifteen still on their way."""
+    view = account()
+    for name in names:
+        view.take(chosen.on_signal(signal("buy", strategy=name), view, 0))
+    view.own(BTC, "5", "100")
+    shares = tuple(Share(name, D(15) / len(names)) for name in names)
+    whose = {"shares": shares, "strategy": ""} if len(shares) > 1 else {"strategy": names[0]}
+    if len(names) > 1:
+        view.hold(BTC, **{name: str(D(5) / len(names)) for name in names})
+    work(view, Side.BUY, "15", **WORKED, **whose)
+    return view
+
+
+@pytest.mark.parametrize("mark", ["85", "100.5", "103", "120"])
+@pytest.mark.parametrize("drift", ["0", "0.05"])
+@pytest.mark.parametrize("names", [("ema",), ("a", "b")])
+def test_a_rebalance_counts_what_a_worked_order_still_brings(
+    names: tuple[str, ...], drift: str, mark: str
+) -> None:
+    """The target follows the price; the order goes on to that of the moment it began at."""
+    chosen = engine(dict.fromkeys(names, 1 / D(len(names))), drift=D(drift))
+    view = under_way(chosen, *names).price(BTC, mark)
+    events = chosen.rebalance(view, "schedule", 0)
+    assert not [event for event in events if isinstance(event, CancelRequested)]
+    assert [order.side for order in orders(events)] == ([Side.BUY] if mark == "85" else [])
+    again = chosen.on_signal(signal("buy", strategy=names[0]), view, 0)
+    assert not [event for event in again if isinstance(event, CancelRequested)]
+
+
+@pytest.mark.parametrize("action", ["sell", "close"])
+def test_the_opposite_ends_a_worked_order(action: str) -> None:
+    chosen = engine()
+    view = under_way(chosen, "ema").price(BTC, "103")
+    events = chosen.on_signal(signal(action), view, 0)
+    assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-0"]
+
+
+def test_a_smaller_target_ends_a_worked_order() -> None:
+    chosen = engine()
+    view = under_way(chosen, "ema")
+    events = chosen.on_signal(signal("buy", strength=0.5), view, 0)
+    assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-0"]
+    assert brief(events) == [("buy", D(5), False)]
+
+
+def test_a_pause_ends_a_worked_order_at_the_next_rebalance_at_the_latest() -> None:
+    chosen = engine()
+    view = under_way(chosen, "ema")
+    view.trading_state = TradingState.PAUSED
+    events = chosen.rebalance(view, "schedule", 0)
+    assert [e.order_id for e in events if isinstance(e, CancelRequested)] == ["w-0"]

@@ -4,6 +4,8 @@ Working orders count as if they will fill, but for two kinds. One that we asked 
 expected to go. A protective stop (reduce-only, waiting for its price) is there for when things go
 wrong, and is no step toward any target. A resting order that leads away from the aim is cancelled
 instead of traded against: one at market, too, where the market does not give it all that it asks for.
+One that is worked over time leads to the aim of the moment it began at: where nobody said anything else
+since, it may bring somewhat more than the aim of now, and goes on.
 """
 
 from __future__ import annotations
@@ -93,8 +95,10 @@ def delta_to(
     target: Decimal,
     view: AccountView,
     only_reduce: bool,
+    beyond: Decimal = ZERO,
 ) -> PositionDelta:
-    """The way from the position to the `target`; with `only_reduce`, as far as it reduces."""
+    """The way from the position to the `target`; with `only_reduce`, as far as it reduces. Worked orders
+    may lead `beyond` it, by that share of it."""
     position = view.open_quantity(instrument.symbol)
     aim = nearer_zero(target, position) if only_reduce else target
     start = view.position(instrument.symbol).quantity if aim else position  # dust is a part of it
@@ -105,7 +109,7 @@ def delta_to(
         may_add = bool(aim) and not only_reduce
         now = view.data_time(instrument.symbol)
         quantity, misdirected = remaining_change(
-            working, aim, start, may_add, instrument.can_short, now
+            working, aim, start, may_add, instrument.can_short, now, beyond
         )
         leaves = leaving_of(position, expected.without(misdirected))
     quantity = at_hand(quantity, position, view.free(instrument.symbol), expected)
@@ -120,19 +124,31 @@ def remaining_change(
     may_add: bool,
     can_short: bool,
     now: int | None = None,
+    beyond: Decimal = ZERO,
 ) -> tuple[Decimal, list[Order]]:
     """The signed quantity still to be ordered, and the resting orders to be cancelled. Unless it
-    `may_add`, the quantity only reduces the position. `now` is when the market was heard of last, ns."""
+    `may_add`, the quantity only reduces the position. `now` is when the market was heard of last, ns;
+    worked orders may lead `beyond` the aim, by that share of it."""
     left, expected = aim - position, working.expected
     change, misdirected = left - expected.net, _NONE
     if change:
         others = working.on(side_of(change).opposite)
         misdirected = [order for order in others if counts(order) and rests(order, now, left)]
+        goes_on = is_a_little_more(change, left, beyond * abs(aim))
+        if goes_on:
+            misdirected = [order for order in misdirected if order.spec.plan is None]
         expected = expected.without(misdirected)
         change = left - expected.net
+        if goes_on and change * left < 0 and any(order.spec.plan for order in others):
+            change = ZERO
     if not may_add or (change < 0 and not can_short):
         change = only_closing(change, position, expected)
     return change, misdirected
+
+
+def is_a_little_more(change: Decimal, left: Decimal, most: Decimal) -> bool:
+    """What is on its way leads where the way `left` does, and beyond its end by no more than `most`."""
+    return change * left < 0 and abs(change) <= most
 
 
 def already_closing(orders: Iterable[Order], side: Side) -> list[Order]:

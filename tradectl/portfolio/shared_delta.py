@@ -22,6 +22,7 @@ from tradectl.portfolio.position_delta import (
     PositionDelta,
     at_hand,
     delta_to,
+    is_a_little_more,
     leaving_of,
     only_closing,
     rests,
@@ -63,13 +64,15 @@ def change_to(
     targets: Mapping[str, StrategyTarget],
     view: AccountView,
     only_reduce: bool,
+    beyond: Decimal = ZERO,
 ) -> PositionDelta:
-    """The way from the position to the `targets`; with `only_reduce`, as far as it reduces."""
+    """The way from the position to the `targets`; with `only_reduce`, as far as it reduces. Worked orders
+    may lead `beyond` them, by that share of them."""
     symbol = instrument.symbol
     if not is_alone(targets, view.holdings(symbol)) or view.working_in(symbol).by_hand:
-        return shared_delta(instrument, mark, targets, view, only_reduce)
+        return shared_delta(instrument, mark, targets, view, only_reduce, beyond)
     (target,) = targets.values()
-    return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce)
+    return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce, beyond)
 
 
 def shared_delta(
@@ -78,9 +81,10 @@ def shared_delta(
     targets: Mapping[str, StrategyTarget],
     view: AccountView,
     only_reduce: bool,
+    beyond: Decimal = ZERO,
 ) -> SharedDelta:
     """The ways of several strategies to their `targets`, together; with `only_reduce`, as far as each of
-    them, and the account, comes nearer to zero."""
+    them, and the account, comes nearer to zero. Worked orders may lead `beyond` them, by that share."""
     symbol, lot = instrument.symbol, instrument.lot_size
     position = view.open_quantity(symbol)
     held = {name: own.quantity for name, own in view.holdings(symbol).items()}
@@ -92,16 +96,22 @@ def shared_delta(
     coming = [_coming(order, held, position, lot) for order in expected]
     wants = _wants(aims, held, coming)
     now, lefts = view.data_time(symbol), _wants(aims, held, ())
+    going_on = [o for o in expected if o.spec.plan and _goes_on(o, wants, lefts, aims, beyond)]
     misdirected = [
         order
         for order in expected
-        if rests(order, now, _of_owners(order, lefts)) and _leads_away(order, wants)
+        if rests(order, now, _of_owners(order, lefts))
+        and _leads_away(order, wants)
+        and order not in going_on
     ]
     if misdirected:
         gone = {order.spec.order_id for order in misdirected}
         expected = [order for order in expected if order.spec.order_id not in gone]
         coming = [_coming(order, held, position, lot) for order in expected]
         wants = _wants(aims, held, coming)
+    for name in {name for order in going_on for name in order.spec.owners}:
+        if wants[name] * lefts[name] < 0:  # what it brings beyond the aim is not traded against
+            wants[name] = ZERO
     if only_reduce or not instrument.can_short:
         wants = {
             name: want
@@ -163,6 +173,21 @@ def _leads_away(order: Order, wants: Mapping[str, Decimal]) -> bool:
         return True
     want = _of_owners(order, wants)
     return bool(want) and (want > 0) != (order.spec.side is BUY)
+
+
+def _goes_on(
+    order: Order,
+    wants: Mapping[str, Decimal],
+    lefts: Mapping[str, Decimal],
+    aims: Mapping[str, Decimal],
+    beyond: Decimal,
+) -> bool:
+    """A worked order leads to where those that it is for want to be, and only a little beyond."""
+    if any(name not in wants for name in order.spec.owners):
+        return False
+    aim = sum((abs(aims[name]) for name in order.spec.owners), ZERO)
+    want, left = _of_owners(order, wants), _of_owners(order, lefts)
+    return is_a_little_more(want, left, beyond * aim)
 
 
 def _of_owners(order: Order, wants: Mapping[str, Decimal]) -> Decimal:

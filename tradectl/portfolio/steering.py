@@ -231,7 +231,8 @@ class Steering:
             return [stays(symbol, held, held, NO_PRICE, unsized)]
         wanted = self._targets.resized(instrument, mark, view, said, afresh)
         only_reduce = only_reduce or state.only_reduces
-        change = change_to(instrument, mark, wanted.targets, view, only_reduce)
+        beyond = self._may_lead_beyond(repeated=repeated, weighs_anew=asks_risk)
+        change = change_to(instrument, mark, wanted.targets, view, only_reduce, beyond)
         position, target = change.position, change.target
         side = overtaken_side(change, view)
         if side is not None:
@@ -256,6 +257,13 @@ class Steering:
             if len(answer) > 1:
                 return answer
         return [stays(symbol, target, position, why, new), *cancels(change.misdirected, why[1])]
+
+    def _may_lead_beyond(self, *, repeated: bool, weighs_anew: bool) -> Decimal:
+        """By which share of what is wanted now orders that are worked may bring more: they go on to what
+        was wanted as they began, until somebody wants something else."""
+        if not repeated:
+            return ZERO
+        return self._near if weighs_anew else ONE
 
     def _obstacle(
         self, change: PositionDelta, wanted: Wanted, view: AccountView, repeated: bool
