@@ -351,6 +351,30 @@ def test_the_layer_that_is_wrong_is_blamed(tmp_path: Path) -> None:
     assert complaint(path, {"risk": {"max_leverage": -2}}, environ).startswith("command line: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[risk]\nmax_working_orders = 20", "risk.max_working_orders: expected at most the 10 of "),
+        ("[risk]\nstress = { x = { NOSUCH = -9 } }", "risk.stress.x: 'NOSUCH' is not traded: "),
+        (
+            "[risk]\ndaily_loss_sizes = [{ at_pct = 12, size = 0.5 }]",
+            "risk.daily_loss_sizes: expected steps below the 12 of daily_loss_halt_pct, ",
+        ),
+        (
+            "[execution]\nslow_at_bps = 30\nstop_at_bps = 20",
+            "execution.slow_at_bps: expected less than stop_at_bps (20), ",
+        ),
+    ],
+)
+def test_what_would_never_come_about_is_refused(complaint_about: Any, text: str, told: str) -> None:
+    assert complaint_about(text).startswith(f"t.toml: {told}")
+
+
+def test_a_step_of_no_trailing_stop_is_refused(complaint_about: Any) -> None:
+    text = STRATEGY + "bracket = { stop_loss_pct = 1, trail_step_bps = 20 }"
+    assert "bracket.trail_step_bps: there is no trailing_pct" in complaint_about(text)
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_file_whatever_breaks_the_reader(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -526,6 +526,17 @@ def test_limit_orders_at_two_prices_are_not_the_same() -> None:
     assert not passes(check, limit("100", order_id="b"), account())
 
 
+@pytest.mark.parametrize(("status", "allowed"), [("filled", True), ("accepted", False)])
+def test_another_slice_of_what_is_quoted_follows_one_that_has_filled(
+    status: str, allowed: bool
+) -> None:
+    check, view, first = DuplicateCheck(500), account(), limit("100", order_id="a", tag="leg")
+    view.work(first, OrderStatus(status))
+    check.remember(first, 0)
+    assert passes(check, limit("100", order_id="b", tag="leg"), view) == allowed
+    assert passes(check, limit("100", order_id="c", tag="other"), view), "another level"
+
+
 def test_buying_selling_and_buying_again_is_no_repetition() -> None:
     check = DuplicateCheck(500)
     check.remember(order(BUY, order_id="a"), 0)

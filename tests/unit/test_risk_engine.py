@@ -80,7 +80,7 @@ def test_a_denial_names_the_check_its_limit_and_the_actual_value() -> None:
 
 
 def test_the_checks_are_asked_in_this_order() -> None:
-    assert [check.code for check in default_checks(RiskLimits())] == [
+    assert [check.code for check in default_checks(RiskLimits().with_at_most(10))] == [
         "HALTED", "PAUSED", "REDUCING", "RESTRICTED", "UNKNOWN_SYMBOL", "OTHER_CURRENCY", "BAD_ORDER",
         "BAD_NUMBER", "ENVELOPE", "REDUCE_ONLY", "MIN_NOTIONAL",
         "ORDER_NOTIONAL", "POSITION_NOTIONAL", "GROSS_EXPOSURE", "LEVERAGE", "PRICE_COLLAR",

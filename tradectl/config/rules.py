@@ -31,6 +31,8 @@ def check(settings: Settings) -> None:
     _check_currency(settings)
     _check_funding(settings)
     _check_fill(settings)
+    _check_working_orders(settings)
+    _check_stress(settings)
     _check_allocation(settings)
     _check_strategies(settings)
     _check_budgets(settings)
@@ -137,6 +139,26 @@ def _check_fill(settings: Settings) -> None:
             f'paper.decides_on_ms: it is of fill = "intrabar", and here fill = "{paper.fill}": leave it '
             "out, a run sets it"
         )
+
+
+def _check_working_orders(settings: Settings) -> None:
+    own, most = settings.risk.max_working_orders, settings.orchestrator.max_concurrent_orders
+    if own is not None and own > most:
+        raise ConfigError(
+            f"risk.max_working_orders: expected at most the {most} of "
+            f"orchestrator.max_concurrent_orders, got {own}: leave it out, or raise the other, too"
+        )
+
+
+def _check_stress(settings: Settings) -> None:
+    known = (*settings.symbols, "*")
+    for name, moves in settings.risk.stress.items():
+        unknown = next((symbol for symbol in moves if symbol not in known), None)
+        if unknown is not None:
+            raise ConfigError(
+                f"risk.stress.{name:.60}: {unknown!r:.60} is not traded: expected some of "
+                f"{', '.join(known)}"
+            )
 
 
 def _check_allocation(settings: Settings) -> None:

@@ -28,6 +28,8 @@ from tradectl.domain.text import suggest
 Away = Annotated[Decimal | None, Bounds(gt=0, lt=100)]
 Gain = Annotated[Decimal | None, Bounds(gt=0, lt=10_000)]
 Price = Annotated[Decimal | None, Bounds(gt=0)]
+TRAIL_STEP_BPS = Decimal(10)
+"""Where nothing is said."""
 
 
 class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -51,7 +53,7 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         Decimal,
         Bounds(ge=0, lt=10_000),
         "the trailing stop is moved when it gets closer by at least this part of it (1/10,000)",
-    ] = Decimal(10)
+    ] = TRAIL_STEP_BPS
 
     def __post_init__(self) -> None:
         check_values(self, "bracket")
@@ -62,6 +64,10 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
                 )
         if self.activate_pct and not self.trailing_pct:
             raise ConfigError("bracket.activate_pct: there is no trailing_pct that it would begin")
+        if self.trail_step_bps != TRAIL_STEP_BPS and not self.trailing_pct:
+            raise ConfigError(
+                "bracket.trail_step_bps: there is no trailing_pct whose step it would be"
+            )
 
     @property
     def has_legs(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, plain
 from tradectl.domain.plans import Algorithm, ExecutionPlan, Rest
 from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import SECOND
@@ -75,6 +75,12 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
             raise ConfigError(
                 f"{self.section}.interval_seconds: expected at most {MOST_CHILDREN:,} of them in "
                 f"horizon_seconds ({self.horizon_seconds}), got {self.interval_seconds}"
+            )
+        slow, stop = self.slow_at_bps, self.stop_at_bps
+        if slow is not None and stop is not None and slow >= stop:
+            raise ConfigError(
+                f"{self.section}.slow_at_bps: expected less than stop_at_bps ({plain(stop)}), at which "
+                f"it ends, got {plain(slow)}"
             )
         profile = self.volume_profile
         if self.algorithm == "vwap" and (not profile or min(profile) <= 0):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import RiskAction
-from tradectl.domain.money import ONE, ZERO
+from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.setting import Bounds, Limit, Percent, Section
 from tradectl.domain.time import MINUTE, SECOND
 from tradectl.risk.order_limits import Budget, OrderLimits
@@ -175,6 +175,12 @@ class RiskLimits(OrderLimits, frozen=True, kw_only=True, omit_defaults=True):
                     f"step before it ({before} and {size}), got {step.at_pct} and {step.size}"
                 )
             before, size = step.at_pct, step.size
+        halt = next((value for name, value in self._steps(loss) if name == "halt"), None)
+        if halt is not None and before >= halt:
+            raise ConfigError(
+                f"risk.{loss}_sizes: expected steps below the {plain(halt)} of {loss}_halt_pct, at which "
+                f"trading halts, got {plain(before)}"
+            )
 
 
 __all__ = ["Budget", "Loss", "RiskLimits", "SizeStep"]

@@ -92,8 +92,9 @@ class OrderLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
     max_working_orders: Annotated[
         int | None,
         Bounds(ge=1),
-        "orders that may still trade, this one not counted (`max_concurrent_orders`)",
-    ] = 100
+        "orders that may still trade, this one not counted; none: `orchestrator.max_concurrent_orders`, "
+        "which is the most it can be",
+    ] = None
     duplicate_window_ms: Annotated[
         int,
         Bounds(ge=0),

@@ -112,8 +112,8 @@ class DuplicateCheck(RememberingCheck):
     """No id twice, ever; and no order that repeats the last one of its symbol within the window.
 
     Only the last one: buying, selling and buying the same again is trading, however fast. So is a second
-    step out of a position once the first has filled, or the step to its other side, and a stop that comes
-    back where it was.
+    step out of a position once the first has filled, or the step to its other side, a stop that comes
+    back where it was, and another slice of what a strategy quotes once the one before it has filled.
     """
 
     code = "DUPLICATE"
@@ -136,7 +136,7 @@ class DuplicateCheck(RememberingCheck):
         if ago >= self._window_ms * MILLISECOND or not _same(order, before):
             return None
         turns = before.reduce_only and not order.reduce_only
-        if (context.impact.reduces or turns) and _makes_way(before, context):
+        if (context.impact.reduces or turns or order.tag) and _makes_way(before, context):
             return None
         ago //= MILLISECOND
         return self.deny(
@@ -172,5 +172,6 @@ def _same(one: OrderSpec, other: OrderSpec) -> bool:
         and one.price == other.price
         and one.stop_price == other.stop_price
         and one.leg == other.leg
+        and one.tag == other.tag
         and (one.leg is None or one.strategy == other.strategy)
     )

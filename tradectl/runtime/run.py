@@ -53,6 +53,7 @@ from tradectl.runtime.halted_start import (
     refuse_if_halted,
 )
 from tradectl.runtime.in_process_stop import leave_only_protection
+from tradectl.runtime.named_symbols import refuse_absent_symbols
 from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
     Recording,
@@ -185,6 +186,7 @@ class TradingRun(Session):
         ahead = symbols_ahead(options, self.feed, now)
         if options.symbols or not options.data:
             refuse_useless_file(settings, ahead)
+        refuse_absent_symbols(options, ahead)
         begun = account or starting_account(settings, ahead, recovered)
         self.end_reason = ""
         self._end = asyncio.Event()

@@ -13,12 +13,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import harmless, suggest
 
 Value = bool | int | float | str
+Named = Literal["", "symbol", "perpetual"]
 
 OF_ALL = ("timeframe", "every")
 """What the base of all strategies has of its own and lets a strategy set."""
@@ -28,7 +29,7 @@ _SPELLED = {"bool": "true or false", "int": "a whole number", "float": "a number
 
 class Parameter(NamedTuple):
     """A parameter's type (`bool`, `int`, `float` or `str`), its default, the range it may be in (both
-    ends included) or the values it may have, and what it is, in words."""
+    ends included) or the values it may have, what it is, in words, and whether it names a symbol."""
 
     type: str
     default: Value
@@ -36,6 +37,7 @@ class Parameter(NamedTuple):
     high: int | float | None = None
     choices: tuple[Value, ...] = ()
     meaning: str = ""
+    names: Named = ""
 
     @property
     def range(self) -> str:
@@ -68,6 +70,7 @@ class Declared(NamedTuple):
     high: int | float | None
     choices: tuple[Value, ...]
     meaning: str
+    names: Named
 
 
 def param(
@@ -77,10 +80,12 @@ def param(
     meaning: str = "",
     *,
     choices: Iterable[Value] = (),
+    names: Named = "",
 ) -> Any:
     """A parameter with its default, its range (both ends included; None for no end) or the values that
-    it may have, and what it means. To be annotated: `fast: int = param(12, 2, 200)`."""
-    return Declared(default, low, high, tuple(choices), meaning)
+    it may have, and what it means. To be annotated: `fast: int = param(12, 2, 200)`. One that `names` a
+    "symbol" is refused as a run begins where the symbol is not traded, a "perpetual" where it is none."""
+    return Declared(default, low, high, tuple(choices), meaning, names)
 
 
 def collect(cls: type, root: type, extra: Mapping[str, str]) -> dict[str, Parameter]:

@@ -33,8 +33,10 @@ class TwoLegs(Strategy):
 
     per_symbol: ClassVar[bool] = False
     every: str = "1s"
-    first: str = param("BTCUSDT_PERP", meaning="the symbol of the leg that leads")
-    second: str = param("ETHUSDT_PERP", meaning="the symbol of the leg that follows")
+    first: str = param("BTCUSDT_PERP", meaning="the symbol of the leg that leads", names="symbol")
+    second: str = param(
+        "ETHUSDT_PERP", meaning="the symbol of the leg that follows", names="symbol"
+    )
     hedge: float = param(1.0, 0.01, 100, "money in the second leg for each in the first")
     max_unhedged: float = param(
         2_000.0, 1, 1e9, "of the first leg that may lack its second, in money"

@@ -16,7 +16,7 @@ from tradectl.cli.options import (
     refuse_useless,
     say,
 )
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import ConfigError, UsageError
 
 DEFAULT_FILE = Path("tradectl.toml")
 
@@ -77,9 +77,15 @@ def check(
 ) -> None:
     """Say whether a file is good. Exit code 2 if not; the file is tradectl.toml unless named."""
     from tradectl.config.load import load_settings
+    from tradectl.files.places import expanded
 
     path = _named_once(file, config) or DEFAULT_FILE
     settings = load_settings(path, assignments=settings_set or ())
+    for name in settings.risk.history_files:
+        if not expanded(name).exists():
+            raise ConfigError(
+                f"{path}: risk.history_files: {name!r:.200} is not there: expected files of recorded data"
+            )
     if settings.mode == "paper" and not settings.exchanges:
         from tradectl.feeds.simulated import check_simulated, unknown_coins
 

@@ -18,10 +18,11 @@ class Grid(Strategy):
     It earns a step, less two fees, each time the price swings over a level, and holds what it bought for
     as long as the price stays below: in a market that falls it loses like a long position. When it is
     flat and the price has gone `levels` steps above its grid, the grid is laid anew. After a restart it
-    lays its grid anew, too, and sells what it holds from the first step on.
+    lays its grid anew, too, and sells what it holds from the first step on. A level of a symbol is an
+    order that works: more of them than `orchestrator.max_concurrent_orders` are denied.
     """
 
-    levels: int = param(5, 1, 50, "buys below the price")
+    levels: int = param(3, 1, 50, "buys below the price")
     step_bps: float = param(50.0, 1, 5_000, "from one level to the next, in bps of the price")
     size: float = param(0.1, 0.0001, 1, "share of its budget for all levels together")
 

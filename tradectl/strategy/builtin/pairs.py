@@ -19,10 +19,12 @@ class Pairs(TwoLegs):
 
     The second leg follows the first one's fills: no more than `max_unhedged` is ever without its other
     leg, and for no longer than `max_seconds`. `first` and `second` are the names of the symbols. What can
-    be sold short is needed on both sides, so perpetuals: on spot there is nothing to offer, and no pair
-    comes about. That two symbols moved together is no promise that they will.
+    be sold short is needed on both sides, so perpetuals: a run with others is refused. That two symbols
+    moved together is no promise that they will.
     """
 
+    first: str = param("BTCUSDT_PERP", meaning="the leg that leads", names="perpetual")
+    second: str = param("ETHUSDT_PERP", meaning="the leg that follows", names="perpetual")
     length: int = param(240, 10, 100_000, "bars in the z-score")
     enter: float = param(2.0, 0.1, 20, "z-score at which the spread is traded")
     leave: float = param(0.5, 0, 20, "z-score within which it is left")
