@@ -39,7 +39,18 @@ def test_one_order_one_cancel_one_close(tmp_path: Path) -> None:
         assert bought["order"]["strategy"] == BY_HAND
         denied = tradectl(folder, "order", "BTCUSDT", "buy", "99", "--confirm", "--json")
         assert (denied.code, json.loads(denied.out)["denied"]["code"]) == (DENIED, "ORDER_NOTIONAL")
-        assert tradectl(folder, "order", "XUSDT", "buy", "1").code == DENIED
+        for odd, near in (("XUSDT", "known: BTCUSDT, "), ("btc/usdt", "did you mean 'BTCUSDT'?")):
+            unknown = tradectl(folder, "order", odd, "buy", "1")
+            assert unknown.code == DENIED
+            assert near in unknown.complaint()
+        slow = ("--algorithm", "twap", "--horizon", "10", "--interval", "30")
+        wrong = tradectl(folder, "order", "BTCUSDT", "buy", "1", *slow)
+        assert wrong.code == USAGE
+        assert "--interval: expected no more than --horizon (10), got 30" in wrong.complaint()
+        filled = bought["order"]["order_id"]
+        assert f"order {filled} of BTCUSDT is filled: there is nothing left to cancel" in (
+            tradectl(folder, "cancel", filled).complaint()
+        )
 
         low = str(round(float(preview["notional"]) / 0.1 * 0.95))
         words = ("order", "BTCUSDT", "buy", "0.1", "--limit", low, "--confirm", "--json")

@@ -7,9 +7,14 @@ reads the text it is called with it. All else, a number or a choice, is left to 
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand, TyperOption
+
+BELOW_ZERO = re.compile(r"-\.?\d")
 
 
 class QuickOption(TyperOption):
@@ -29,6 +34,13 @@ class QuickOption(TyperOption):
 class QuickCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return quick(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Where `-1` is a number that is too small, and no option. Raises BadParameter."""
+        for before, word in pairwise(["", *args]):
+            if BELOW_ZERO.match(word) and not before.startswith("--"):
+                raise BadParameter(f"expected a number above 0, got {word!r:.40}", ctx=ctx)
+        return super().parse_args(ctx, args)
 
 
 def quick(options: list[Any]) -> list[Any]:

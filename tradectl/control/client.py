@@ -23,7 +23,7 @@ from msgspec import Raw, Struct
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.control.requests import COMMANDS, VERSION, spell
-from tradectl.domain.errors import NotRunning, TradectlError
+from tradectl.domain.errors import NotRunning, TradectlError, UsageError
 from tradectl.files.own import open_folder
 
 T = TypeVar("T")
@@ -97,6 +97,7 @@ class Answer(Struct, kw_only=True):
     ok: bool
     result: Raw = Raw(b"null")
     error: str = "refused"
+    wrong_option: bool = False
 
 
 def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **arguments: Any) -> T:
@@ -126,4 +127,4 @@ def ask(path: Path, command: str, kind: type[T], *, timeout: float = 5.0, **argu
             return msgspec.json.decode(answer.result, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ControlError(f"the running process speaks another protocol: {error}") from error
-    raise ControlError(answer.error)
+    raise (UsageError if answer.wrong_option else ControlError)(answer.error)

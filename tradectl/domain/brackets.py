@@ -168,7 +168,9 @@ def bracket_of(exits: Mapping[str, object]) -> Bracket | None:
         try:
             exact = number(str(value))
         except ValueError as error:
-            raise UsageError(f"{name}: expected a number, got {value!r:.40}") from error
+            raise UsageError(
+                f"{name}: expected a number, got {value!r:.40} (a finite one, below 1e15)"
+            ) from error
         legs[name] = exact
     try:
         return Bracket(**legs) if legs else None

@@ -55,6 +55,10 @@ class ConfigError(UsageError):
     pass
 
 
+class WrongOption(UsageError):
+    """What the run that trades says of an option of a command."""
+
+
 class AllocationFailed(TradectlError):
     pass
 

@@ -6,17 +6,18 @@ the answers are made of is loaded for who asks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.errors import ConfigError, UsageError, WrongOption
 from tradectl.domain.events import Command, CommandReceived, OrderCommandReceived
 from tradectl.domain.money import Side, decimal_text, is_sane, plain
 from tradectl.domain.orders import BY_HAND, Order, OrderStatus, client_order_id
 from tradectl.domain.plans import Algorithm, ExecutionPlan
-from tradectl.domain.text import harmless
+from tradectl.domain.text import harmless, suggest
 from tradectl.execution.execution_settings import HowOrdersAreWorked
 from tradectl.portfolio.by_hand import spec_of
 from tradectl.runtime.session import Session
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
     from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
     from tradectl.documents.why import CheckRow
 
+OPTIONS = {
+    "execution.horizon_seconds": "--horizon",
+    "execution.interval_seconds": "--interval",
+    "horizon_seconds": "--horizon",
+    "execution.volume_profile": "--algorithm: execution.volume_profile is not set",
+}
+"""The settings that an error names, as the command calls them."""
 ON_ITS_WAY = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 ANSWERED_WITHIN_S, LOOK_EVERY_S = 1.0, 0.02
 
@@ -105,9 +113,7 @@ class ByHand:
         books = self._books
         found = self._called(order)
         if found is None:
-            raise UsageError(
-                f"no order {harmless(order, 60)!r} works: `tradectl orders` lists them"
-            )
+            raise UsageError(self._does_not_work(order))
         if found.spec.is_protective or found.spec.is_target:
             raise UsageError(
                 f"order {found.spec.order_id} protects {found.spec.symbol} and would come back: "
@@ -125,11 +131,12 @@ class ByHand:
     # --- what there is ----------------------------------------------------------------------------------
 
     def _known(self, symbol: str) -> None:
-        if not self._books.knows(symbol) or self._books.mark(symbol) is None:
-            traded = ", ".join(self._session.settings.symbols)
-            raise UsageError(
-                f"{harmless(symbol, 60)!r} has no price in this run: expected one of {traded}"
-            )
+        if self._books.knows(symbol) and self._books.mark(symbol) is not None:
+            return
+        name, traded = repr(harmless(symbol, 60)), self._session.settings.symbols
+        if symbol in traded:
+            raise UsageError(f"{name} has no price yet: try again once it has one")
+        raise UsageError(f"{name} is not traded in this run: {_near(symbol, traded)}")
 
     def _refuse_in_a_halt(self) -> None:
         state = self._books.trading_state
@@ -156,7 +163,10 @@ class ByHand:
         try:
             how = HowOrdersAreWorked(**given)
         except ConfigError as error:
-            raise UsageError(str(error)) from error
+            said = str(error)
+            for setting, option in OPTIONS.items():
+                said = said.replace(setting, option)
+            raise WrongOption(said) from error
         instrument = self._books.instrument(symbol)
         return how.plan(quantity, mark or Decimal(0), instrument, reduces=False)
 
@@ -174,12 +184,28 @@ class ByHand:
 
     def _called(self, name: str) -> Order | None:
         """The working order of that id, ours, its exchange's or the one that it knows ours by."""
-        account_id = self._books.account.account_id
-        for order in [*self._books.working_orders(), *self._books.working_children()]:
-            order_id = order.spec.order_id
-            if name in (order_id, order.venue_order_id, client_order_id(account_id, order_id)):
-                return order
-        return None
+        books = self._books
+        working = [*books.working_orders(), *books.working_children()]
+        return next((order for order in working if self._is_called(order, name)), None)
+
+    def _is_called(self, order: Order, name: str) -> bool:
+        ours = order.spec.order_id
+        known_as = client_order_id(self._books.account.account_id, ours)
+        return name in (ours, order.venue_order_id, known_as)
+
+    def _does_not_work(self, name: str) -> str:
+        """Why there is nothing to cancel."""
+        over = [order for order in self._books.finished() if self._is_called(order, name)]
+        if not over:
+            return f"no order {harmless(name, 60)!r} works: `tradectl orders` lists them"
+        spec, status = over[-1].spec, over[-1].status.replace("_", " ")
+        said = (
+            f"order {spec.order_id} of {spec.symbol} is {status}: there is nothing left to cancel"
+        )
+        parent = self._books.order(spec.parent_id) if spec.parent_id else None
+        if parent is None or parent.is_over:
+            return said
+        return f"{said}; `tradectl cancel {spec.parent_id}` ends the order that it was a part of"
 
     # --- the answer -------------------------------------------------------------------------------------
 
@@ -217,6 +243,12 @@ class ByHand:
             denied=denial,
             order=None if made is None else order_row(made, books.account.account_id),
         )
+
+
+def _near(symbol: str, traded: Sequence[str]) -> str:
+    """`did you mean ...`, however the pair is written."""
+    letters = "".join(letter for letter in symbol if letter.isalnum() or letter == "_")
+    return suggest(letters, traded)
 
 
 __all__ = ["ByHand"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,6 +34,7 @@ CANCEL_HELP = """Cancel one working order, by our id or its exchange's; of a chi
 
 A strategy's entry is held then until its target changes. A protective stop stays: close the position.
 """
+ABOVE_ZERO = "expected a number above 0 and below 1e15"
 ALGORITHMS = ("twap", "vwap", "arrival", "pov", "iceberg", "peg")
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept in the journal.")]
 
@@ -87,7 +87,7 @@ def order(
     if algorithm is None and (horizon or interval):
         raise typer.BadParameter("expected --algorithm with it", param_hint="'--horizon'")
     answer = _ask(
-        state_dir, "order", HandOrder, symbol=symbol, side=wanted,
+        state_dir, "order", HandOrder, symbol=_named("SYMBOL", symbol), side=wanted,
         quantity=_above_zero("QUANTITY", quantity), price=_above_zero("--limit", limit),
         algorithm=algorithm, horizon=_above_zero("--horizon", horizon),
         interval=_above_zero("--interval", interval), reason=reason, confirm=confirm,
@@ -104,7 +104,7 @@ def close(
 ) -> None:
     from tradectl.documents.by_hand import HandClose
 
-    answer = _ask(state_dir, "close", HandClose, symbol=symbol, reason=reason)
+    answer = _ask(state_dir, "close", HandClose, symbol=_named("SYMBOL", symbol), reason=reason)
     print_data(answer, as_json, "by_hand.close")
 
 
@@ -118,7 +118,7 @@ def cancel(
 ) -> None:
     from tradectl.documents.by_hand import HandCancel
 
-    answer = _ask(state_dir, "cancel", HandCancel, order=order_id, reason=reason)
+    answer = _ask(state_dir, "cancel", HandCancel, order=_named("ORDER", order_id), reason=reason)
     print_data(answer, as_json, "by_hand.cancel")
 
 
@@ -155,12 +155,18 @@ def _above_zero(name: str, text: str | None) -> str | None:
     """A number as the protocol takes it."""
     if text is None:
         return None
+    from tradectl.domain.money import number
+
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal(0)
-    if not number.is_finite() or number <= 0:
-        raise typer.BadParameter(
-            f"expected a number above 0, got {text!r:.40}", param_hint=f"'{name}'"
-        )
-    return text
+        if number(text) > 0:
+            return text
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"{ABOVE_ZERO}, got {text!r:.40}", param_hint=f"'{name}'")
+
+
+def _named(what: str, text: str) -> str:
+    """Of a symbol or an order."""
+    if text.strip():
+        return text
+    raise typer.BadParameter(f"expected a name, got {text!r:.40}", param_hint=f"'{what}'")

@@ -1,0 +1,31 @@
+"""What is no number, no symbol and no order is refused where it is typed, before anybody is asked."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tradectl.cli.app import app
+
+NUMBER = "expected a number above 0 and below 1e15, got"
+WRONG = {
+    ("order", "BTCUSDT", "buy", "1e400"): f"'QUANTITY': {NUMBER} '1e400'",
+    ("order", "BTCUSDT", "buy", "9" * 29): f"'QUANTITY': {NUMBER} '999",
+    ("order", "BTCUSDT", "buy", "nan"): f"'QUANTITY': {NUMBER} 'nan'",
+    ("order", "BTCUSDT", "buy", "0"): f"'QUANTITY': {NUMBER} '0'",
+    ("order", "BTCUSDT", "buy", "\u0661"): f"'QUANTITY': {NUMBER} '\u0661'",
+    ("order", "BTCUSDT", "buy", "-1"): "expected a number above 0, got '-1'",
+    ("order", "BTCUSDT", "buy", "-.5e3"): "expected a number above 0, got '-.5e3'",
+    ("order", "BTCUSDT", "buy", "1", "--limit", "-5"): f"'--limit': {NUMBER} '-5'",
+    ("order", "", "buy", "1"): "'SYMBOL': expected a name, got ''",
+    ("close", " "): "'SYMBOL': expected a name, got ' '",
+    ("cancel", ""): "'ORDER': expected a name, got ''",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_it_is_refused_where_it_is_typed(words: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*words], standalone_mode=False)
+    assert isinstance(answer.exception, typer.BadParameter)
+    assert WRONG[words] in answer.exception.format_message()
