@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from pydantic import create_model
 
+from tradectl.config import model
 from tradectl.config.load import load_settings
 from tradectl.config.model import read_layer
 from tradectl.config.settings import Settings
@@ -224,3 +226,20 @@ def test_what_cannot_be_is_an_error_of_usage(load: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         load("seed = 'x'")
     assert caught.value.exit_code == 2
+
+
+def test_what_nobody_names_takes_no_time_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, list[str]] = {}
+
+    def noted(name: str, /, **fields: Any) -> Any:
+        made[name] = [field for field in fields if field != "__base__"]
+        return create_model(name, **fields)
+
+    monkeypatch.setattr(model, "create_model", noted)
+    strategies = [{"strategy": "ema-cross", "name": "a"}, {"strategy": "ema-cross", "trades": "B"}]
+    read_layer({"risk": {"max_leverage": 2}, "strategies": strategies}, "a file")
+    assert made == {
+        "RiskLimits": ["max_leverage"],
+        "StrategyInstance": ["name", "strategy", "trades"],
+        "Settings": ["risk", "strategies"],
+    }

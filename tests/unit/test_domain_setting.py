@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tradectl.config.settings import FeedSettings, OrchestratorConfig, Settings
 from tradectl.domain.errors import ConfigError
+from tradectl.domain.events import KINDS
 from tradectl.domain.setting import Bounds, expected, fields_of, is_struct
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 
@@ -80,3 +81,12 @@ def test_a_whole_number_is_a_number() -> None:
 def test_what_is_expected_is_said_in_one_way(key: str, words: str) -> None:
     field = next(fields_of(t)[key] for t in (Settings, *TABLES) if key in fields_of(t))
     assert expected(field.kind, field.bounds) == words
+
+
+@pytest.mark.parametrize(
+    "struct", [*TABLES, *sorted(KINDS, key=str)], ids=lambda struct: struct.__name__
+)
+def test_a_start_compiles_no_types_out_of_texts(struct: type[Struct]) -> None:
+    """Of what every run reads: settings, and the events of a journal."""
+    own = [c.__annotations__ for c in struct.__mro__ if "__annotations__" in vars(c)]
+    assert not [name for types in own for name, kind in types.items() if isinstance(kind, str)]
