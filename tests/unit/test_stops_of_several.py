@@ -12,15 +12,18 @@ import pytest
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
+    BracketTriggered,
     CancelRequested,
     Command,
     CommandReceived,
     EmergencyStopReceived,
     MarketDataEvent,
+    OrderCanceled,
     OrderDenied,
     OrderInitialized,
     SystemEvent,
 )
+from tradectl.domain.orders import Leg
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -38,8 +41,8 @@ FREE = RiskLimits(
     price_collar_pct=None,
     duplicate_window_ms=0,
 )
-AT_ONCE = PaperSettings(slippage_bps=D(0), latency_ms=0)
-SLOW = PaperSettings(slippage_bps=D(0), latency_ms=700)
+AT_ONCE = PaperSettings(limit_fill="touch", slippage_bps=D(0), latency_ms=0)
+SLOW = PaperSettings(limit_fill="touch", slippage_bps=D(0), latency_ms=700)
 WORKED = ExecutionSettings(algorithm="twap", horizon_seconds=D(10), interval_seconds=D(2))
 Script = Mapping[int, Callable[[Strategy], Answer]]
 LONG: Script = {0: lambda s: s.long(1)}
@@ -210,4 +213,63 @@ def test_an_exit_on_spot_leaves_the_stop_of_what_is_not_its_own() -> None:
     feed(run, SPOT, {16 + 2 * n: 100 for n in range(4)})
     assert stops(run, SPOT) == [("stop-loss", D(20))]
     assert rests.spec.order_id not in [e.order_id for e in run.of(CancelRequested)]
+    run.check()
+
+
+# --- a bracket of a strategy that quotes ---------------------------------------------------------------
+
+
+def quotes(bid: object, ask: object = None) -> Callable[[Strategy], Answer]:
+    asks = [] if ask is None else [(D(str(ask)), D(10))]
+    return lambda s: s.quote(bids=[(D(str(bid)), D(10))], asks=asks)
+
+
+def test_on_spot_who_quotes_takes_its_profit_once_its_quotes_are_gone() -> None:
+    script = {0: quotes(99), 3: quotes(90, 110)}
+    run = driven(
+        named(SPOT, "q", bracket=Bracket(take_profit_pct=D(1))),
+        scripts={"q": script},
+        paper=SLOW,
+    )
+    feed(run, SPOT, dict(enumerate([100, 100, 99, 99, 99, 99])))
+    assert len(run.system.books.working_in(SPOT).quotes) == 2
+    feed(run, SPOT, {6 + n: 100 for n in range(6)})
+    assert [(e.strategy, e.leg) for e in run.of(BracketTriggered)] == [("q", Leg.TAKE_PROFIT)]
+    assert not run.system.books.position(SPOT).quantity
+    assert not run.system.books.working_in(SPOT)
+    last = [r.event for r in run.records if isinstance(r.event, (OrderCanceled, OrderInitialized))]
+    kinds = [type(event) for event in last[-3:]]  # they bound the coins
+    assert kinds == [OrderCanceled, OrderCanceled, OrderInitialized]
+    assert not run.of(OrderDenied)
+    run.check()
+
+
+def test_who_quotes_is_stopped_where_its_stop_is_watched_and_quotes_again_when_it_says_so() -> None:
+    script = {0: quotes(99), 11: quotes(90)}
+    run = driven(
+        named(PERPETUAL, "q", bracket=Bracket(stop_loss_pct=D(2)), allocation=D("0.1")),
+        a_tenth(PERPETUAL, "b"),
+        scripts={"q": script, "b": {1: lambda s: s.short(1)}},
+    )
+    books = run.system.books
+    feed(run, PERPETUAL, {2 * n: p for n, p in enumerate([100, 100, 100, 99, 99, 99])})
+    assert books.holdings(PERPETUAL)["q"].quantity == 10
+    assert not stops(run, PERPETUAL)
+    feed(run, PERPETUAL, {12 + 2 * n: 97 for n in range(4)})
+    assert not books.holdings(PERPETUAL)["q"].quantity
+    feed(run, PERPETUAL, {20 + 2 * n: 97 for n in range(4)})
+    assert [order.spec.price for order in books.working_in(PERPETUAL).quotes.values()] == [90]
+    run.check()
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERPETUAL])
+def test_what_trails_follows_who_quotes(symbol: str) -> None:
+    run = driven(
+        named(symbol, "q", bracket=Bracket(trailing_pct=D(1))), scripts={"q": {0: quotes(99)}}
+    )
+    feed(run, symbol, {2 * n: p for n, p in enumerate([100, 100, 99, 99, 105, 105, 105])})
+    (stop,) = run.system.books.working_in(symbol).stops.values()
+    assert stop.spec.stop_price == D("103.95")
+    feed(run, symbol, {20: 103, 22: 103})
+    assert not run.system.books.position(symbol).quantity
     run.check()

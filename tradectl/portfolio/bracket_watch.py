@@ -165,9 +165,13 @@ def _triggered(each: Levels, leg: Leg, price: Decimal) -> Event:
 
 
 def _is_out(each: Levels, view: AccountView) -> bool:
-    """It wants to hold nothing any more: an exit is on its way, or waits for its turn."""
-    target = view.targets(each.own.symbol).get(each.strategy)
-    return target is None or target.quantity == ZERO
+    """It wants to hold nothing any more: an exit is on its way, or waits for its turn. Who quotes has no
+    target, and holds what its quotes brought; of anybody else without one nothing is known here."""
+    symbol = each.own.symbol
+    target = view.targets(symbol).get(each.strategy)
+    if target is None:
+        return each.strategy not in view.quotes(symbol)
+    return target.quantity == ZERO
 
 
 def _reaches(price: Decimal, level: Decimal, upward: bool) -> bool:

@@ -250,9 +250,11 @@ class PortfolioEngine:
         return self.brackets.is_active(view)
 
     def on_triggered(self, event: BracketTriggered, view: AccountView, at: int) -> list[Event]:
-        """A price has touched a leg that does not rest: its strategy is to be out, by the books."""
-        reason = f"{event.leg.words} at {plain(event.price)}"
-        return self._steering.steer(event.symbol, view, reason, repeated=False, at=at)
+        """A price has touched a leg that does not rest: its strategy is to be out, by the books, and what
+        it quotes goes."""
+        reason, symbol = f"{event.leg.words} at {plain(event.price)}", event.symbol
+        quoted = self.quoting.bring(symbol, view, at, event.strategy)
+        return [*quoted, *self._steering.steer(symbol, view, reason, repeated=False, at=at)]
 
     def run_ends(self, view: AccountView, at: int) -> list[Event]:
         """No price comes any more: what lacks its stop gets it by what is known."""

@@ -256,6 +256,22 @@ def in_the_way(change: PositionDelta, view: AccountView) -> list[Order]:
     return own if abs(change.quantity) <= free + leaving(own, side) else stops
 
 
+def binds_called_off(change: PositionDelta, view: AccountView) -> bool:
+    """An exit on spot lacks coins that quotes have which nobody wants any more: they are to go first."""
+    symbol, side = change.instrument.symbol, side_of(change.quantity)
+    working = view.working_in(symbol)
+    if not working.quotes:
+        return False
+    stops = leaving(working.stops.values(), side)
+    if abs(change.quantity) <= abs(view.free(symbol)) - (working.leaving(side) - stops):
+        return False
+    wished = view.quotes(symbol)
+    return any(
+        order.spec.side is side and not wished.get(order.spec.strategy)
+        for order in working.quotes.values()
+    )
+
+
 def of_owner(stops: Iterable[Order], owner: str, owners: Collection[str]) -> list[Order]:
     """Those of one that has a stop of its own; where nobody has, all."""
     return [o for o in stops if not owners or owner_of(o) == owner]
@@ -298,6 +314,7 @@ def cancellable(orders: Collection[Order]) -> list[Order]:
 __all__ = [
     "NeededStop",
     "Needs",
+    "binds_called_off",
     "cancellable",
     "going_of",
     "in_the_way",

@@ -37,7 +37,7 @@ from tradectl.portfolio.decisions import (
     orders,
     stays,
 )
-from tradectl.portfolio.needed_stops import in_the_way
+from tradectl.portfolio.needed_stops import binds_called_off, in_the_way
 from tradectl.portfolio.order_making import OrderMaking
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import (
@@ -344,7 +344,12 @@ class Steering:
                 stays(symbol, target, position, why, new),
                 *cancels(change.misdirected, reason),
             ]
-        bound = [] if change.adds or instrument.can_short else in_the_way(change, view)
+        on_spot = not (change.adds or instrument.can_short)
+        if on_spot and binds_called_off(change, view):
+            self._waiting[symbol] = waiting
+            why = ReasonCode.NOT_WANTED, "its quotes are cancelled first"
+            return [stays(symbol, target, position, why, wanted.changed)]
+        bound = in_the_way(change, view) if on_spot else []
         if bound:  # on spot the stop binds the coins that are to be sold
             self._waiting[symbol] = waiting
             why = ReasonCode.NOT_WANTED, "its stop is cancelled first"

@@ -21,6 +21,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
+from tradectl.domain.shares import StrategyTarget
+from tradectl.state import resting_quotes
 from tradectl.state.books_view import BooksView
 
 
@@ -60,10 +62,16 @@ def on_trail(books: BooksView, event: TrailMoved, _record: Record) -> None:
 
 
 def on_triggered(books: BooksView, event: BracketTriggered, _record: Record) -> None:
-    """The strategy is to be out, and not to come back by the same word."""
-    targets = books.account.targets.get(event.symbol, {})
-    if event.strategy in targets:
-        targets[event.strategy] = targets[event.strategy].stopped_out(ZERO)
+    """The strategy is to be out, and not to come back by the same word. What it wanted to rest is called
+    off: until it says so anew it wants nothing."""
+    symbol, name = event.symbol, event.strategy
+    targets = books.account.targets.get(symbol, {})
+    if name in targets:
+        targets[name] = targets[name].stopped_out(ZERO)
+    elif name in books.quotes(symbol):
+        resting_quotes.call_off(books.account, symbol, [name])
+        out = StrategyTarget(name, ZERO, ZERO, ZERO)
+        books.account.targets.setdefault(symbol, {})[name] = out
 
 
 def end_trails(books: BooksView, symbol: str, owned: Mapping[str, Position]) -> None:
