@@ -208,13 +208,15 @@ class OrderSubmitter:
     # --- cancelling -----------------------------------------------------------------------------------
 
     async def cancel(self, order_id: str) -> None:
-        """Cancel until it is over; what could not be cancelled, and is needed again by then, stays."""
+        """Cancel until it is over; what could not be cancelled, and is needed again by then, stays. That is
+        not said of one whose own answer is awaited: it may not even have left."""
         tracked = self._tracker.get(order_id)
         if tracked is None or (tracked.is_over and not tracked.venue_id):
             return
         tracked.cancel_wanted = True
         for attempt, pause in enumerate(pauses()):
-            if attempt and not tracked.is_over and self._is_needed(tracked.spec):
+            is_there = not tracked.is_over and tracked.state is not TrackingState.SENDING
+            if attempt and is_there and self._is_needed(tracked.spec):
                 reason = "it is all that protects the position by now"
                 self._reporter.report(self._tracker.mark_not_cancelled(tracked, reason))
                 self._reporter.problem_over(SystemEventKind.CANCEL_FAILED)
