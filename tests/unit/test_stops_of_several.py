@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
 from tradectl.domain.brackets import Bracket
+from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     BracketTriggered,
     CancelRequested,
@@ -22,6 +23,7 @@ from tradectl.domain.events import (
     OrderDenied,
     OrderInitialized,
     SystemEvent,
+    TargetComputed,
 )
 from tradectl.domain.orders import Leg
 from tradectl.exchange.exchange_settings import PaperSettings
@@ -272,4 +274,23 @@ def test_what_trails_follows_who_quotes(symbol: str) -> None:
     assert stop.spec.stop_price == D("103.95")
     feed(run, symbol, {20: 103, 22: 103})
     assert not run.system.books.position(symbol).quantity
+    run.check()
+
+
+def test_paused_it_is_said_that_a_stop_waits_by_which_the_account_would_grow() -> None:
+    run = driven(
+        a_tenth(PERPETUAL, "a", bracket=Bracket(stop_loss_pct=D(2))),
+        a_tenth(PERPETUAL, "b"),
+        scripts={"a": LONG, "b": {2: lambda s: s.short(1)}},
+    )
+    feed(run, PERPETUAL, {2 * n: 100 for n in range(5)})
+    run.feed(CommandReceived(command=Command.PAUSE, reason="a break"))
+    feed(run, PERPETUAL, {10: 97, 12: 97, 14: 97})
+    assert run.of(BracketTriggered)
+    answer = run.of(TargetComputed)[-1]
+    assert answer.code is ReasonCode.PAUSED
+    assert answer.reason == "paused: to close a the account's position would grow, which waits"
+    run.feed(CommandReceived(command=Command.RESUME, reason="go on"))
+    feed(run, PERPETUAL, {16 + 2 * n: 97 for n in range(40)})
+    assert not run.system.books.holdings(PERPETUAL)["a"].quantity
     run.check()

@@ -29,6 +29,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.portfolio.position_delta import PositionDelta
+from tradectl.portfolio.shared_delta import SharedDelta
 
 NAME = "portfolio"
 NETTED: Reason = (ReasonCode.NOT_WANTED, "netted with the signal that follows")
@@ -186,7 +187,9 @@ def dust(instrument: Instrument) -> Reason:
 
 
 def or_stopped_out(why: Reason, targets: Collection[StrategyTarget]) -> Reason:
-    """What was stopped out says so, unless another strategy is where it wants to be."""
+    """What was stopped out says so, unless another strategy is where it wants to be, or it waits."""
+    if why[0] in (ReasonCode.PAUSED, ReasonCode.HALTED):
+        return why
     others = [target for target in targets if not target.stopped]
     if len(others) == len(targets) or (
         why[0] is ReasonCode.ON_TARGET and any(t.size for t in others)
@@ -200,6 +203,23 @@ def _within(drift: Decimal) -> Reason:
     return ReasonCode.ON_TARGET, f"within the drift of {plain(drift * 100)}% of the target"
 
 
+def _only_by_growing(change: PositionDelta, state: TradingState) -> Reason | None:
+    """Strategies want to be out against which others hold: the account's position would grow by it."""
+    if not (state.only_reduces and isinstance(change, SharedDelta)):
+        return None
+    instrument = change.instrument
+    names = [
+        name
+        for name, want in change.wants.items()
+        if not change.aims[name] and not instrument.is_dust(abs(want), change.mark)
+    ]
+    if not names:
+        return None
+    code = ReasonCode.PAUSED if state is TradingState.PAUSED else ReasonCode.HALTED
+    who = ", ".join(names)
+    return code, f"{state.lower()}: to close {who} the account's position would grow, which waits"
+
+
 def idle(change: PositionDelta, view: AccountView) -> Reason:
     """Why a change is zero."""
     if change.aim != change.target:
@@ -209,6 +229,8 @@ def idle(change: PositionDelta, view: AccountView) -> Reason:
     symbol = change.instrument.symbol
     if view.working_in(symbol).expected.net:
         return ReasonCode.NOT_WANTED, "working orders come first"
+    if why := _only_by_growing(change, view.trading_state):
+        return why
     if not change.position and not change.aim and view.position(symbol).quantity:
         return dust(change.instrument)
     if view.there(symbol) != change.position:

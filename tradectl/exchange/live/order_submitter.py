@@ -208,8 +208,8 @@ class OrderSubmitter:
     # --- cancelling -----------------------------------------------------------------------------------
 
     async def cancel(self, order_id: str) -> None:
-        """Cancel until it is over; what could not be cancelled, and is needed again by then, stays. That is
-        not said of one whose own answer is awaited: it may not even have left."""
+        """Cancel until it is over; what could not be cancelled, and is needed again by then, stays. That
+        is not said of one whose own answer is awaited: it may not even have left."""
         tracked = self._tracker.get(order_id)
         if tracked is None or (tracked.is_over and not tracked.venue_id):
             return
