@@ -236,7 +236,10 @@ def test_what_nobody_names_takes_no_time_to_be_read(monkeypatch: pytest.MonkeyPa
         return create_model(name, **fields)
 
     monkeypatch.setattr(model, "create_model", noted)
-    strategies = [{"strategy": "ema-cross", "name": "a"}, {"strategy": "ema-cross", "trades": "B"}]
+    strategies = [
+        {"strategy": "ema-cross", "name": "a"},
+        {"name": "b", "strategy": "ema-cross", "trades": "B"},
+    ]
     read_layer({"risk": {"max_leverage": 2}, "strategies": strategies}, "a file")
     assert made == {
         "RiskLimits": ["max_leverage"],
