@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EmergencyStopReceived,
     MarketDataEvent,
+    OrderDenied,
     OrderFilled,
     OrderInitialized,
     OrderRejected,
@@ -391,6 +392,51 @@ def test_what_a_post_only_order_would_take_is_left_out_until_it_speaks_again() -
     run.check()
 
 
+# --- what has no room ----------------------------------------------------------------------------------
+
+
+def test_what_has_no_room_among_the_working_orders_is_placed_once_there_is() -> None:
+    """Nor is it asked for again and again meanwhile."""
+    limits = RiskLimits(max_working_orders=3)
+    run = run_of({0: quote("99 1 b1, 98 1 b2")}, strategies=2, risk=limits)
+    run.feed(command(Command.PAUSE))
+    ticks(run, 100)
+    run.feed(command(Command.RESUME))
+    ticks(run, *[100] * 200, begin=1)
+    assert resting(run) == ["buy 99 1 b1", "buy 99 1 b1", "buy 98 1 b2"]
+    denied = run.of(OrderDenied)
+    assert {denial.code for denial in denied} == {"WORKING_ORDERS"}
+    assert 2 <= len(denied) <= 10  # at first, and after 1, 2, 4, ... 60 s
+    ticks(run, 99, *[100] * 70, begin=201)
+    assert resting(run) == ["buy 98 1 b2", "buy 98 1 b2"]
+    run.check()
+
+
+def test_levels_that_are_alike_do_not_repeat_each_other() -> None:
+    run = run_of(
+        {0: quote("99 1 b1, 99 1 b2")}, strategies=2, risk=RiskLimits(duplicate_window_ms=60_000)
+    )
+    ticks(run, 100, 100)
+    assert run.of(OrderDenied) == []
+    assert len(resting(run)) == 4
+    run.check()
+
+
+@pytest.mark.parametrize("latency_ms", [0, 300])
+def test_pieces_of_a_level_stay_few(latency_ms: int) -> None:
+    """Each bid that is filled lets as much be offered, and all of it at one level."""
+    bids = ", ".join(f"{100 - n} 1 b{n}" for n in range(1, 10))
+    run = run_of({0: quote(bids, "120 9 a")}, SPOT, latency_ms=latency_ms)
+    ticks(run, 100, 100, symbol=SPOT)
+    for n in range(1, 10):
+        ticks(run, *[100 - n] * 4, begin=4 * n, symbol=SPOT)
+        asks = [row for row in resting(run, SPOT) if row.startswith("sell")]
+        assert len(asks) <= 3
+        assert sum(int(row.split()[2]) for row in asks) == n
+    assert run.of(OrderDenied) == []
+    run.check()
+
+
 # --- trading states ------------------------------------------------------------------------------------
 
 
@@ -579,6 +625,8 @@ def check_envelopes(run: Driven) -> None:
 def check_converged(run: Driven) -> None:
     """Once all is answered, what rests is what is wanted, as far as it can be."""
     books = run.system.books
+    no_room = [e for e in run.of(OrderDenied) if e.code == "WORKING_ORDERS"]
+    is_full = any(books.working_count() >= int(denied.limit) for denied in no_room)
     for symbol in books.quoted():
         for name, wanted in books.quotes(symbol).items():
             for side in Side:
@@ -594,7 +642,8 @@ def check_converged(run: Driven) -> None:
                         there[at] = there.get(at, ZERO) + order.remaining
                 for level in levels:
                     lacks = level.quantity - there.pop((level.price, level.tag), ZERO)
-                    assert 0 <= lacks * level.price < 5, (symbol, name, level, lacks)
+                    assert lacks >= 0, (symbol, name, level, lacks)
+                    assert is_full or lacks * level.price < 5, (symbol, name, level, lacks)
                 assert there == {}
 
 

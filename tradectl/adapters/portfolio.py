@@ -180,7 +180,10 @@ class PortfolioAdapter(Adapter):
         event: ExecutionEvent | OrderDenied | SymbolRestricted | PositionLiquidated,
         record: Record,
     ) -> list[Event]:
-        return self.engine.quoting.bring(event.symbol, self._state.books, record.at)
+        books = self._state.books
+        if isinstance(event, OrderDenied):
+            self.engine.quoting.denied(event.order_id, books, record.at)
+        return self.engine.quoting.bring(event.symbol, books, record.at)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)

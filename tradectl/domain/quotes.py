@@ -23,6 +23,11 @@ class QuoteLevel(Struct, frozen=True, gc=False):
     quantity: Decimal
     tag: str
 
+    @property
+    def place(self) -> tuple[Decimal, str]:
+        """By which its orders are known."""
+        return self.price, self.tag
+
 
 Levels = tuple[QuoteLevel, ...]
 

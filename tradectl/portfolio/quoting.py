@@ -1,7 +1,7 @@
 """What rests is brought to what strategies want to rest, by the difference alone.
 
     kept       an order at a price, and of a tag, that is still wanted there, as far as all of it is
-    cancelled  what is not wanted there any more, the newest first
+    cancelled  what is not wanted there any more, the newest first; and small pieces, to be placed as one
     placed     what is missing, once no more than is wanted can come of all that is there: what is being
                cancelled may still be filled, so its place is taken when it is gone
 
@@ -18,7 +18,7 @@ is being closed by hand, its quotes go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
 
 from tradectl.domain.events import CancelRequested, Event, OrderInitialized
@@ -30,8 +30,11 @@ from tradectl.domain.quotes import NO_QUOTES, Levels, QuoteLevel, QuoteSet, with
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio.position_delta import CANCELLABLE
+from tradectl.portfolio.retries import RetryTimes
 
 NAME = "portfolio"
+SEVERAL = 2
+"""Orders at a level."""
 HALTING = (TradingState.FLATTENING, TradingState.HALTED)
 WANTED, OUTDATED = "its strategy wants it to rest", "its strategy wants something else to rest"
 
@@ -55,12 +58,22 @@ class Quoting:
         self._stale_after = stale_after
         self._spoken: set[tuple[str, str]] = set()
         """by symbol and strategy, in this run"""
+        self._retries: dict[tuple[str, str], RetryTimes] = {}
         self._asked = _Asked()
         self._ended = False
 
     def heard(self, symbol: str, strategy: str) -> None:
         """It has spoken in this run: what it wants may be placed."""
         self._spoken.add((symbol, strategy))
+        self._retries.pop((symbol, strategy), None)
+
+    def denied(self, order_id: str, view: AccountView, at: int) -> None:
+        """An order had no room: it is asked for again, each time later, or when its strategy speaks."""
+        order = view.order(order_id)
+        if order is not None and order.spec.tag:
+            spec = order.spec
+            retries = self._retries.setdefault((spec.symbol, spec.strategy), RetryTimes())
+            retries.failed(_place(spec.side, spec.price, spec.tag), at)
 
     def end(self) -> None:
         """Nothing is placed any more."""
@@ -95,11 +108,17 @@ class Quoting:
             is_of_run = not self._configured or name in self._configured
             wanted = wish if is_of_run and not nothing else NO_QUOTES
             for side in Side:
-                events += self._bring_side(instrument, name, side, wanted, view)
+                events += self._bring_side(instrument, name, side, wanted, view, at)
         return events
 
     def _bring_side(
-        self, instrument: Instrument, name: str, side: Side, wanted: QuoteSet, view: AccountView
+        self,
+        instrument: Instrument,
+        name: str,
+        side: Side,
+        wanted: QuoteSet,
+        view: AccountView,
+        at: int,
     ) -> list[Event]:
         symbol = instrument.symbol
         resting = self._resting(symbol, name, side, view)
@@ -110,23 +129,37 @@ class Quoting:
         if reduces or not (side is Side.BUY or instrument.can_short):
             levels = within(levels, self._closable(instrument, name, side, resting, view))
         going = [o for o in resting if reduces and not o.spec.reduce_only]
-        kept, missing = _kept_and_missing(levels, [o for o in resting if o not in going])
+        due = self._due(symbol, name, side, levels, at)
+        staying = [o for o in resting if o not in going]
+        kept, missing = _kept_and_missing(levels, staying, due, instrument)
         there = _left(resting)
         events: list[Event] = []
         for order in resting:
-            if order not in kept and self._asked.to_cancel(order):
+            if order.spec.order_id not in kept and self._asked.to_cancel(order):
                 events.append(_cancel(order, OUTDATED))
         room = sum((level.quantity for level in levels), ZERO) - there
-        if (symbol, name) not in self._spoken:
-            return events
         for level in missing:
-            if level.quantity > room or not _is_tradable(level, instrument):
+            if (
+                level.place not in due
+                or level.quantity > room
+                or not _is_tradable(level, instrument)
+            ):
                 continue
             room -= level.quantity
             for spec in self._orders(instrument, name, side, level, wanted, reduces=reduces):
                 self._asked.place(spec)
                 events.append(OrderInitialized(source_component=NAME, order=spec, reason=WANTED))
         return events
+
+    def _due(
+        self, symbol: str, name: str, side: Side, levels: Levels, at: int
+    ) -> set[tuple[Decimal, str]]:
+        """The places at which an order may be asked for now."""
+        if (symbol, name) not in self._spoken:
+            return set()
+        places = {level.place for level in levels}
+        retries = self._retries.get((symbol, name))
+        return {p for p in places if retries is None or retries.is_due(_place(side, *p), at)}
 
     def _resting(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:
         """The oldest first, with those that were asked for in this very step."""
@@ -230,21 +263,51 @@ def _is_judged(spec: OrderSpec, view: AccountView) -> bool:
 
 
 def _kept_and_missing(
-    levels: Levels, resting: Collection[Order]
-) -> tuple[list[Order], list[QuoteLevel]]:
-    """The orders that stay, and what the levels lack beside them."""
-    kept: list[Order] = []
+    levels: Levels,
+    resting: Iterable[Order],
+    due: Container[tuple[Decimal, str]],
+    instrument: Instrument,
+) -> tuple[set[str], list[QuoteLevel]]:
+    """The ids of the orders that stay, and what the levels lack beside them."""
+    there: dict[tuple[Decimal | None, str], list[Order]] = {}
+    for order in resting:
+        if _stays(order):
+            there.setdefault((order.spec.price, order.spec.tag), []).append(order)
+    kept: set[str] = set()
     missing: list[QuoteLevel] = []
     for level in levels:
-        left = level.quantity
-        for order in resting:
-            at = order.spec.price, order.spec.tag
-            if at == (level.price, level.tag) and _stays(order) and order.remaining <= left:
-                kept.append(order)
+        left, staying = level.quantity, list[Order]()
+        for order in there.get(level.place, ()):
+            if order.remaining <= left:
+                staying.append(order)
                 left -= order.remaining
+        if left > 0 and level.place in due:
+            staying, left = _made_one(staying, left, level, instrument)
+        kept.update(order.spec.order_id for order in staying)
         if left > 0:
             missing.append(QuoteLevel(level.price, left, level.tag))
     return kept, missing
+
+
+def _made_one(
+    orders: list[Order], left: Decimal, level: QuoteLevel, instrument: Instrument
+) -> tuple[list[Order], Decimal]:
+    """Where several rest at a level already, those that are no larger than what comes in their place go,
+    the smallest first: so pieces double, and stay few. One of all that an order may have is no piece."""
+    if len(orders) < SEVERAL:
+        return orders, left
+    whole = instrument.part(level.quantity, at_market=False)
+    staying: list[Order] = []
+    for order in sorted(orders, key=lambda order: order.remaining):
+        if order.remaining > left or order.remaining >= whole or order.status not in CANCELLABLE:
+            staying.append(order)
+        else:
+            left += order.remaining
+    return staying, left
+
+
+def _place(side: Side, price: Decimal | None, tag: str) -> str:
+    return f"{side} {price} {tag}"
 
 
 def _stays(order: Order) -> bool:

@@ -173,5 +173,5 @@ def _same(one: OrderSpec, other: OrderSpec) -> bool:
         and one.stop_price == other.stop_price
         and one.leg == other.leg
         and one.tag == other.tag
-        and (one.leg is None or one.strategy == other.strategy)
+        and (not (one.leg or one.tag) or one.strategy == other.strategy)
     )

@@ -99,7 +99,8 @@ class OrderBooks(BooksView):
         order.reason = f"{event.code}: {event.message}"
         self.account.denied_count += 1
         if order.spec.tag:
-            resting_quotes.take_what_cannot_rest(self.account, order)
+            if event.code not in resting_quotes.NO_ROOM:
+                resting_quotes.take_what_cannot_rest(self.account, order)
             return
         refusals.held_back(self, order, record.at)
 

@@ -4,6 +4,7 @@ said anew             the whole is replaced; what the strategy wanted by signals
 filled                less what was filled
 could not rest        less what was refused, expired, or cancelled by somebody else: it is not placed
                       again before the strategy speaks
+had no room           wanted yet: what stood against the order was no level of it, and passes by itself
 stopped, called off   nothing is wanted any more: a stop closed it, or the operator cancelled all
 """
 
@@ -16,6 +17,11 @@ from tradectl.domain.events import QuotesApproved, QuotesDenied
 from tradectl.domain.orders import Order
 from tradectl.domain.quotes import NO_QUOTES, QuoteSet
 from tradectl.state.account import Account
+
+NO_ROOM = frozenset(
+    {"BALANCE", "MARGIN", "WORKING_ORDERS", "DUPLICATE", "ORDER_RATE", "MESSAGE_RATE"}
+)
+"""Why risk denies an order for what else there is at the moment."""
 
 
 def put(account: Account, event: QuotesApproved | QuotesDenied) -> None:
@@ -57,4 +63,4 @@ def _keep(account: Account, order: Order, quotes: QuoteSet) -> None:
     account.quotes[order.spec.symbol][order.spec.strategy] = quotes
 
 
-__all__ = ["call_off", "call_off_all", "put", "take_filled", "take_what_cannot_rest"]
+__all__ = ["NO_ROOM", "call_off", "call_off_all", "put", "take_filled", "take_what_cannot_rest"]
