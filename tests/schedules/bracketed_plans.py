@@ -12,7 +12,7 @@ from random import Random
 
 from tests.schedules.halting_plans import halting_plan
 from tests.schedules.plans import Plan, plan_of
-from tradectl.domain.brackets import Bracket
+from tradectl.domain.brackets import TRAIL_STEP_BPS, Bracket
 
 D = Decimal
 
@@ -27,12 +27,16 @@ def bracketed_plan(seed: int) -> Plan:
 
 def _bracket(random: Random) -> Bracket:
     trailing = random.choice((None, None, D("0.3"), D(2)))
+    stop = random.choice((D("0.4"), D(3), D(3)))
+    target = random.choice((None, D("0.3"), D("0.3"), D(4)))
+    activate = random.choice((None, D("0.2"))) if trailing else None
+    step = random.choice((D(0), D(10)))
     return Bracket(
-        stop_loss_pct=random.choice((D("0.4"), D(3), D(3))),
-        take_profit_pct=random.choice((None, D("0.3"), D("0.3"), D(4))),
+        stop_loss_pct=stop,
+        take_profit_pct=target,
         trailing_pct=trailing,
-        activate_pct=random.choice((None, D("0.2"))) if trailing else None,
-        trail_step_bps=random.choice((D(0), D(10))),
+        activate_pct=activate,
+        trail_step_bps=step if trailing else TRAIL_STEP_BPS,
     )
 
 
