@@ -46,6 +46,7 @@ def test_pause_ends_the_entries_and_resume_allows_them(chatting: Running, folder
     chatting.line("COMMAND pause: news at 2")
     chatting.line("SIGNAL buy")
     assert tradectl(folder, "resume", "--json").document() == {"state": "RUNNING"}
+    assert tradectl(folder, "resume").out == "nothing was paused: it is RUNNING\n"
     chatting.line("COMMAND resume")
     chatting.line("ORDER approved buy")
     assert tradectl(folder, "stop").code == 0

@@ -20,6 +20,11 @@ WRONG = {
     ("order", "BTCUSDT", "buy", "1", "--limit", "-5"): f"'--limit': {NUMBER} '-5'",
     ("order", "", "buy", "1"): "'SYMBOL': expected a name, got ''",
     ("close", " "): "'SYMBOL': expected a name, got ' '",
+    ("run", "--duration", "nan"): "'--duration': expected a number of at least 0.001, got 'nan'",
+    ("record", "--duration", "-5"): "'--duration': expected a number of at least 0.001, got '-5'",
+    ("run", "--seed", "1.5"): "'--seed': expected a whole number, got '1.5'",
+    ("emergency-stop", "--timeout", "x"): "'--timeout': expected a number, got 'x'",
+    ("emergency-stop", "--timeout", "999"): "expected a number of at most 600, got '999'",
     ("cancel", ""): "'ORDER': expected a name, got ''",
 }
 

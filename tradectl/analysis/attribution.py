@@ -24,8 +24,12 @@ MOST_LINES = 200
 """Of reasons and of symbols that are kept apart; all others are one line."""
 OTHERS = "others"
 
-_MEASURED = re.compile(r"[-+]?(?:\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+|\d{4,})(?:[eE][-+]?\d+)?")
-"""A number that was measured: it has decimals, or four digits and more. Others are settings."""
+_MEASURED = re.compile(
+    r"[-+]?(?:\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+|\d{4,})(?:[eE][-+]?\d+)?"
+    r"(?!\d|% from the )"
+)
+"""A number that was measured: it has decimals, or four digits and more. Others are settings, and so
+is the distance of an exit from a price."""
 
 
 def reason_kind(reason: str) -> str:

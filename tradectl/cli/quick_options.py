@@ -17,6 +17,15 @@ from typer.core import TyperCommand, TyperOption
 BELOW_ZERO = re.compile(r"-\.?\d")
 
 
+EXPECTED = "Input should be "
+IN_OUR_WORDS = {
+    "greater than or equal to": "a number of at least",
+    "less than or equal to": "a number of at most",
+    "a valid integer, unable to parse string as an integer": "a whole number",
+    "a valid number, unable to parse string as a number": "a number",
+}
+
+
 class QuickOption(TyperOption):
     def process_value(self, ctx: Any, value: Any) -> Any:
         if value is None and not self.required:
@@ -28,7 +37,11 @@ class QuickOption(TyperOption):
                 return described.parameter_info.parser(value)
             if described.annotation is str:
                 return value
-        return super().process_value(ctx, value)
+        try:
+            return super().process_value(ctx, value)
+        except BadParameter as error:
+            error.message = _in_our_words(error.message, value)
+            raise
 
 
 class QuickCommand(TyperCommand):
@@ -41,6 +54,16 @@ class QuickCommand(TyperCommand):
             if BELOW_ZERO.match(word) and not before.startswith("--"):
                 raise BadParameter(f"expected a number above 0, got {word!r:.40}", ctx=ctx)
         return super().parse_args(ctx, args)
+
+
+def _in_our_words(message: str, value: Any) -> str:
+    """What the parser says of a value: what was expected, and what came."""
+    expected = message.removeprefix(EXPECTED)
+    if expected == message:
+        return message.removeprefix("Value error, ")
+    for words, ours in IN_OUR_WORDS.items():
+        expected = expected.replace(words, ours)
+    return f"expected {expected}, got {value!r:.40}"
 
 
 def quick(options: list[Any]) -> list[Any]:

@@ -64,7 +64,14 @@ def pause(
 
 
 def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
-    _print(_change_state(state_dir, "resume"), as_json, "entries are allowed again")
+    from tradectl.control.client import ask
+    from tradectl.documents.run import Status
+
+    before = ask(_dir(state_dir).socket, "status", Status).state
+    answer = _change_state(state_dir, "resume")
+    paused = before == "PAUSED"
+    said = "entries are allowed again" if paused else f"nothing was paused: it is {answer.state}"
+    _print(answer, as_json, said)
 
 
 def stop(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:

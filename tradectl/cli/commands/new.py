@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +44,12 @@ def strategy(
     from tradectl.operations.new_strategy import write_strategy
 
     new = write_strategy(name, folder)
+    python = shlex.quote(sys.executable)
     tests, chosen = shlex.quote(str(new.tests)), shlex.quote(new.chosen)
     say(f"wrote {new.file}: {new.class_name}, a strategy that works as it is")
     say(f"wrote {new.tests}: its tests")
-    say(f"next: edit it, `pytest {tests}`, `tradectl backtest --data FILE --strategy {chosen}`")
+    install = "" if find_spec("pytest") else f"`{python} -m pip install pytest`, "
+    say(
+        f"next: edit it, {install}`{python} -m pytest {tests}`, "
+        f"`tradectl backtest --data FILE --strategy {chosen}`"
+    )

@@ -16,6 +16,8 @@ class DollarCostAverage(Strategy):
 
     It buys by a limit order `within_bps` above the last price, which takes what is there; what is not
     filled by the next time is not made up. It stops once its allocation is spent.
+
+    It knows no exit: in a market that falls it goes on buying, and holds what it bought.
     """
 
     every: str = "1d"

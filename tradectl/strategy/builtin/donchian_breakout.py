@@ -13,6 +13,9 @@ class DonchianBreakout(Strategy):
 
     Short in the mirror: below the low of `entry` bars, out above the high of `exit`. A bar that goes
     beyond both begins nothing.
+
+    Most breakouts come to nothing: in a market that goes sideways each of them is a small loss, and it
+    needs the few that run.
     """
 
     entry: int = param(20, 1, 10_000, "bars whose high or low is broken to enter")

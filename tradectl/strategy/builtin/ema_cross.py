@@ -16,6 +16,9 @@ class EmaCross(Strategy):
 
     `fast` and `slow` count trades. To change sides the averages must be `band_bps` apart; the first
     side is taken as it is found, so that a run starts trading as soon as the averages are warm.
+
+    Without a trend the averages cross often, and each crossing pays fees and the spread: it shows the
+    whole at work, and is not made to earn.
     """
 
     fast: int = param(10, 1, 100_000, "trades in the fast average")

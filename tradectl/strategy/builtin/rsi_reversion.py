@@ -9,7 +9,11 @@ from tradectl.strategy.parameters import param
 
 
 class RsiReversion(Strategy):
-    """Long when the RSI of bars falls below `oversold`, short above `overbought`, out at `middle`."""
+    """Long when the RSI of bars falls below `oversold`, short above `overbought`, out at `middle`.
+
+    In a trend the RSI stays beyond its bounds, and it holds against the trend. It has no stop of its own;
+    set `portfolio.stop_loss_pct`, or a bracket.
+    """
 
     period: int = param(14, 2, 10_000, "bars in the RSI")
     oversold: float = param(30.0, 0, 100, "below it: long")
