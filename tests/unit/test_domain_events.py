@@ -51,6 +51,10 @@ KINDS: tuple[type[Event], ...] = get_args(AnyEvent)
 ENCODER = msgspec.json.Encoder(decimal_format="string")
 DECODER = msgspec.json.Decoder(Record)
 
+LEGS: dict[str, Any] = {
+    "stop_loss_pct": st.none() | st.decimals("0.001", 99, places=3),
+    "take_profit_price": st.none() | st.decimals("0.001", 10**9, places=3),
+}
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     int: st.integers(-(2**63), 2**63 - 1),
@@ -58,11 +62,11 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     type(None): st.none(),
-    Bracket: st.builds(
+    Bracket: st.builds(Bracket, **LEGS)
+    | st.builds(
         Bracket,
-        stop_loss_pct=st.none() | st.decimals("0.001", 99, places=3),
-        take_profit_price=st.none() | st.decimals("0.001", 10**9, places=3),
-        trailing_pct=st.none() | st.decimals("0.001", 99, places=3),
+        **LEGS,
+        trailing_pct=st.decimals("0.001", 99, places=3),
         trail_step_bps=st.decimals(0, 9_000, places=1),
     ),
 }
