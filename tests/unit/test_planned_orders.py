@@ -18,11 +18,13 @@ from tradectl.domain.events import (
     OrderDenied,
     OrderFilled,
     OrderInitialized,
+    OrderRejected,
     RestrictionKind,
     RiskAction,
     SignalAction,
     StrategySignalEvent,
     SymbolRestricted,
+    TimerFired,
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
@@ -87,6 +89,23 @@ def test_a_killed_run_goes_on_wherever_it_was(algorithm: str) -> None:
         assert known.status is OrderStatus.FILLED
         assert not after.parents(), killed_after
         assert after.replayed() == after.records
+
+
+def test_a_killed_run_goes_on_with_the_first_price(algorithm: str) -> None:
+    """Its exchange does not know one before: no child is sent to be rejected."""
+    run = begun(algorithm)
+    run.go_on(4)
+    after = run.killed("next")
+    for _ in range(4):
+        after.at += SECOND
+        after.post(TimerFired(source_component="test", name="a second"))
+    assert not after.children()
+    after.price("100")
+    assert list(after.system.books.working_children()) or after.children() or algorithm == "pov"
+    after.go_on(15)
+    assert not [r for r in after.records if isinstance(r.event, OrderRejected)]
+    assert after.held() == TEN
+    assert after.replayed() == after.records
 
 
 def test_killed_in_the_middle_of_each_step_it_goes_on(algorithm: str) -> None:

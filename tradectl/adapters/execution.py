@@ -86,6 +86,8 @@ class ExecutionAdapter(Adapter):
         if planned:
             self._hear_of_plans()
             self._listen_to_volume(planned)
+            self._unpriced = {order.spec.symbol for order in planned}
+            self.attach(MarketDataEvent, self._on_first_price, Stage.EXECUTION)
 
     def open(self) -> None:
         """Let orders out, and have the gateway go on with those that the books hold to be working, and
@@ -205,6 +207,17 @@ class ExecutionAdapter(Adapter):
             self.plans.listen(order, self._state.books)
         if self.plans.listens() and not self._bus.core.has(MarketDataEvent, self._on_market):
             self.attach(MarketDataEvent, self._on_market, Stage.EXECUTION)
+
+    def _on_first_price(self, event: MarketDataEvent, record: Record) -> list[Event]:
+        """What an earlier run began goes on."""
+        if event.symbol not in self._unpriced:
+            return []
+        self._unpriced.remove(event.symbol)
+        if not self._unpriced:
+            self._bus.detach(self._on_first_price)
+        books = self._state.books
+        planned = [order for order in self._planned() if order.spec.symbol == event.symbol]
+        return [each for order in planned for each in self.plans.look(order, books, record.at)]
 
     def _on_market(self, event: MarketDataEvent, _record: Record) -> None:
         if event.volume and self.plans.listens(event.symbol):

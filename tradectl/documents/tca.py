@@ -10,7 +10,7 @@ from tradectl.domain.money import Side
 
 class OrderCost(Struct, kw_only=True, frozen=True):
     """An order that leaves whole, or one that `children` work. `arrival` is the last price as it was
-    made (a resting limit's or a stop's own), `mid` the middle of the market then, and `average_price`
+    made (of a stop or a take-profit its own), `mid` the middle of the market then, and `average_price`
     what it got. `slippage` is what its fills cost against the arrival in the quote currency, above zero
     where that was worse, `slippage_bps` the same of what was traded, `slippage_mid_bps` against the
     middle just before each fill. `duration_s` is from when it was made to its last fill. Null where

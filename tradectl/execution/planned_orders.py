@@ -6,7 +6,7 @@
     ends        filled; or cancelled, once no child works any more; or its time is over
 
 What is to be done follows from the order, its fills and the time alone: after a restart it is looked at,
-and goes on. A child that was refused, or is too small to be sent, joins the next one. One that rests and
+and goes on, as soon as there is a price. A child that was refused, or is too small to be sent, joins the next one. One that rests and
 was not filled is cancelled as the next is due; its rest joins that. Of a share of the market's volume
 only what was traded while somebody listened is known: what a restart missed does not count.
 """
@@ -157,6 +157,8 @@ class PlannedOrders:
     def _release(self, order: Order, view: AccountView, at: int) -> list[Event]:
         """The next child, unless there is nothing due, or it is too small."""
         spec, plan = order.spec, _plan(order)
+        if view.data_time(spec.symbol) is None:
+            return []  # the run goes on with it, and has heard of no price yet
         is_end = at >= ends_at(plan, order.created_at)
         due = order.remaining if is_end else self._due(order, view, at)
         instrument, mark = view.instrument(spec.symbol), view.mark(spec.symbol)

@@ -16,7 +16,7 @@ from tradectl.analysis.run_analysis import RunAnalysis
 from tradectl.documents.tca import OrderCost, TradingCosts
 from tradectl.domain.events import OrderFilled, OrderInitialized, Record
 from tradectl.domain.money import BPS, ZERO, decimal_text, plain
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.time import SECOND, iso
 from tradectl.explain.order_trail import mid
 from tradectl.feeds.whole_log import read_log
@@ -24,7 +24,7 @@ from tradectl.state.books import Books
 
 
 class _Cost(Struct):
-    """An order, as far as it was filled in the run. Sums in the quote currency: `against_arrival` is of
+    """An order, with what an earlier run did of it. Sums in the quote currency: `against_arrival` is of
     `known` notional at the arrival, `against_mid` of `known_mid`."""
 
     spec: OrderSpec
@@ -49,6 +49,9 @@ class CostAnalysis:
         self._analysis = analysis
         self._costs: dict[str, _Cost] = {}
         self._parents: dict[str, str] = {}
+        books = analysis.books
+        self._before = {o.spec.order_id: _begun_before(o) for o in books.working_orders()}
+        """Orders that an earlier run made; a row once something becomes of them in this one."""
 
     def take(self, record: Record) -> None:
         event, books = record.event, self._analysis.books
@@ -66,7 +69,8 @@ class CostAnalysis:
             if parent is not None:
                 parent.children += 1
             return
-        self._costs[spec.order_id] = _Cost(spec, at, mid=mid(books, spec.symbol))
+        arrival = _own_arrival(spec) or books.mark(spec.symbol)
+        self._costs[spec.order_id] = _Cost(spec, at, arrival, mid(books, spec.symbol))
 
     def _of(self, order_id: str) -> _Cost | None:
         """An order of a run before this one is known by the books."""
@@ -76,17 +80,15 @@ class CostAnalysis:
             self._parents[order_id] = known.spec.parent_id
             return self._of(known.spec.parent_id)
         if known is not None:
-            found = self._costs[order_id] = _Cost(known.spec, known.created_at)
+            found = self._before.get(order_id) or _Cost(known.spec, known.created_at)
+            self._costs[order_id] = found
         return found
 
     def _filled(self, fill: OrderFilled, at: int, middle: Decimal | None) -> None:
         cost = self._of(self._parents.get(fill.order_id, fill.order_id))
         if cost is None:
             return
-        plan, quantity = cost.spec.plan, fill.quantity
-        if cost.arrival is None:
-            asked_at = self._analysis.causes.asked_at(cost.spec.order_id)
-            cost.arrival = asked_at if plan is None or plan.arrival is None else plan.arrival
+        quantity = fill.quantity
         cost.filled += quantity
         cost.cost += quantity * fill.price
         cost.fees += fill.fee
@@ -127,6 +129,27 @@ def trading_costs(path: Path, newest: int = 0) -> TradingCosts:
             sum((cost.known_mid for cost in costs), ZERO),
         ),
     )
+
+
+def _own_arrival(spec: OrderSpec) -> Decimal | None:
+    """What the order says itself of the price that it is measured against: one that waits for a price
+    was asked for at that."""
+    if spec.type.is_stop:
+        return spec.stop_price
+    if spec.is_target:
+        return spec.price
+    return None if spec.plan is None else spec.plan.arrival
+
+
+def _begun_before(order: Order) -> _Cost:
+    spec, arrival = order.spec, _own_arrival(order.spec)
+    past = _Cost(
+        spec, order.created_at, arrival, filled=order.filled, cost=order.cost, fees=order.fees
+    )
+    if arrival is not None:
+        past.known = order.filled * arrival
+        past.against_arrival = spec.side.signed(order.cost - past.known)
+    return past
 
 
 def _row(cost: _Cost) -> OrderCost:

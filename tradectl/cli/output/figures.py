@@ -96,7 +96,8 @@ def rough(value: Any) -> str:
     amount = decimal(value)
     if amount is None:
         return NOTHING
-    return _trimmed(f"{amount:,.{1 if abs(amount) < 10 else 0}f}", 0)
+    text = _trimmed(f"{amount:,.{1 if abs(amount) < 10 else 0}f}", 0)
+    return "0" if text == "-0" else text
 
 
 def micros(value: Any) -> str:
