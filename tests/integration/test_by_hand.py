@@ -29,6 +29,7 @@ def test_one_order_one_cancel_one_close(tmp_path: Path) -> None:
         shown = tradectl(folder, "order", "BTCUSDT", "buy", "0.1", "--json")
         preview = shown.document()
         assert (shown.code, preview["confirmed"], preview["order"]) == (0, False, None)
+        assert preview["plan"] is None
         assert all(check["passed"] for check in preview["checks"])
         assert not look(folder).status().positions
 
@@ -59,6 +60,8 @@ def test_one_order_one_cancel_one_close(tmp_path: Path) -> None:
         assert cancelled["status"] in ("pending_cancel", "canceled")
 
         words = ("order", "ETHUSDT", "buy", "1", "--algorithm", "twap", "--horizon", "0.4")
+        plan = tradectl(folder, *words, "--interval", "0.1", "--json").document()["plan"]
+        assert plan == {"horizon_s": 0.4, "interval_s": 0.1, "parts": 4, "rest": "sent"}
         worked = tradectl(folder, *words, "--interval", "0.1", "--confirm", "--json").document()
         closed = tradectl(folder, "close", "BTCUSDT", "--json")
         assert (closed.code, closed.document()["size"]) == (0, "0.1")

@@ -10,10 +10,21 @@ from tradectl.documents.why import CheckRow
 from tradectl.domain.money import Side
 
 
+class HandPlan(Struct, kw_only=True, frozen=True):
+    """How an order is worked: until the `horizon_s` are over, looked at each `interval_s`, by as many
+    `parts` at most (null where one rests and follows the price: peg); then what is left is sent (`rest`),
+    or left."""
+
+    horizon_s: float
+    interval_s: float
+    parts: int | None
+    rest: str
+
+
 class HandOrder(Struct, kw_only=True, frozen=True):
     """`order`: what was asked for and, where it was `confirmed`, the order that was made of it. Not
     confirmed, `checks` are those of risk as they would judge it now. `denied` is the check that stands
-    against it, null where none does; `state` the account's."""
+    against it, null where none does; `state` the account's. `plan` is that of an `algorithm`."""
 
     confirmed: bool
     state: str
@@ -23,6 +34,7 @@ class HandOrder(Struct, kw_only=True, frozen=True):
     price: Amount | None
     notional: Amount | None
     algorithm: str
+    plan: HandPlan | None
     denied: CheckRow | None
     checks: list[CheckRow] = []
     order: OrderRow | None = None
@@ -45,4 +57,4 @@ class HandClose(Struct, kw_only=True, frozen=True):
     orders: list[OrderRow]
 
 
-__all__ = ["HandCancel", "HandClose", "HandOrder"]
+__all__ = ["HandCancel", "HandClose", "HandOrder", "HandPlan"]

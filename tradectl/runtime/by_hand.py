@@ -7,7 +7,7 @@ the answers are made of is loaded for who asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,13 +18,14 @@ from tradectl.domain.money import Side, decimal_text, is_sane, plain
 from tradectl.domain.orders import BY_HAND, Order, OrderStatus, client_order_id
 from tradectl.domain.plans import Algorithm, ExecutionPlan
 from tradectl.domain.text import harmless, suggest
+from tradectl.domain.time import SECOND
 from tradectl.execution.execution_settings import HowOrdersAreWorked
 from tradectl.portfolio.by_hand import spec_of
 from tradectl.runtime.session import Session
 from tradectl.state.status import order_row
 
 if TYPE_CHECKING:
-    from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
+    from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder, HandPlan
     from tradectl.documents.why import CheckRow
 
 OPTIONS = {
@@ -240,6 +241,7 @@ class ByHand:
             price=None if command.price is None else plain(command.price),
             notional=None if price is None else decimal_text(command.quantity * price),
             algorithm="" if command.plan is None else command.plan.algorithm,
+            plan=None if command.plan is None else _plan_row(command.plan, command.quantity),
             denied=denial,
             order=None if made is None else order_row(made, books.account.account_id),
         )
@@ -249,6 +251,22 @@ def _near(symbol: str, traded: Sequence[str]) -> str:
     """`did you mean ...`, however the pair is written."""
     letters = "".join(letter for letter in symbol if letter.isalnum() or letter == "_")
     return suggest(letters, traded)
+
+
+def _plan_row(plan: ExecutionPlan, quantity: Decimal) -> HandPlan:
+    from tradectl.documents.by_hand import HandPlan
+
+    parts: int | None = plan.intervals
+    if plan.algorithm is Algorithm.ICEBERG:
+        parts = int((quantity / plan.visible).to_integral_value(ROUND_CEILING))
+    elif plan.algorithm is Algorithm.PEG:
+        parts = None
+    return HandPlan(
+        horizon_s=plan.horizon / SECOND,
+        interval_s=plan.interval / SECOND,
+        parts=parts,
+        rest=plan.rest,
+    )
 
 
 __all__ = ["ByHand"]

@@ -9,8 +9,9 @@ from tradectl.cli.output import columns, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD
 from tradectl.cli.output.listing import Listing
 from tradectl.cli.output.why import CHECKS
-from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
+from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder, HandPlan
 from tradectl.domain.orders import OrderStatus
+from tradectl.domain.plans import Algorithm, Rest
 from tradectl.domain.text import harmless
 
 NOT_TAKEN = (OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -22,6 +23,8 @@ def order(answer: HandOrder) -> RenderableType:
     asked = f"{answer.side.upper()} {figures.quantity(answer.quantity)} {harmless(answer.symbol)}"
     worth = "" if answer.notional is None else f", about {figures.money(answer.notional)}"
     parts: list[RenderableType] = [Text(f"{asked} {at}{by}{worth}", BOLD)]
+    if answer.plan is not None:
+        parts.append(Text(_worked(answer.plan, answer.algorithm)))
     if answer.denied is not None:
         code, message = harmless(answer.denied.code), harmless(answer.denied.message)
         parts.append(Text(f"DENIED by {code}: {message}", BAD))
@@ -38,6 +41,20 @@ def order(answer: HandOrder) -> RenderableType:
         if answer.denied is None:
             parts.append(Text("nothing was ordered: --confirm does it"))
     return Group(*parts)
+
+
+def _worked(plan: HandPlan, algorithm: str) -> str:
+    """`over 5m: 10 parts, 30.0 s apart; what is left is sent at the end`."""
+    over, interval = figures.took(plan.horizon_s), figures.took(plan.interval_s)
+    if plan.parts is None:
+        how = f"it follows the price every {interval}"
+    elif algorithm == Algorithm.ICEBERG:
+        how = f"{figures.counted(plan.parts, 'part')}, one after the other"
+    else:
+        most = "at most " if algorithm == Algorithm.POV else ""
+        how = f"{most}{figures.counted(plan.parts, 'part')}, {interval} apart"
+    left = "is sent at the end" if plan.rest == Rest.SENT else "stays undone"
+    return f"over {over}: {how}; what is left {left}"
 
 
 def cancel(answer: HandCancel) -> RenderableType:
