@@ -6,9 +6,10 @@
     ends        filled; or cancelled, once no child works any more; or its time is over
 
 What is to be done follows from the order, its fills and the time alone: after a restart it is looked at,
-and goes on, as soon as there is a price. A child that was refused, or is too small to be sent, joins the next one. One that rests and
-was not filled is cancelled as the next is due; its rest joins that. Of a share of the market's volume
-only what was traded while somebody listened is known: what a restart missed does not count.
+and goes on, as soon as there is a price. A child that was refused, or is too small to be sent, joins the
+next one. One that rests and was not filled is cancelled as the next is due; its rest joins that. Of a
+share of the market's volume only what was traded while somebody listened is known: what a restart missed
+does not count.
 """
 
 from __future__ import annotations
