@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 
+from tradectl.analysis.attribution import reason_kind
 from tradectl.analysis.availability import Availability
 from tradectl.analysis.run_analysis import CHANGES_STATE
 from tradectl.documents.why import NotTraded, ReasonCount
@@ -74,13 +75,21 @@ class Unfollowed:
         return reached and event.target == self._wanted[event.symbol]
 
     def end(self) -> list[ReasonCount]:
-        """The most frequent first."""
+        """The most frequent first. Reasons that differ by what was measured are one, without it."""
         for symbol in [*self._put_off]:
             self._never_followed(symbol)
+        alike: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
+        for symbol, counts in self._counts.items():
+            for (code, text), count in counts.items():
+                alike.setdefault((symbol, code, reason_kind(text)), []).append((text, count))
         found = (
-            ReasonCount(code=code, symbol=symbol, text=text, count=count)
-            for symbol, counts in self._counts.items()
-            for (code, text), count in counts.items()
+            ReasonCount(
+                code=code,
+                symbol=symbol,
+                text=told[0][0] if len(told) == 1 else kind,
+                count=sum(count for _, count in told),
+            )
+            for (symbol, code, kind), told in alike.items()
         )
         return sorted(found, key=lambda row: -row.count)
 
