@@ -18,7 +18,7 @@ from tradectl.domain.brackets import Bracket, BracketState, bracket_of
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.positions import Position
 from tradectl.portfolio.brackets import Brackets
-from tradectl.runtime.bracket_rows import bracket_rows
+from tradectl.state.bracket_rows import bracket_rows
 
 D = Decimal
 LONG = Position(PERP.symbol, D(2), D(200))
@@ -162,11 +162,13 @@ def test_they_are_shown_with_what_is_only_watched() -> None:
         "98", False, "103", True,
     )  # fmt: skip
     console = Console(file=StringIO(), width=120)
-    console.print(*bracketed([row]))
+    console.print(*bracketed([row], running=True))
     assert " ".join(console.file.getvalue().split()) == (  # type: ignore[attr-defined]  # a StringIO
         "exits a long 3 BTCUSDT: stop loss 98.00, trailing stop of 1% not armed yet, "
         "take profit 103.00 (watched here)"
     )
+    console.print(*bracketed([row], running=False))
+    assert "(watched by nobody: nothing runs)" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
 
 def test_what_this_run_does_not_know_is_not_looked_at() -> None:

@@ -461,3 +461,15 @@ def test_what_was_put_off_is_counted_and_not_kept() -> None:
     finally:
         tracemalloc.stop()
     assert sum(row.count for row in unfollowed.end()) == 5_000
+
+
+def test_reasons_that_differ_by_what_was_measured_are_one() -> None:
+    unfollowed = Unfollowed()
+    for seq in range(1, 5):
+        target = TargetComputed(
+            symbol=BTC, target=ONE, current=ZERO, change=ZERO, code=ReasonCode.TOO_SMALL,
+            reason=f"worth {seq}.25 is less than 5",
+        )  # fmt: skip
+        unfollowed.look(Record(seq, seq, target))
+    (row,) = unfollowed.end()
+    assert (row.text, row.count) == ("worth … is less than 5", 4)

@@ -25,9 +25,11 @@ from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import LONGEST_GROUP, NO_KEYS, read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.signature import Signed
+from tradectl.portfolio.brackets import Brackets
 from tradectl.recovery.recovery import CONTINUED, Recovered, Recovery
 from tradectl.state.account import Account
 from tradectl.state.books import Books
+from tradectl.state.bracket_rows import bracket_rows
 from tradectl.state.status import RunStart, account_status, max_drawdown_pct
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader, StoredRun
@@ -115,7 +117,11 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
             str(run.journal),
         )
         await store.begin_run(row)
-    instruments = Instruments(Settings.load(header.config).instruments)
+    settings = Settings.load(header.config)
+    instruments = Instruments(settings.instruments)
+    brackets = Brackets(
+        {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
+    )
     books = Books(account, instruments)
     began = RunStart.of(Books(Account.begun_with(header.state, header.run_id), instruments))
     shown = known.status if known is not None else None
@@ -136,7 +142,10 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         state_hash=run.state_hash,
         status=msgspec.structs.replace(
             shown or Status(),
-            **msgspec.structs.asdict(account_status(books, run.run_id, run.last_seq)),
+            **{
+                **msgspec.structs.asdict(account_status(books, run.run_id, run.last_seq)),
+                "brackets": bracket_rows(brackets, books),
+            },
         ),
         orders=run.orders,
         fills=run.fills,

@@ -25,11 +25,11 @@ from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.runtime.bracket_rows import bracket_rows
 from tradectl.runtime.funding_coverage import not_covered
 from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
+from tradectl.state.bracket_rows import bracket_rows
 from tradectl.state.status import (
     allocation_status,
     fill_row,

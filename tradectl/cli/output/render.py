@@ -91,7 +91,7 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
 
 def positions_of(status: Status) -> RenderableType:
     """With the halt or the pause that they stand in."""
-    exits = bracketed(status.brackets)
+    exits = bracketed(status.brackets, running=status.running)
     return Group(*_held_up(status), positions(status.positions), *exits, *_external(status))
 
 
@@ -169,7 +169,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *totals(status.portfolio),
         *by_strategy(status.strategies),
         *allocated(status.allocation),
-        *bracketed(status.brackets),
+        *bracketed(status.brackets, running=status.running),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]
