@@ -235,7 +235,7 @@ class Steering:
         change = change_to(instrument, mark, wanted.targets, view, only_reduce, beyond)
         position, target = change.position, change.target
         side = overtaken_side(change, view)
-        if side is not None:
+        if side is not None and crosses:  # not for the part of a change that reduces
             self._overtaken[symbol] = side
         new = () if repeated else wanted.changed
         why = self._reason_to_wait(symbol, state, view)
