@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.command import Running, journals, records_of, running, tradectl
-from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
+from tests.fixtures.run_inputs import PERPETUAL, Character, look, private, replayed, written
 from tradectl.domain.events import Command, CommandReceived, OrderApproved, OrderInitialized
 from tradectl.domain.money import Side
 from tradectl.storage.directory import StateDir
@@ -145,3 +145,17 @@ def test_what_the_account_holds_cannot_become_something_else(tmp_path: Path, fol
     assert other.code == USAGE
     assert "the account is in USDT, the symbols are quoted in BTC" in other.complaint()
     assert tradectl(folder, *words, "--fresh").code == 0
+
+
+def test_after_a_kill_the_exits_of_what_is_held_are_shown(tmp_path: Path, folder: Path) -> None:
+    config = tmp_path / "exits.toml"
+    strategy = 'name = "t"\nstrategy = "ema-cross"\n'
+    legs = "bracket = { stop_loss_pct = 20, take_profit_pct = 20 }\n"
+    with running(folder, "-c", private(config, f"[[strategies]]\n{strategy}{legs}")) as run:
+        run.line(" FILL ")
+        run.kill()
+    found = look(folder).status()
+    assert found.positions
+    assert {row.symbol for row in found.brackets} == {row.symbol for row in found.positions}
+    assert all(row.stop and row.target for row in found.brackets)
+    assert "(watched by nobody: nothing runs)" in tradectl(folder, "positions").out
