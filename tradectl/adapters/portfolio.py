@@ -24,6 +24,7 @@ from tradectl.domain.events import (
     OrderCommandReceived,
     OrderDenied,
     OrderExpired,
+    OrderFilled,
     OrderInitialized,
     OrderRejected,
     OrderReport,
@@ -45,6 +46,7 @@ from tradectl.portfolio import by_hand, refused_orders
 from tradectl.portfolio.decisions import asked_of, asks, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.risk.account_checks import BalanceCheck
 
 REBALANCE_TIMER = "rebalance"
 OVER = (OrderRejected, OrderExpired, OrderCanceled)
@@ -306,6 +308,8 @@ class PortfolioAdapter(Adapter):
         follows = self.engine.follows_orders(books)
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
         self._come_back(event, record)
+        if isinstance(event, OrderFilled) and state is RUNNING:
+            events += self.engine.on_filled(books, record.at, {event.symbol, *asked_of(events)})
         if follows:
             self._or_late([event.symbol], events)
         return events if state is RUNNING else self._and_say(events, [event.symbol])
@@ -344,6 +348,8 @@ class PortfolioAdapter(Adapter):
         order = books.order(denial.order_id)
         if order is None:
             return []
+        if denial.code == BalanceCheck.code:
+            self.engine.lacks_money(order.spec, books)
         return self.engine.on_denied(order.spec, f"{denial.code}: {denial.message}", books, at)
 
     def _flatten_all(self, record: Record) -> list[Event]:

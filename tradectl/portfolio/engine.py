@@ -49,6 +49,7 @@ from tradectl.portfolio.decisions import (
 )
 from tradectl.portfolio.flattening import Flattening
 from tradectl.portfolio.halt_word import HaltWord
+from tradectl.portfolio.money_first import MoneyFirst
 from tradectl.portfolio.needed_stops import cancellable
 from tradectl.portfolio.order_making import OrderMaking, PlanFor
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -118,6 +119,7 @@ class PortfolioEngine:
         self.quoting = Quoting(
             allocations, new_order_id, self._protection.binds, stale_after=quotes_stale_after
         )
+        self._money = MoneyFirst()
         if not has_strategies:
             self.quoting.end()
         self.flattening = Flattening(new_order_id, self._protection)
@@ -182,11 +184,36 @@ class PortfolioEngine:
         what risk would deny, but where it `asks`."""
         if self._sizer.measures:
             sample_marks(self._sizer, view)
-        events: list[Event] = []
-        for symbol in view.targeted() if self._has_strategies else ():
-            events += self._steering.brought_back(symbol, view, reason, at, asks=asks)
+        self._money.begin()
+        events, waiting = self._money.in_order(
+            {
+                symbol: self._steering.brought_back(symbol, view, reason, at, asks=asks)
+                for symbol in (view.targeted() if self._has_strategies else ())
+            },
+            view,
+            self._steering.is_balanced,
+        )
+        for order in waiting:
+            self._steering.denied(order)
         events += self.protect(view, at, but=asked_of(events))
         return events + self._shared_out(view, at)
+
+    def lacks_money(self, order: OrderSpec, view: AccountView) -> None:
+        """Risk denied it for want of it."""
+        if order.side is Side.BUY and not order.tag and view.targets(order.symbol):
+            self._money.lacks(order.symbol, view)
+
+    def on_filled(self, view: AccountView, at: int, but: Collection[str]) -> list[Event]:
+        """There may be money now: the first of what waits for it that can be bought, `but` those of which
+        something was ordered in this very step. What that leaves is for the one after it."""
+        for symbol in self._money.waiting():
+            if symbol in but:
+                continue
+            answer = self._steering.brought_back(symbol, view, "there is money for it now", at)
+            if asks(answer):
+                self._money.has_gone(symbol)
+                return answer
+        return []
 
     def _shared_out(self, view: AccountView, at: int) -> list[Event]:
         """New shares of strategies, and new weights that are to be worked out now."""
@@ -325,6 +352,7 @@ class PortfolioEngine:
     def end(self, view: AccountView, reason: str) -> list[Event]:
         """Recorded data has ended: what works is cancelled, every position closed."""
         self._heard.clear()
+        self._money.begin()
         self._steering.forget()
         self.quoting.end()
         out = ReasonCode.NOT_WANTED, reason
