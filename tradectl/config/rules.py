@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from tradectl.config.settings import Settings
+from tradectl.domain.brackets import TRAIL_STEP_BPS, Bracket
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
@@ -211,8 +212,14 @@ def _check_strategies(settings: Settings) -> None:
         key = f"strategies[{index}]"
         _check_reach(key, strategy, settings.symbols)
         check_values(strategy, key)
+        _check_trail(f"{key}.bracket", strategy.bracket)
         _check_parameters(key, strategy)
     _check_allocations([s.allocation for s in settings.strategies])
+
+
+def _check_trail(key: str, bracket: Bracket) -> None:
+    if bracket.trail_step_bps != TRAIL_STEP_BPS and not bracket.trailing_pct:
+        raise ConfigError(f"{key}.trail_step_bps: there is no trailing_pct whose step it would be")
 
 
 def _check_execution(settings: Settings) -> None:

@@ -64,10 +64,6 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
                 )
         if self.activate_pct and not self.trailing_pct:
             raise ConfigError("bracket.activate_pct: there is no trailing_pct that it would begin")
-        if self.trail_step_bps != TRAIL_STEP_BPS and not self.trailing_pct:
-            raise ConfigError(
-                "bracket.trail_step_bps: there is no trailing_pct whose step it would be"
-            )
 
     @property
     def has_legs(self) -> bool:
