@@ -76,6 +76,11 @@ def test_a_leg_of_a_signal_stands_for_that_of_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("exits", "long", "why"),
     [
+        (
+            {"stop_loss_price": 100.58900000000001},
+            True,
+            "the stop of a long position is below the price of 100, got 100.589",
+        ),
         ({"stop_loss_price": 101}, True, "the stop of a long position is below the price of 100"),
         ({"stop_loss_price": 99}, False, "the stop of a short position is above the price of 100"),
         (

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, number, plain
+from tradectl.domain.money import BPS, HUNDRED, ONE, ZERO, decimal_text, number, plain
 from tradectl.domain.positions import Position
 from tradectl.domain.setting import Bounds, check_values
 from tradectl.domain.text import suggest
@@ -89,9 +89,9 @@ class Bracket(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
         side, below, above = ("long", "below", "above") if long else ("short", "above", "below")
         now = f"the price of {plain(price)}"
         if stop is not None and (stop >= price if long else stop <= price):
-            return f"the stop of a {side} position is {below} {now}, got {plain(stop)}"
+            return f"the stop of a {side} position is {below} {now}, got {decimal_text(stop)}"
         if target is not None and (target <= price if long else target >= price):
-            return f"the target of a {side} position is {above} {now}, got {plain(target)}"
+            return f"the target of a {side} position is {above} {now}, got {decimal_text(target)}"
         return ""
 
     # --- prices, of a position that is long or short by its sign --------------------------------------
