@@ -15,6 +15,8 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     Event,
     LimitBreached,
+    Liquidity,
+    MarketDataEvent,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
@@ -248,6 +250,21 @@ def test_a_part_rests_and_the_next_follows_it() -> None:
     run.at += SECOND
     run.price("99.9")
     assert sizes(run) == ["3", "3"]
+
+
+@pytest.mark.parametrize("algorithm", ["iceberg", "peg"])
+def test_what_rests_takes_nothing(algorithm: str) -> None:
+    """Also where nobody tells what stands in the book."""
+    run = Worked(execution(algorithm, rest="left"))
+    for n in range(30):
+        price = Decimal("99.5") if n % 2 else Decimal(100)
+        run.post(MarketDataEvent(symbol=SYMBOL, price=price, volume=Decimal(20), ts=run.at))
+        if not n:
+            run.long()
+        run.at += SECOND // 2
+    fills = [r.event for r in run.records if isinstance(r.event, OrderFilled)]
+    assert fills
+    assert {fill.liquidity for fill in fills} == {Liquidity.MAKER}
 
 
 def test_it_follows_the_best_price_and_takes_at_the_end() -> None:

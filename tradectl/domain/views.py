@@ -111,7 +111,7 @@ class AccountView(Protocol):
         ...
 
     def best(self, symbol: str, side: Side) -> Decimal | None:
-        """The best price on that side of the market, the mark where no quotes are told."""
+        """The best price on that side of the market; one step from the mark where no quotes are told."""
         ...
 
     def awaits_open(self, symbol: str) -> bool:

@@ -179,7 +179,7 @@ class PlannedOrders:
             type=OrderType.MARKET if price is None else OrderType.LIMIT,
             price=price,
             time_in_force=TimeInForce.IOC if is_end and price is not None else TimeInForce.GTC,
-            post_only=plan.algorithm is Algorithm.PEG and not is_end,
+            post_only=plan.algorithm in RESTING and not is_end,
             reduce_only=spec.reduce_only,
             strategy=spec.strategy,
             shares=_shares(order, quantity, instrument.lot_size),
@@ -207,8 +207,6 @@ class PlannedOrders:
         own side, and no plan goes beyond its order's limit."""
         plan, spec = _plan(order), order.spec
         if plan.algorithm not in RESTING:
-            return spec.price
-        if plan.algorithm is Algorithm.ICEBERG and spec.price is not None:
             return spec.price
         best = view.best(spec.symbol, spec.side)
         if best is None:

@@ -240,10 +240,14 @@ class BooksView(OrdersView):
         return self.account.allocation
 
     def best(self, symbol: str, side: Side) -> Decimal | None:
-        """What stands first on that side of the market, where it was told; else the mark."""
+        """What stands first on that side of the market, where it was told; else one price step from the
+        mark to that side, where an order rests."""
         tick = self.last.get(symbol)
         quote = None if tick is None else tick.bid if side is Side.BUY else tick.ask
-        return self.mark(symbol) if quote is None else quote
+        mark = self.mark(symbol)
+        if quote is not None or mark is None:
+            return quote
+        return mark - side.signed(self.instrument(symbol).tick_at(mark))
 
     def price_of(self, symbol: str) -> Decimal:
         """The last price seen; before the first, that of the position's entry."""
