@@ -257,7 +257,7 @@ def test_what_rests_takes_nothing(algorithm: str) -> None:
     """Also where nobody tells what stands in the book."""
     run = Worked(execution(algorithm, rest="left"))
     for n in range(30):
-        price = Decimal("99.5") if n % 2 else Decimal(100)
+        price = Decimal("99.5") if n % 4 == 3 else Decimal(100)
         run.post(MarketDataEvent(symbol=SYMBOL, price=price, volume=Decimal(20), ts=run.at))
         if not n:
             run.long()
