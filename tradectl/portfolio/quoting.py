@@ -157,8 +157,8 @@ class Quoting:
         """The places at which an order may be asked for now."""
         if (symbol, name) not in self._spoken:
             return set()
-        places = {level.place for level in levels}
         retries = self._retries.get((symbol, name))
+        places = (level.place for level in levels)
         return {p for p in places if retries is None or retries.is_due(_place(side, *p), at)}
 
     def _resting(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:

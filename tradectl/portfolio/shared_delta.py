@@ -109,7 +109,7 @@ def shared_delta(
         expected = [order for order in expected if order.spec.order_id not in gone]
         coming = [_coming(order, held, position, lot) for order in expected]
         wants = _wants(aims, held, coming)
-    for name in {name for order in going_on for name in order.spec.owners}:
+    for name in dict.fromkeys(name for order in going_on for name in order.spec.owners):
         if wants[name] * lefts[name] < 0:  # what it brings beyond the aim is not traded against
             wants[name] = ZERO
     if only_reduce or not instrument.can_short:
