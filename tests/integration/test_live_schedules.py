@@ -179,6 +179,7 @@ FOUND = (
     3996365005,
     3562649687,
     2372306756,
+    851408418,
 )
 """Seeds that once found something."""
 

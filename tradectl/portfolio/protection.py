@@ -320,9 +320,10 @@ class Protection:
         the exchange, or cancelled by somebody else."""
         if not view.open_quantity(symbol):
             self._placed.pop(symbol, None)
-            return [
-                e for owner in [*self._refused.get(symbol, ())] for e in self._rests(symbol, owner)
-            ]
+            owners = [*self._refused.get(symbol, ())]
+            for owner in owners:  # the next position is another one
+                self._retries.forget(_key(symbol, owner))
+            return [event for owner in owners for event in self._rests(symbol, owner)]
         events: list[Event] = []
         for owner, order_id in [*self._placed.get(symbol, {}).items()]:
             order = view.order(order_id)

@@ -36,6 +36,11 @@ class RetryTimes:
         self._due[symbol] = at + int(pause * SECOND)
         return pause
 
+    def forget(self, symbol: str) -> None:
+        """It is tried at once again."""
+        for kept in (self._failures, self._last, self._due):
+            kept.pop(symbol, None)
+
     def clear(self) -> None:
         """Everything is tried at once again."""
         for kept in (self._failures, self._last, self._due):
