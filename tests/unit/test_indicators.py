@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tradectl import strategy
@@ -228,6 +228,7 @@ def test_it_equals_a_plain_recomputation_of_its_window(
             assert abs(value - plain(window)) <= 1e-12 * scale
 
 
+@example([0.010000000000000002, 0.01], 2)
 @given(PRICES, st.integers(2, 12))
 def test_a_z_score_times_the_deviation_is_the_distance_from_the_mean(
     prices: list[float], n: int

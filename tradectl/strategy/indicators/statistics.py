@@ -11,19 +11,22 @@ from tradectl.strategy.indicators.moving_moments import MovingMoments
 
 class ZScore(Indicator[float]):
     """How many standard deviations (over n, the population's) the last of n observations is above their
-    mean: (x - mean) / deviation. Where nothing moved it is 0."""
+    mean: (x - mean) / deviation. Where nothing moved it is 0, and nowhere is it beyond the root of n - 1
+    (Samuelson, How deviant can you be?, 1968): where prices differ by their last digit, rounding is."""
 
-    __slots__ = ("_moments",)
+    __slots__ = ("_moments", "_most")
 
     def __init__(self, n: int) -> None:
         self._moments = MovingMoments(n, least=2)
+        self._most = math.sqrt(n - 1)
         super().__init__(n)
 
     def update(self, x: float) -> float | None:
         moments = self._moments
         if moments.update(x):
             deviation = moments.deviation
-            self.value = (x - moments.mean) / deviation if deviation else 0.0
+            score = (x - moments.mean) / deviation if deviation else 0.0
+            self.value = max(-self._most, min(score, self._most))
         return self.value
 
 
