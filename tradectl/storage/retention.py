@@ -96,10 +96,10 @@ def _prune_fills(db: sqlite3.Connection, account_id: str, oldest: int) -> None:
 def forget_again(db: sqlite3.Connection, run_id: str) -> None:
     """A journal was stored once more: of its fills those that were pruned before."""
     db.execute(
-        "DELETE FROM fills WHERE run_id = ?1 AND account_id = "
-        "(SELECT account_id FROM runs WHERE run_id = ?1 AND pruned_until <> '') "
-        "AND time <= (SELECT pruned_until FROM runs WHERE run_id = ?1)",
-        (run_id,),
+        "DELETE FROM fills WHERE run_id = :run AND account_id = "
+        "(SELECT account_id FROM runs WHERE run_id = :run AND pruned_until <> '') "
+        "AND time <= (SELECT pruned_until FROM runs WHERE run_id = :run)",
+        {"run": run_id},
     )
 
 
@@ -119,9 +119,9 @@ def _prune_recorded(db: sqlite3.Connection) -> None:
             continue
         for table in ("orders", "fills"):
             db.execute(
-                f"DELETE FROM {table} WHERE run_id = ?1 AND account_id = "
-                "(SELECT account_id FROM runs WHERE run_id = ?1)",
-                (run_id,),
+                f"DELETE FROM {table} WHERE run_id = :run AND account_id = "
+                "(SELECT account_id FROM runs WHERE run_id = :run)",
+                {"run": run_id},
             )
         db.execute("UPDATE runs SET pruned = 1 WHERE run_id = ?", (run_id,))
         gone += count
