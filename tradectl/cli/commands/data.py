@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from tradectl.cli.commands.run_flags import (
     columns_named,
 )
 from tradectl.cli.options import ConfigOption, JsonOption, SetOption, print_data
+
+if TYPE_CHECKING:
+    from tradectl.operations.data_check import DataOptions
 
 REFUSED = 1
 
@@ -48,17 +51,9 @@ def check(
     settings_set: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    from tradectl.bus.clock import ComputerClock
-    from tradectl.config.load import load_settings
-    from tradectl.operations.data_check import DataOptions, check_data, refuse_together
+    from tradectl.operations.data_check import check_data, refuse_together
 
-    options = DataOptions(
-        settings=load_settings(config, assignments=settings_set or ()),
-        symbols=tuple(symbol or ()),
-        columns=columns_named(columns),
-        allow_truncated=allow_truncated,
-        now=ComputerClock.wall(),
-    )
+    options = _options(config, settings_set, symbol, columns, allow_truncated)
     refused = False
     for file in files:
         found = check_data(file, options)
@@ -92,16 +87,28 @@ def volume(
     settings_set: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
+    from tradectl.operations.volume_profile import volume_profiles
+
+    options = _options(config, settings_set, symbol, columns, allow_truncated)
+    print_data(volume_profiles(files, options, parts), as_json, "volume.profiles")
+
+
+def _options(
+    config: Path | None,
+    assignments: list[str] | None,
+    symbols: list[str] | None,
+    columns: str | None,
+    allow_truncated: bool,
+) -> DataOptions:
+    """How files are read, as the options of the command say."""
     from tradectl.bus.clock import ComputerClock
     from tradectl.config.load import load_settings
     from tradectl.operations.data_check import DataOptions
-    from tradectl.operations.volume_profile import volume_profiles
 
-    options = DataOptions(
-        settings=load_settings(config, assignments=settings_set or ()),
-        symbols=tuple(symbol or ()),
+    return DataOptions(
+        settings=load_settings(config, assignments=assignments or ()),
+        symbols=tuple(symbols or ()),
         columns=columns_named(columns),
         allow_truncated=allow_truncated,
         now=ComputerClock.wall(),
     )
-    print_data(volume_profiles(files, options, parts), as_json, "volume.profiles")
