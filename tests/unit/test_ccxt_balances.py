@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tradectl.exchange.ccxt_venue.balances import read_balances, rules_of
+from tradectl.exchange.ccxt_venue.balances import read_balances
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.venue import Balance
 
 ANSWERS: dict[tuple[str, str], Any] = {
@@ -141,7 +142,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
 
 def read(exchange: str, kind: str, info: Any, total: str = "960") -> dict[str, Balance]:
     raw = {"info": info, "total": {"USDT": total}, "free": {"USDT": "800"}}
-    return read_balances(raw, rules_of(exchange, kind), str)[0]
+    return read_balances(raw, table_of(exchange).balances.get(kind), str)[0]
 
 
 @pytest.mark.parametrize(("exchange", "kind"), ANSWERS)
@@ -169,7 +170,7 @@ def test_what_ccxt_has_is_taken_where_there_is_no_rule() -> None:
 
 @pytest.mark.parametrize("name", ["kucoinfutures", "myokx", "okxus", "binanceusdm", "bybiteu"])
 def test_an_exchange_is_known_by_its_other_names(name: str) -> None:
-    assert rules_of(name, "perpetual") is not None
+    assert table_of(name).balances.get("perpetual") is not None
 
 
 @pytest.mark.parametrize("info", [None, {}, [], {"data": None}, {"data": "x"}, "html"])

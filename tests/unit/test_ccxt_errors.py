@@ -15,7 +15,7 @@ from tradectl.domain.errors import (
     TradectlError,
     VenueRefusal,
 )
-from tradectl.exchange.ccxt_venue.error_codes import Outcome, codes_of
+from tradectl.exchange.ccxt_venue.error_codes import Outcome
 from tradectl.exchange.ccxt_venue.errors import (
     NOT_CCXT,
     TABLE,
@@ -25,8 +25,9 @@ from tradectl.exchange.ccxt_venue.errors import (
     row_of,
     translate,
 )
+from tradectl.exchange.ccxt_venue.tables import table_of
 
-BINANCE = codes_of("binance")
+BINANCE = table_of("binance").codes
 READING = ErrorRules(BINANCE, str, now=lambda: 1_660_090_400.0)
 
 

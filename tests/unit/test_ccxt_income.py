@@ -11,8 +11,8 @@ from tests.fixtures.loopback_venue import SYMBOL, VenueHarness, venue_harness
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.event import CloseCause, IncomeKind
 from tradectl.domain.time import DAY, MILLISECOND
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.venue import VenueIncome
 
 DAY_MS = DAY // MILLISECOND
@@ -124,7 +124,7 @@ async def test_on_spot_no_income_is_told_of() -> None:
 def test_an_order_of_the_exchange_is_known_by_its_client_id(
     client_id: str, cause: CloseCause | None
 ) -> None:
-    parser = ReportParser(NO_MARKETS, quirks_of("binance"))
+    parser = ReportParser(NO_MARKETS, table_of("binance").quirks)
     assert parser._forced(client_id, {}) is cause
 
 
@@ -143,5 +143,5 @@ def test_an_order_of_the_exchange_is_known_by_its_client_id(
 def test_other_exchanges_say_it_in_the_order_or_the_fill(
     exchange: str, info: dict[str, str], cause: CloseCause | None
 ) -> None:
-    parser = ReportParser(NO_MARKETS, quirks_of(exchange))
+    parser = ReportParser(NO_MARKETS, table_of(exchange).quirks)
     assert parser._forced("x", info) is cause

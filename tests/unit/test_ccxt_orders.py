@@ -15,7 +15,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
 from tradectl.exchange.ccxt_venue.markets import SIGNIFICANT_DIGITS, TICK_SIZE, Markets
 from tradectl.exchange.ccxt_venue.orders import Arguments, arguments
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
+from tradectl.exchange.ccxt_venue.tables import table_of
 
 SPOT = markets()["BTCUSDT"]
 PERPETUAL = markets("perpetual")["BTCUSDT"]
@@ -73,7 +73,7 @@ def test_reduce_only_is_said_where_there_are_positions() -> None:
 def test_a_stop_says_its_side_where_the_exchange_wants_to_know() -> None:
     for side, direction in (("buy", "ascending"), ("sell", "descending")):
         order = spec("1", side=side, type=OrderType.STOP_MARKET, stop_price=Decimal(9))
-        params = arguments(order, "cid", SPOT, quirks_of("bybit")).params
+        params = arguments(order, "cid", SPOT, table_of("bybit").quirks).params
         assert params["triggerDirection"] == direction
 
 

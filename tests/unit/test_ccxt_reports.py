@@ -12,8 +12,8 @@ from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
+from tradectl.exchange.ccxt_venue.tables import table_of
 
 SPOT, PERPETUAL = client(), client("perpetual")
 MARKETS = markets()
@@ -99,7 +99,7 @@ def test_an_exchange_that_cancels_by_itself_says_why_and_of_a_cancel_by_hand_not
     exchange: str, info: dict[str, str], reason: str
 ) -> None:
     raw = parsed(CANCELED) | {"info": info}
-    order = ReportParser(MARKETS, quirks_of(exchange)).order(raw)
+    order = ReportParser(MARKETS, table_of(exchange).quirks).order(raw)
     assert (order.status, order.reason) == (OrderStatus.CANCELED, reason)
 
 

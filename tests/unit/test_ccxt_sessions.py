@@ -26,10 +26,10 @@ from tradectl.domain.errors import (
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.calls import NotFound
-from tradectl.exchange.ccxt_venue.error_codes import codes_of
 from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock
 from tradectl.exchange.ccxt_venue.listen_key import keep_alive
-from tradectl.exchange.ccxt_venue.quirks import ListenKey, quirks_of
+from tradectl.exchange.ccxt_venue.quirks import ListenKey
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.credentials import read_proxy, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
@@ -298,9 +298,9 @@ async def test_the_key_of_a_new_stream_is_a_new_one() -> None:
 
 
 def test_ccxts_own_keep_alive_is_put_off() -> None:
-    quirks = quirks_of("binance")
+    quirks = table_of("binance").quirks
     assert quirks.kind_options["perpetual"]["listenKeyRefreshRate"] > 1000 * 86_400 * 300
-    assert codes_of("binance").outcomes["-1125"].value == "not executed"
+    assert table_of("binance").codes.outcomes["-1125"].value == "not executed"
 
 
 # --- proxies ----------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.client import make_client, reachable_exchanges
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, VenueOrder
 
@@ -149,7 +149,7 @@ async def test_every_address_is_the_one_that_was_set(exchange_id: str, testnet: 
             return [text for item in value.values() for text in texts(item)]
         return [value] if isinstance(value, str) else []
 
-    client = make_client(settings, None, quirks_of(exchange_id))
+    client = make_client(settings, None, table_of(exchange_id).quirks)
     hosts = {text.split("/")[2] for text in texts(client.urls["api"]) if "://" in text}
     schemes = {text.split(":")[0] for text in texts(client.urls["api"]) if "://" in text}
     assert hosts == {"127.0.0.1:9"}
@@ -285,7 +285,7 @@ async def test_two_listeners_are_one_too_many(harness: VenueHarness) -> None:
 
 @pytest.mark.parametrize("exchange_id", ["binance", "kraken", "okx"])
 async def test_a_dead_line_is_noticed_soon(exchange_id: str) -> None:
-    client = make_client(ExchangeSettings(id=exchange_id), None, quirks_of(exchange_id))
+    client = make_client(ExchangeSettings(id=exchange_id), None, table_of(exchange_id).quirks)
     assert client.streaming["keepAlive"] <= 15_000
     client.ws_dial_backoff = {"wss://x": {"attempts": 9, "until": client.milliseconds() + 60_000}}
     assert 4 < client.ws_dial_delay("wss://x") <= 5

@@ -1,4 +1,4 @@
-"""Outside the exchange room nobody knows an exchange by its name: what differs is written down there."""
+"""Outside the room of tables nobody knows an exchange by its name: what differs is written down there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 import tradectl
 
 ROOT = Path(tradectl.__file__).parent
-ROOM = ROOT / "exchange"
+ROOM = ROOT / "exchange" / "ccxt_venue" / "tables"
 EXAMPLES = {
     "config/template.py": "an example of a table that is commented out",
+    "exchange/gate.py": "the gate that orders pass, and no exchange",
 }
 """Where a name stands as an example, and why."""
 MODULES = sorted(p for p in ROOT.rglob("*.py") if ROOM not in p.parents)

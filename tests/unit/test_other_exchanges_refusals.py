@@ -24,8 +24,8 @@ from tradectl.domain.errors import (
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
+from tradectl.exchange.ccxt_venue.tables import table_of
 
 C = RefusalCause
 NO_MARKETS: Any = None
@@ -256,7 +256,7 @@ async def test_our_id_goes_with_an_order_in_the_form_that_the_exchange_takes(
 
 
 def test_an_id_that_had_to_begin_with_something_is_ours_again_without_it() -> None:
-    parser = ReportParser(NO_MARKETS, quirks_of("gate"))
+    parser = ReportParser(NO_MARKETS, table_of("gate").quirks)
     assert parser.client_id({"clientOrderId": "t-tcabcdefghijklmnop"}) == "tcabcdefghijklmnop"
     assert parser.client_id({"clientOrderId": "web"}) == "web"
     assert parser.client_id({}) == ""

@@ -1,4 +1,4 @@
-"""What each exchange means by a balance: a table, and how it is read.
+"""What an exchange means by a balance, and how it is read: a part of its table.
 
     wallet   what was put in, less what was taken out, with all that is realised; our cash is compared
              with this one
@@ -7,7 +7,7 @@
     free     what is left for new ones
 
 ccxt calls one of the first two `total`, which of them depends on the exchange. On spot they are the same,
-but on accounts that hold perpetuals too. Of an exchange that is not in the table the wallet is known only
+but on accounts that hold perpetuals too. Of an exchange whose table does not say the wallet is known only
 while no perpetual is held.
 """
 
@@ -41,72 +41,6 @@ class BalanceRules(Struct, frozen=True):
     unified: BalanceRules | None = None
     """those of an account for everything, whose answer has another shape: it does not tell the wallet
     from what open positions would yield, so that there is none"""
-
-
-_OKX = BalanceRules(
-    # isolated positions have purses of their own
-    ("data", 0, "details"), "ccy", ("cashBal", "isoEq", "-isoUpl"), ("eq",), ("availBal",),
-)  # fmt: skip
-_BYBIT = BalanceRules(
-    ("result", "list", 0, "coin"), "coin", ("walletBalance",), ("equity",),
-    ("equity", "-locked", "-totalPositionIM", "-totalOrderIM"),
-)  # fmt: skip
-
-SPOT: dict[str, BalanceRules] = {"okx": _OKX, "bybit": _BYBIT}
-"""Accounts of theirs hold coins and perpetuals side by side."""
-PERPETUAL: dict[str, BalanceRules] = {
-    "binance": BalanceRules(
-        ("assets",), "asset", ("walletBalance",), ("marginBalance",), ("availableBalance",)
-    ),
-    "bingx": BalanceRules(("data",), "asset", ("balance",), ("equity",), ("availableMargin",)),
-    "bitget": BalanceRules(
-        (),
-        "marginCoin",
-        ("accountEquity", "-unrealizedPL"),
-        ("accountEquity",),
-        ("available",),
-    ),
-    "bybit": _BYBIT,
-    "gate": BalanceRules(
-        (0,),
-        "currency",
-        ("total",),
-        ("total", "unrealised_pnl"),
-        ("available",),
-        unified=BalanceRules((0, "balances"), "", (), ("equity",), ("available",)),
-    ),
-    "htx": BalanceRules(
-        ("data", "details"),
-        "currency",
-        ("equity", "-profit_unreal"),
-        ("equity",),
-        ("available_margin",),
-    ),
-    "kucoin": BalanceRules(
-        ("data",),
-        "currency",
-        ("marginBalance",),
-        ("accountEquity",),
-        ("availableBalance",),
-        unified=BalanceRules(
-            ("data", "accounts", 0, "currencies"), "currency", (), ("equity",), ("available",)
-        ),
-    ),
-    "mexc": BalanceRules(
-        ("data",), "currency", ("equity", "-unrealized"), ("equity",), ("availableBalance",)
-    ),
-    "okx": _OKX,
-}
-ALSO = {
-    "binanceusdm": "binance", "kucoinfutures": "kucoin", "myokx": "okx", "okxus": "okx",
-    "bybiteu": "bybit", "bybitid": "bybit", "gateeu": "gate",
-}  # fmt: skip
-"""The same exchange under another name."""
-
-
-def rules_of(exchange_id: str, kind: str) -> BalanceRules | None:
-    table = SPOT if kind == "spot" else PERPETUAL
-    return table.get(ALSO.get(exchange_id, exchange_id))
 
 
 def read_balances(
@@ -186,4 +120,4 @@ def _unified(raw: Any, name: str) -> Balance:
     return Balance(total, total, free, total - free)
 
 
-__all__ = ["BalanceRules", "read_balances", "rules_of"]
+__all__ = ["BalanceRules", "read_balances"]

@@ -2,7 +2,7 @@
 
 Its own text often hides the cause: a key that is refused, an address that changed and a permission that
 is missing are one code, a ban is a number, a wrong clock a "recvWindow". Where the code says more than
-ccxt's class it is asked first; the exchange's own codes are in `quirks`.
+ccxt's class it is asked first; the exchange's own codes are in its table.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ KEY = "the exchange refuses the API key, this machine's IP address, or what the 
 CLOSED = "the symbol takes no orders now"
 HEDGE_MODE = "the account is in hedge mode: set it to one-way mode there"
 TOO_OFTEN = "asked too often"
+SIGNATURE = "the signature is wrong: is the API secret the one that belongs to the key?"
+NO_KEY = "the API key is not one of this exchange, or of its other network"
+PASSPHRASE = "the passphrase is not the one that belongs to the key"
+REDUCE_ONLY_ACCOUNT = "the account may only reduce its positions"
+ACCOUNT_MODE = "the account's mode does not allow it: set it to one for futures there"
+MARGIN_MODE = "the account's margin mode for this symbol is another one: set it there"
+NOT_HERE = "the exchange does not offer this symbol where the account is"
 FUNDS = "there is not enough money or margin for it"
 
 _R = RefusalCause
@@ -133,10 +140,17 @@ def off_by(offset: int) -> str:
 
 
 __all__ = [
+    "ACCOUNT_MODE",
     "CLOCK",
     "CLOSED",
     "HEDGE_MODE",
     "KEY",
+    "MARGIN_MODE",
+    "NOT_HERE",
+    "NO_KEY",
+    "PASSPHRASE",
+    "REDUCE_ONLY_ACCOUNT",
+    "SIGNATURE",
     "TOO_OFTEN",
     "banned_until",
     "of_connection",

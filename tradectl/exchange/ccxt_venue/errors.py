@@ -25,7 +25,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.time import SECOND
 from tradectl.exchange.ccxt_venue import causes
-from tradectl.exchange.ccxt_venue.error_codes import NONE, ErrorCodes, Outcome
+from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, Outcome
 
 
 class Row(NamedTuple):
@@ -128,7 +128,7 @@ def wall_seconds() -> float:
 class ErrorRules:
     """How the errors of one exchange are read: its own codes, and how to make its texts harmless."""
 
-    codes: ErrorCodes = NONE
+    codes: ErrorCodes = field(default_factory=ErrorCodes)
     clean: Callable[[str], str] = str
     now: Callable[[], float] = wall_seconds
     """the exchange's clock, s: the end of a ban is given as a time"""

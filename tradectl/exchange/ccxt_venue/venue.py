@@ -20,7 +20,6 @@ from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
-from tradectl.exchange.ccxt_venue.balances import rules_of
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.causes import off_by
 from tradectl.exchange.ccxt_venue.client import (
@@ -34,17 +33,15 @@ from tradectl.exchange.ccxt_venue.client import (
     use_proxy,
 )
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
-from tradectl.exchange.ccxt_venue.error_codes import codes_of
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock, sign_by
 from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
-from tradectl.exchange.ccxt_venue.income_rules import income_of
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
 from tradectl.exchange.ccxt_venue.order_calls import OrderCalls, feature
-from tradectl.exchange.ccxt_venue.quirks import quirks_of
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.ccxt_venue.user_stream import UserStream
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.credentials import Credentials, redacted
@@ -77,10 +74,11 @@ class VenueSession:
         monotonic: Callable[[], float],
         data: MarketData,
     ) -> None:
-        quirks = quirks_of(settings.id)
+        self.table = table_of(settings.id)
+        quirks = self.table.quirks
         self.clock = ExchangeClock(clock, monotonic)
         error_rules = ErrorRules(
-            codes_of(settings.id),
+            self.table.codes,
             lambda text: redacted(text, credentials),
             lambda: self.clock.now() / SECOND,
             lambda: off_by(self.clock.offset()),
@@ -140,14 +138,14 @@ class VenueSession:
             parser,
             quirks,
             kind=settings.market,
-            balances=rules_of(settings.id, settings.market),
+            balances=self.table.balances.get(settings.market),
             clock=self.clock.now,
         )
         self.income = IncomeQueries(
             client,
             self.caller,
             self.markets,
-            income_of(settings.id, settings.market),
+            () if settings.market == "spot" else self.table.income,
             tuple(self._symbols),
             self.clock.now,
         )
@@ -221,7 +219,7 @@ class CcxtVenue:
         """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for credentials
         that are refused."""
         await load_ccxt()
-        client = make_client(self._settings, self._credentials, quirks_of(self._settings.id))
+        client = make_client(self._settings, self._credentials, table_of(self._settings.id).quirks)
         use_proxy(client, self._proxy)
         session = VenueSession(
             client,

@@ -1,0 +1,144 @@
+"""Gate, API v4: client ids begin with `t-`, times are in seconds."""
+
+from __future__ import annotations
+
+from tradectl.domain.event import IncomeKind
+from tradectl.domain.events import CloseCause
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.ccxt_venue import causes
+from tradectl.exchange.ccxt_venue.balances import BalanceRules
+from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
+from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+
+TABLE = ExchangeTable(
+    also=("gateeu",),
+    quirks=Quirks(
+        client_id_param="clientOrderId",
+        client_id_prefix="t-",
+        client_id_as_id=True,
+        fills_until=frozenset({"perpetual"}),
+        trade_client_id_key="text",
+        reasons={
+            "finish_as": frozenset(
+                {"open", "_new", "_update", "filled", "cancelled", "unknown", "-"}
+            ),
+        },
+        kind_options={
+            "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+            "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+        },
+        statuses={
+            "auto_deleveraged": "closed",
+            **dict.fromkeys(("position_closed", "reduce_only", "reduce_out", "stp"), "canceled"),
+        },
+        forced_keys={
+            "finish_as": {
+                "auto_deleveraged": CloseCause.ADL,
+                "liquidated": CloseCause.LIQUIDATION,
+            },
+            "is_liq": {"True": CloseCause.LIQUIDATION},
+        },
+        hedged={"mode": frozenset({"dual_long", "dual_short"})},
+    ),
+    codes=ErrorCodes(
+        patterns=(r'"label"\s*:\s*"([A-Za-z_]{1,60})"',),
+        outcomes={
+            "REQUEST_EXPIRED": N,  # ccxt blames the keys
+            "POSITION_IN_LIQUIDATION": N,
+            "POSITION_IN_CLOSE": N,
+            "INTERNAL": U,
+            "SERVER_ERROR": U,
+            "TOO_BUSY": U,
+        },
+        causes={
+            "REQUEST_EXPIRED": causes.CLOCK,
+            "INVALID_KEY": causes.NO_KEY,
+            "INVALID_CREDENTIALS": causes.NO_KEY,
+            "INVALID_SIGNATURE": causes.SIGNATURE,
+            "IP_FORBIDDEN": "this machine's IP address is not one that the API key allows",
+            "READ_ONLY": "the API key may only read",
+            "FORBIDDEN": "the API key may not do this",
+            "ACCOUNT_LOCKED": "the account is locked",
+            "USER_NOT_FOUND": "there is no futures account yet: move money to it there",
+            "TRADE_RESTRICTED": "trading of this symbol is restricted for the account",
+            "TOO_FAST": causes.TOO_OFTEN,
+            "TOO_MANY_REQUESTS": causes.TOO_OFTEN,
+            "POSITION_IN_LIQUIDATION": "the position is being liquidated",
+            "POSITION_IN_CLOSE": "the position is being closed by the exchange",
+        },
+        refusals={
+            **each(
+                RefusalCause.REDUCE_ONLY,
+                "POSITION_EMPTY INCREASE_POSITION REDUCE_EXCEEDED REDUCE_ONLY_FAIL",
+            ),
+            **each(
+                RefusalCause.CLOSED,
+                "TRADE_RESTRICTED CONTRACT_IN_DELISTING CONTRACT_NOT_FOUND INVALID_CURRENCY_PAIR",
+            ),
+            **each(RefusalCause.FUNDS, "LIQUIDATE_IMMEDIATELY QUANTITY_NOT_ENOUGH"),
+            **each(RefusalCause.POSITION_SIDE, "POSITION_DUAL_MODE"),
+            **each(RefusalCause.NOT_FILLED, "CONTRACT_NO_COUNTER"),
+            **each(
+                RefusalCause.OTHER,
+                "RISK_LIMIT_EXCEEDED TOO_MANY_ORDERS LEVERAGE_TOO_HIGH LEVERAGE_TOO_LOW "
+                "REPEATED_CREATION AUTO_TRIGGER_PRICE_LESS_LAST "
+                "AUTO_TRIGGER_PRICE_GREATE_LAST",
+            ),
+        },
+        not_found=frozenset(
+            {
+                "ORDER_NOT_FOUND",
+                "CLIENT_ID_NOT_FOUND",
+                "ORDER_FINISHED",
+                "ORDER_CLOSED",
+                "ORDER_CANCELLED",
+                "AUTO_ORDER_NOT_FOUND",
+            }
+        ),
+        refuses_by_4xx=True,
+    ),
+    balances={
+        "perpetual": BalanceRules(
+            (0,),
+            "currency",
+            ("total",),
+            ("total", "unrealised_pnl"),
+            ("available",),
+            unified=BalanceRules((0, "balances"), "", (), ("equity",), ("available",)),
+        )
+    },
+    # the account book of a currency, newest first: points pay fees, and are no money
+    income=(
+        IncomeRules(
+            method="privateFuturesGetSettleAccountBook",
+            subject=Subject.SETTLE,
+            subject_key="settle",
+            start="from",
+            end="to",
+            in_seconds=True,
+            limit=1000,
+            window_ms=30 * DAY_MS,
+            history_ms=360 * DAY_MS,
+            paging=Paging.BY_COUNT,
+            page="offset",
+            # rows have no id that all of them carry: the balance after it tells one from another
+            id_keys=("time", "change", "balance"),
+            kind_keys=("type",),
+            amount_keys=("change",),
+            time_key="time",
+            symbol_key="contract",
+            kinds=by_name(
+                {
+                    IncomeKind.FUNDING: ("fund",),
+                    IncomeKind.REBATE: ("refr",),
+                    IncomeKind.TRANSFER: ("dnw",),
+                }
+            ),
+            trades=frozenset({"pnl", "fee", "point_dnw", "point_fee", "point_refr"}),
+        ),
+    ),
+)
+
+__all__ = ["TABLE"]
