@@ -18,6 +18,7 @@ from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.backtest import Backtest, BacktestRow
+from tradectl.documents.backups import Backup, Restore
 from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
@@ -50,6 +51,7 @@ DOCUMENTS: dict[str, Any] = {
     "alerts": list[AlertRow],
     "backtest": Backtest,
     "backtests": list[BacktestRow],
+    "backup": Backup,
     "clear-halt": HaltCleared,
     "compare": Comparison,
     "config show": Settings,
@@ -74,6 +76,7 @@ DOCUMENTS: dict[str, Any] = {
     "replay": ReplayReport,
     "replay -c": Counterfactual,
     "report": Report,
+    "restore": Restore,
     "resume": StateChange,
     "risk": RiskReport,
     "run": Summary,

@@ -26,6 +26,8 @@ from tradectl.journal.signature import SigningKey
 
 VARIABLE = "TRADECTL_JOURNAL_KEY"
 FILE = "journal.key"
+ADOPTED = "journal.{}.key"
+"""One that signed what was brought here from elsewhere: by its name, and never signed with."""
 SERVICE, ENTRY = "tradectl", "journal.key"
 SHORTEST, LARGEST = 32, 4096
 KEYRING_S = 2.0
@@ -51,16 +53,43 @@ class SigningKeys:
         self._given = environ.get(VARIABLE, "").strip()
         self._places = places
         self._found: dict[str, SigningKey] | None = None
+        self._texts: list[str] = []
         self._keyring: Answer | None = None
         self.problem = ""
         self.tell: Callable[[str], object] = str
 
     def named(self, name: str) -> SigningKey | None:
         """The key of this name; the keyring is asked where no other is it."""
-        found = self._known().get(name)
+        found = self._known().get(name) or self._adopted(name)
         if found is None and (other := self._of_keyring()) is not None and other.name == name:
             return other
         return found
+
+    def text_of(self, name: str) -> str:
+        """What the key of this name is made of, for a copy that its user keeps; empty where it is not
+        here."""
+        self._known()
+        texts = [*self._texts, *self._texts_of_adopted(), self._asked_keyring().text]
+        return next((text for text in texts if text and _key_of(text).name == name), "")
+
+    def adopt(self, text: str, *, trusted: bool = False) -> Path | None:
+        """A key that came with a backup: our own from now on where there is none, else, where it is
+        `trusted`, one more that journals are read by. Where it is; None where it is known. Raises
+        StateError."""
+        name = _key_of(text).name
+        if self.named(name) is not None:
+            return None
+        self.refuse_unusable()
+        is_first = self.own() is None and not self.is_locked
+        if not (is_first or trusted):
+            raise StateError(
+                f"its journals are signed by the key {name}, and yours is another: whoever has that key "
+                "could write them; --trust-key reads them by it all the same"
+            )
+        path = self.path if is_first else self.path.with_name(ADOPTED.format(name))
+        self._keep_in_file(text, path)
+        self._found = None
+        return path
 
     def own(self) -> SigningKey | None:
         """The one that is signed with; None where none was made yet, or none can be used."""
@@ -75,7 +104,7 @@ class SigningKeys:
             raise StateError(f"{self.problem}: no journal can be signed")
         secret = os.urandom(32).hex()
         if not self._is_kept_by_keyring(secret):
-            self._keep_in_file(secret)
+            self._keep_in_file(secret, self.path)
         self._found = self._keyring = None
         if (key := self.own()) is None:
             raise StateError(
@@ -113,14 +142,26 @@ class SigningKeys:
 
     def _known(self) -> dict[str, SigningKey]:
         if self._found is None:
-            self._found = {key.name: key for key in self._read()}
+            self._texts = [*self._read()]
+            self._found = {key.name: key for key in map(_key_of, self._texts)}
         return self._found
 
-    def _read(self) -> Iterator[SigningKey]:
+    def _adopted(self, name: str) -> SigningKey | None:
+        return next(
+            (key for key in map(_key_of, self._texts_of_adopted()) if key.name == name), None
+        )
+
+    def _texts_of_adopted(self) -> Iterator[str]:
+        for path in self._files():
+            for other in sorted(path.parent.glob(ADOPTED.format("*"))):
+                with contextlib.suppress(OSError):
+                    yield _content(other)
+
+    def _read(self) -> Iterator[str]:
         if self._given and len(self._given) < SHORTEST:
             self.problem = f"{VARIABLE} has fewer than {SHORTEST} characters, which can be guessed"
         elif self._given:
-            yield _key_of(self._given)
+            yield self._given
         for path in self._files():
             try:
                 text = _content(path)
@@ -129,15 +170,15 @@ class SigningKeys:
             except OSError as error:
                 self.problem = f"the key of the journals, {path}, cannot be used: {error.strerror}"
                 continue
-            yield _key_of(text)
+            yield text
 
     def _files(self) -> list[Path]:
         places = homes_of_state() if self._places is None else self._places
         return [place / FILE for place in places]
 
-    def _keep_in_file(self, secret: str) -> None:
+    @staticmethod
+    def _keep_in_file(secret: str, path: Path) -> None:
         """There all at once, or not at all; another process that made one first has made ours."""
-        path = self.path
         aside = path.with_name(f"{FILE}.{os.urandom(4).hex()}")
         try:
             make_private(path.parent)

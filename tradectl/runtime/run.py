@@ -21,8 +21,6 @@ from tradectl.control.server import ControlServer
 from tradectl.documents.run import Summary
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.events import (
-    Command,
-    CommandReceived,
     Event,
     HaltContinued,
     MarketDataEvent,
@@ -53,6 +51,7 @@ from tradectl.runtime.halted_start import (
     refuse_if_halted,
 )
 from tradectl.runtime.in_process_stop import leave_only_protection
+from tradectl.runtime.left_notes import LeftNotes
 from tradectl.runtime.named_symbols import refuse_absent_symbols
 from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
@@ -295,13 +294,13 @@ class TradingRun(Session):
             try:
                 with halted_or(self.latch):
                     await self.open()
-                is_cleared = self._tell_of_a_cleared_halt()
+                notes = LeftNotes(self.state_dir, account_kind(self.options), self.bus)
+                if not self.options.data:
+                    notes.tell(is_halted=self.options.halt is not None)
                 self.warm_up()
                 await self.orchestrator.start()
                 self._continue_halt()
-                if is_cleared:
-                    await self.bus.written()
-                    self.state_dir.cleared_halt.forget()
+                await notes.forget()
                 self.report_recovery()
                 self.check_passed_over()
                 await screen.start(self)
@@ -320,19 +319,6 @@ class TradingRun(Session):
             self.bus.post(
                 HaltContinued(source_component="run", state=halt.state, reason=halt.reason)
             )
-
-    def _tell_of_a_cleared_halt(self) -> bool:
-        """`clear-halt` is typed when nothing runs: the next run records it, before anything else. Whether
-        there was one."""
-        if self.options.data or self.options.halt is not None:
-            return False
-        told = self.state_dir.cleared_halt.read()
-        if told is not None:
-            command = Command.CLEAR_HALT
-            self.bus.post(
-                CommandReceived(source_component="operator", command=command, reason=told)
-            )
-        return told is not None
 
     def _warn_at_the_start(self) -> None:
         self.warnings.database_made_anew(self._rebuilt_word)

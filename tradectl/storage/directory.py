@@ -1,7 +1,7 @@
 """The state directory: one account's files, one owner, one process at a time.
 
 state.db   journals/RUN_ID.jsonl   control.sock   lock (the lease)   reserve (room)
-halt (the latch)   halt-cleared (a note for the next run)   backtests/RUN_ID.KEY.json (results)
+halt (the latch)   halt-cleared, restored (notes for the next run)   backtests/RUN_ID.KEY.json (results)
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tradectl.storage.known_heads import KnownHeads
 from tradectl.storage.known_hosts import KnownHosts
 from tradectl.storage.latch import HaltLatch
 from tradectl.storage.lease import FileLease
+from tradectl.storage.restored import RestoredNote
 
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
 MOMENT = len("20240808T235415342")
@@ -59,6 +60,7 @@ class StateDir:
         self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")
         self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
+        self.restored = RestoredNote(self.path / "restored")
         self.reserve = Reserve(self.path / "reserve")
         self.hosts = KnownHosts(self.path)
         self.heads = KnownHeads(self.path)

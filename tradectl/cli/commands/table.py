@@ -44,6 +44,8 @@ MODULES = {
     "exchanges": "exchange",
     "markets": "exchange",
     "alerts": "alerts",
+    "backup": "backup",
+    "restore": "backup",
     "config": "config",
     "new": "new",
 }

@@ -86,6 +86,17 @@ def counted(value: Any, what: str) -> str:
     return f"{count(value)} {what}" if decimal(value) == 1 else f"{count(value)} {what}s"
 
 
+def size(value: int) -> str:
+    """Bytes."""
+    amount, units = float(value), iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    for larger in units:
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
 def rate(value: Any) -> str:
     """So many per second: `1,234/s`."""
     return NOTHING if decimal(value) is None else f"{rough(value)}/s"

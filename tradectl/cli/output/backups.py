@@ -1,0 +1,56 @@
+"""What was saved, and what came back, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+
+from tradectl.cli.output import figures
+from tradectl.cli.output.cells import DIM, GOOD, WARN, Cell
+from tradectl.cli.output.listing import line, value
+from tradectl.documents.backups import Backup, BackupAccount, Restore
+
+
+def backup(found: Backup) -> RenderableType:
+    key = "with the journals' key: guard it" if found.with_key else "without the journals' key"
+    held = f"{found.files} files, {found.journals} journals; {key}"
+    return Group(
+        line("backup", value(found.file, GOOD), Cell(f"  {figures.size(found.size)}", DIM)),
+        line("of", value(figures.moment(found.made_at)), Cell(f"  {held}", DIM)),
+        *_accounts(found.accounts),
+        *_warnings(found.problems),
+    )
+
+
+def restore(found: Restore) -> RenderableType:
+    proof = "signed by your key" if found.signed else "whole by its hashes"
+    said = [*found.newer, *found.problems]
+    if found.key is not None:
+        said.append(f"the journals' key came with it, and is in {found.key} now")
+    if found.halt is not None:
+        said.append(f"halted, as it was: {found.halt}")
+    return Group(
+        line(
+            "restored", value(found.state_dir, GOOD), Cell(f"  {found.files} files, {proof}", DIM)
+        ),
+        line("as of", value(figures.moment(found.made_at))),
+        *_accounts(found.accounts),
+        *_warnings(said),
+        line("next", Cell("its next run begins paused: look at `status`, then `resume`")),
+    )
+
+
+def _accounts(accounts: Sequence[BackupAccount]) -> list[RenderableType]:
+    return [
+        line(
+            each.kind,
+            value(f"run {each.run_id} to record {each.last_seq}"),
+            Cell(f"  state {each.state_hash[:16]}", DIM),
+        )
+        for each in accounts
+    ]
+
+
+def _warnings(said: Sequence[str]) -> list[RenderableType]:
+    return [line("beware", value(each, WARN)) for each in said]
