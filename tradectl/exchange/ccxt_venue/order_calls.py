@@ -8,22 +8,30 @@ both books are looked into, and the id of an order in it begins with `stop:`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from tradectl.domain.errors import NotExecuted, OutcomeUnknown, UsageError, VenueRefusal
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue.calls import Caller, NotFound
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
-from tradectl.exchange.ccxt_venue.orders import arguments
+from tradectl.exchange.ccxt_venue.orders import arguments, needs_price
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered
+from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered, is_bare_yes
 from tradectl.exchange.venue import OrderKey, VenueOrder
 
 RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
+LISTS = ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders")
+ENDS = frozenset({
+    OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED, OrderStatus.REJECTED,
+})  # fmt: skip
+_NOTHING: Mapping[str, Any] = {}
 
 
 class OrderCalls:
@@ -35,17 +43,22 @@ class OrderCalls:
         parser: ReportParser,
         quirks: Quirks,
         kind: str,
+        *,
+        quote: Callable[[Market], Awaitable[MarketDataEvent]] | None = None,
     ) -> None:
+        """`quote` asks for the best prices of now."""
         self._client = client
         self._caller = caller
         self._markets = markets
         self._parser = parser
         self._quirks = quirks
         self._kind = kind
+        self._quote = quote
         self._has_stop_book = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
         in_force = feature(client, kind, "createOrder", "timeInForce") or {}
         self._has_post_only = in_force.get("PO") is not False  # where it says nothing it is tried
-        self._buys_by_cost = bool(client.options.get("createMarketBuyOrderRequiresPrice"))
+        wants_cost = client.options.get("createMarketBuyOrderRequiresPrice")
+        self._buys_by_cost = kind == "spot" and bool(wants_cost)
 
     # --- writes -----------------------------------------------------------------------------------
 
@@ -53,8 +66,15 @@ class OrderCalls:
         self, spec: OrderSpec, client_order_id: str, pre_send_check: Callable[[], None]
     ) -> VenueOrder:
         market = self._markets[spec.symbol]
+        if spec.type.is_stop and not self.takes(spec.type):
+            raise VenueRefusal(f"{spec.symbol}: this exchange takes no {spec.type} orders")
         args = arguments(
-            spec, client_order_id, market, self._quirks, has_post_only=self._has_post_only
+            spec,
+            client_order_id,
+            market,
+            self._quirks,
+            has_post_only=self._has_post_only,
+            price_now=await self._price_now(spec, market),
         )
         if args.type == "market" and args.side == "buy" and self._buys_by_cost:
             raise VenueRefusal(
@@ -62,7 +82,9 @@ class OrderCalls:
             )
         is_stop = spec.type.is_stop and self._has_stop_book
 
-        def read(raw: Any) -> VenueOrder:
+        def read(raw: Any) -> VenueOrder | str:
+            if is_bare_yes(raw):
+                return str(raw.get("id") or "")
             order = self._parser.order(
                 raw, market=market, client_order_id=client_order_id, stop=is_stop
             )
@@ -70,13 +92,44 @@ class OrderCalls:
                 raise InvalidResponse("the answer is about an order of the other side")
             return order
 
-        return await self._caller.order(
+        answer = await self._caller.order(
             f"order {client_order_id}",
             lambda: self._client.create_order(*args),
             read,
             submit=True,
             pre_send_check=pre_send_check,
         )
+        if isinstance(answer, VenueOrder):
+            return answer
+        venue_id = (STOP if is_stop and answer else "") + answer
+        self._parser.remember((spec.symbol, venue_id), client_order_id)
+        return await self._of_which_only_yes_was_said(spec.symbol, client_order_id, venue_id)
+
+    async def _of_which_only_yes_was_said(
+        self, symbol: str, ours: str, venue_id: str
+    ) -> VenueOrder:
+        """It was sent and taken: what became of it is asked for. Raises OutcomeUnknown."""
+        try:
+            found = await self.find(symbol, ours, venue_id)
+        except NotExecuted as lost:
+            raise OutcomeUnknown(f"order {ours} was taken, and then: {lost}") from None
+        if found is None:
+            raise OutcomeUnknown(f"order {ours} was taken, and is not found yet")
+        return found
+
+    async def _price_now(self, spec: OrderSpec, market: Market) -> Decimal | None:
+        """What it would trade at, where that must be known before it goes out. Raises NotExecuted."""
+        if self._quote is None or not needs_price(spec, self._quirks, self._kind):
+            return None
+        quote = await self._quote(market)
+        return quote.ask if spec.side is Side.BUY else quote.bid
+
+    def takes(self, kind: OrderType) -> bool:
+        """A kind of stop."""
+        if self._quirks.stops is not None:
+            bounded = self._quirks.bounded.get(self._kind, frozenset())
+            return kind in self._quirks.stops | bounded
+        return bool(feature(self._client, self._kind, "createOrder", "triggerPrice"))
 
     async def cancel(self, symbol: str, ours: str, venue_id: str) -> VenueOrder | None:
         market = self._markets[symbol]
@@ -91,10 +144,14 @@ class OrderCalls:
         self, market: Market, ours: str, venue_id: str, is_stop: bool
     ) -> VenueOrder | None:
         by_ours = bool(ours and self._quirks.cancel_id_param)
-        named = self._quirks.client_id_prefix + ours
+        named = self._quirks.client_ids.theirs(ours)
         known_as = _bare(venue_id) or (named if ours and self._quirks.client_id_as_id else "")
         if not by_ours and not known_as:
-            raise VenueRefusal(f"{market.symbol}: this exchange cancels by its own id only")
+            # it cancels by its own id only: that is asked for first
+            found = await self._find(market, ours, venue_id, is_stop)
+            if found is None or found.status in ENDS:
+                return found
+            known_as = _bare(found.venue_order_id)
         params: dict[str, Any] = {self._quirks.cancel_id_param: named} if by_ours else {}
         if is_stop:
             params["trigger"] = True
@@ -115,7 +172,7 @@ class OrderCalls:
 
     def _cancelled(self, raw: Any, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
         """None for an answer that says no more than yes."""
-        if isinstance(raw, dict) and raw.get("id") and raw.get("status") is None:
+        if is_bare_yes(raw):
             return None
         return self._parser.order(raw, market=market, client_order_id=ours, stop=is_stop)
 
@@ -159,7 +216,7 @@ class OrderCalls:
         by_ours = bool(ours and self._quirks.client_id_param)
         if not by_ours and not venue_id:
             return await self._search(market, ours, is_stop)
-        named = self._quirks.client_id_prefix + ours
+        named = self._quirks.client_ids.theirs(ours)
         params: dict[str, Any] = {self._quirks.client_id_param: named} if by_ours else {}
         if is_stop:
             params["trigger"] = True
@@ -200,14 +257,15 @@ class OrderCalls:
 
     async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
         """Our order among those that are open and those that were lately."""
-        for order in await self.open_orders([market.symbol]):
-            if order.client_order_id == ours:
+        by_ours: dict[str, Any] = {}
+        if self._quirks.search_id_param:
+            by_ours = {self._quirks.search_id_param: self._quirks.client_ids.theirs(ours)}
+        for order in await self._open(market.unified, is_stop, by_ours):
+            if order.client_order_id == ours and order.symbol == market.symbol:
                 return order
-        for name in ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders"):
-            if not self._client.has.get(_camel(name)):
-                continue
+        for name in self._lists_of_the_past():
             fetch = getattr(self._client, name)
-            params = {"trigger": True} if is_stop else {}
+            params = {"trigger": True, **by_ours} if is_stop else by_ours
             found = await self._caller.ask(
                 f"search for {ours}",
                 partial(fetch, market.unified, None, RECENT, params),
@@ -215,9 +273,16 @@ class OrderCalls:
                 privileged=True,
             )
             if found:
-                return self._parser.order(found[0], market=market, client_order_id=ours)
-            break
+                return self._parser.order(
+                    found[0], market=market, client_order_id=ours, stop=is_stop
+                )
         raise NotFound
+
+    def _lists_of_the_past(self) -> tuple[str, ...]:
+        if self._quirks.searched:
+            return self._quirks.searched
+        has = self._client.has
+        return next(((name,) for name in LISTS if has.get(_camel(name))), ())
 
     def _books(self, venue_id: str) -> list[bool]:
         """Where an order may be, False for the plain book and True for that of stops."""
@@ -237,8 +302,10 @@ class OrderCalls:
                         found[order.order_key] = order
         return list(found.values())
 
-    async def _open(self, unified: str | None, is_stop: bool) -> list[VenueOrder]:
-        params = {"trigger": True} if is_stop else {}
+    async def _open(
+        self, unified: str | None, is_stop: bool, asked: Mapping[str, Any] = _NOTHING
+    ) -> list[VenueOrder]:
+        params = {"trigger": True, **asked} if is_stop else dict(asked)
         return await self._caller.ask(
             "open orders",
             lambda: self._client.fetch_open_orders(unified, None, None, params),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
-from tradectl.domain.money import ZERO, Side, floor_to, is_sane, plain
+from tradectl.domain.money import ONE, ZERO, Side, floor_to, is_sane, plain
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue.markets import Market
@@ -38,39 +38,78 @@ def arguments(
     quirks: Quirks,
     *,
     has_post_only: bool = True,
+    price_now: Decimal | None = None,
 ) -> Arguments:
-    """Where the exchange has no post-only, an order goes out without. Raises VenueRefusal for what the
-    market's rules do not allow."""
+    """Where the exchange has no post-only, an order goes out without. `price_now` is what an order trades
+    at that was to go out without a limit, and cannot. Raises VenueRefusal for what the market's rules do
+    not allow."""
     quantity = _quantity(spec, market)
     limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
-    params: dict[str, Any] = {"clientOrderId": quirks.client_id_prefix + client_order_id}
+    params: dict[str, Any] = {
+        quirks.submit_id_param: quirks.client_ids.theirs(client_order_id),
+    }
     stop: Decimal | None = None
     if spec.type.is_stop:
         # a protective stop that has to move by part of a step is reached a little earlier for it
         stop = _price(spec.stop_price, market, up=spec.side is Side.SELL)
-        params["triggerPrice"] = plain(stop)
+        params[quirks.stop_param] = plain(stop)
         if quirks.stop_direction:
             params["triggerDirection"] = "ascending" if spec.side is Side.BUY else "descending"
     if spec.post_only and spec.type is OrderType.LIMIT:
         if has_post_only:
             params["postOnly"] = True
     elif spec.type.has_limit and spec.time_in_force is not TimeInForce.GTC:
-        params["timeInForce"] = spec.time_in_force.upper()
+        params["timeInForce"] = _in_force(spec, quirks)
     is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
-    takes_text = ("perpetual" if is_perpetual else "spot") not in quirks.decimal_amounts
+    kind = "perpetual" if is_perpetual else "spot"
+    is_bounded = _is_bounded(spec, quirks, kind)
+    if is_bounded and spec.type is OrderType.MARKET:
+        params["timeInForce"] = quirks.in_force.get("IOC", "IOC")
+    takes_text = kind not in quirks.decimal_amounts
     if spec.reduce_only and is_perpetual:
         params["reduceOnly"] = True
     else:
         _check_notional(quantity, limit if limit is not None else stop, market)
     contracts = _contracts(quantity, market)
+    price = limit
+    if is_bounded:
+        price = _beyond(stop or price_now, spec, market, quirks.beyond)
+    elif quirks.wants_price and limit is None:
+        price = _price(stop or price_now, market, up=spec.side is Side.BUY)
     return Arguments(
         market.unified,
-        "limit" if spec.type.has_limit else "market",
+        "limit" if spec.type.has_limit or is_bounded else "market",
         spec.side.value,
         plain(contracts) if takes_text else contracts,
-        None if limit is None else plain(limit),
+        None if price is None else plain(price),
         params,
     )
+
+
+def needs_price(spec: OrderSpec, quirks: Quirks, kind: str) -> bool:
+    """Whether it must be known what it would trade at before it can be sent."""
+    is_market = spec.type is OrderType.MARKET
+    return is_market and (quirks.wants_price or _is_bounded(spec, quirks, kind))
+
+
+def _is_bounded(spec: OrderSpec, quirks: Quirks, kind: str) -> bool:
+    as_a_rule = spec.type.is_stop or spec.side is Side.BUY
+    return as_a_rule and spec.type in quirks.bounded.get(kind, ())
+
+
+def _in_force(spec: OrderSpec, quirks: Quirks) -> str:
+    word = spec.time_in_force.upper()
+    if word in quirks.not_in_force:
+        raise VenueRefusal(f"{spec.symbol}: this exchange takes no {word} orders", RULES)
+    return quirks.in_force.get(word, word)
+
+
+def _beyond(price: Decimal | None, spec: OrderSpec, market: Market, part: Decimal) -> Decimal:
+    """A limit that is worse than `price` by that part of it."""
+    if price is None:
+        raise VenueRefusal(f"{spec.symbol}: what it would trade at is not known")
+    is_buy = spec.side is Side.BUY
+    return _price(price * (ONE + part if is_buy else ONE - part), market, up=not is_buy)
 
 
 def _quantity(spec: OrderSpec, market: Market) -> Decimal:
@@ -125,4 +164,4 @@ def _contracts(quantity: Decimal, market: Market) -> Decimal:
     return contracts
 
 
-__all__ = ["Arguments", "arguments"]
+__all__ = ["Arguments", "arguments", "needs_price"]

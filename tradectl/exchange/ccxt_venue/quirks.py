@@ -7,11 +7,14 @@ defaults: it is asked, never assumed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from tradectl.domain.events import CloseCause
+from tradectl.domain.orders import OrderType
+from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
 
 NEVER_MS = 365 * 86_400_000
 """how far ccxt's own keep-alive is put off"""
@@ -42,10 +45,31 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """what `fetch_order` takes to find an order by our id; empty: lists are searched"""
     cancel_id_param: str = ""
     """the same for `cancel_order`"""
-    client_id_prefix: str = ""
-    """what client order ids must begin with there; ours have none of it anywhere else"""
+    client_ids: ClientIds = AS_THEY_ARE
+    """the form that our ids must have there"""
+    submit_id_param: str = "clientOrderId"
+    """what `create_order` takes our id by"""
+    search_id_param: str = ""
+    """what lists of orders take to tell the one with our id only"""
+    searched: tuple[str, ...] = ()
+    """the lists that tell of orders which are over, all of which an order is searched in; empty: the
+    first that ccxt has"""
     client_id_as_id: bool = False
     """our id may stand wherever its own does"""
+    stop_param: str = "triggerPrice"
+    """what `create_order` takes a stop's price by"""
+    stops: frozenset[OrderType] | None = None
+    """the stops that it takes; None: what ccxt says of it"""
+    in_force: Mapping[str, str] = {}
+    """how IOC and FOK are written for it, where not so"""
+    not_in_force: frozenset[str] = frozenset()
+    """those of the two that it, or ccxt's way to it, does not know"""
+    bounded: Mapping[str, frozenset[OrderType]] = {}
+    """orders without a limit that it does not take, by kind of market, of market orders only those that
+    buy: they go out with one, worse by a part (`beyond`) of what they would trade at"""
+    beyond: Decimal = Decimal("0.02")
+    wants_price: bool = False
+    """an order without a limit must say at what price it is sent: ccxt makes a limit of it"""
     decimal_amounts: frozenset[str] = frozenset()
     """kinds of market for which ccxt compares an order's quantity with a number, and so takes no text"""
     original_id_keys: tuple[str, ...] = ()

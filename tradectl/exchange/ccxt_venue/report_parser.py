@@ -70,7 +70,7 @@ class ReportParser:
             venue_id = STOP + venue_id
             became = found.symbol, self.became(raw)
             self.remember(became, client_order_id or self.client_id(raw))
-        ours = self._client_id(raw, info, (found.symbol, venue_id), client_order_id)
+        ours = self._client_id(raw, (found.symbol, venue_id), client_order_id)
         quantity, filled = self._amounts(raw, info, found)
         status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
         kind = _type(raw)
@@ -84,7 +84,7 @@ class ReportParser:
             filled=filled,
             type=kind,
             price=above_zero(raw.get("price")) if kind.has_limit else None,
-            stop_price=above_zero(raw.get("triggerPrice")),
+            stop_price=_stop_price(raw),
             reduce_only=raw.get("reduceOnly") is True,
             reason=self._reason(info),
             fills=self._fills_of(raw, venue_id),
@@ -102,7 +102,7 @@ class ReportParser:
         named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
         maker = raw.get("takerOrMaker") == "maker"
-        ours = self._whose(self._without_prefix(named), (found.symbol, venue_id))
+        ours = self._whose(self._as_ours(named), (found.symbol, venue_id))
         return VenueFill(
             symbol=found.symbol,
             trade_id=str(raw["id"]),
@@ -120,10 +120,13 @@ class ReportParser:
 
     def client_id(self, raw: Mapping[str, Any]) -> str:
         """As whoever sent the order called it."""
-        return self._without_prefix(raw.get("clientOrderId"))
+        info = raw.get("info")
+        keys = self._quirks.original_id_keys if isinstance(info, Mapping) else ()
+        named = next((info[key] for key in keys if info.get(key)), None) if info else None
+        return self._as_ours(named or raw.get("clientOrderId"))
 
-    def _without_prefix(self, text: Any) -> str:
-        return harmless(text or "", 64).removeprefix(self._quirks.client_id_prefix)
+    def _as_ours(self, text: Any) -> str:
+        return self._quirks.client_ids.ours(harmless(text or "", 64))
 
     def is_stop(self, info: Any) -> bool:
         return isinstance(info, Mapping) and any(key in info for key in self._quirks.stop_id_keys)
@@ -152,9 +155,8 @@ class ReportParser:
             )
         return expected
 
-    def _client_id(self, raw: Any, info: Any, key: OrderKey, asked: str) -> str:
-        named = next((info[name] for name in self._quirks.original_id_keys if info.get(name)), None)
-        told = harmless(named or "", 64) or self.client_id(raw)
+    def _client_id(self, raw: Any, key: OrderKey, asked: str) -> str:
+        told = self.client_id(raw)
         ours = told if told == asked else self._whose(told, key)
         if asked and ours and ours != asked:
             raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
@@ -218,6 +220,14 @@ class ReportParser:
         return tuple(fills)
 
 
+def is_bare_yes(raw: Any) -> bool:
+    """The exchange took it, and says nothing of what became of it: without a status, or an id. An empty
+    answer says nothing at all."""
+    if not isinstance(raw, Mapping) or not raw.get("info"):
+        return False
+    return raw.get("status") is None or not raw.get("id")
+
+
 class Triggered(InvalidResponse):
     """A stop that is over because it was triggered: what it became tells the rest."""
 
@@ -238,9 +248,13 @@ def _side(raw: Mapping[str, Any]) -> Side:
         raise InvalidResponse("no side of the market") from None
 
 
+def _stop_price(raw: Mapping[str, Any]) -> Decimal | None:
+    return above_zero(raw.get("triggerPrice")) or above_zero(raw.get("stopLossPrice"))
+
+
 def _type(raw: Mapping[str, Any]) -> OrderType:
     is_market = raw.get("type") == "market"
-    if above_zero(raw.get("triggerPrice")) is not None:
+    if _stop_price(raw) is not None:
         return OrderType.STOP_MARKET if is_market else OrderType.STOP_LIMIT
     return OrderType.MARKET if is_market else OrderType.LIMIT
 
@@ -259,4 +273,4 @@ def _fee(raw: Mapping[str, Any]) -> tuple[Decimal, str]:
     return ZERO, next(iter(charged), "")
 
 
-__all__ = ["STOP", "ReportParser", "Triggered"]
+__all__ = ["STOP", "ReportParser", "Triggered", "is_bare_yes"]

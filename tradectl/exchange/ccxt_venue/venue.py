@@ -17,7 +17,7 @@ from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import ExchangeError, NotExecuted, VenueRefusal
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.orders import OrderSpec
+from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
@@ -38,7 +38,7 @@ from tradectl.exchange.ccxt_venue.exchange_clock import ExchangeClock, sign_by
 from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
-from tradectl.exchange.ccxt_venue.order_calls import OrderCalls, feature
+from tradectl.exchange.ccxt_venue.order_calls import OrderCalls
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
 from tradectl.exchange.ccxt_venue.tables import table_of
@@ -129,7 +129,13 @@ class VenueSession:
         self.markets = await self.caller.ask("markets", client.load_markets, read)
         parser = ReportParser(self.markets, quirks)
         self.trading = OrderCalls(
-            client, self.caller, self.markets, parser, quirks, settings.market
+            client,
+            self.caller,
+            self.markets,
+            parser,
+            quirks,
+            settings.market,
+            quote=self.market_data.quote,
         )
         self.account = AccountQueries(
             client,
@@ -183,7 +189,7 @@ class VenueSession:
             user_stream=has_keys and (orders or fills),
             order_stream=has_keys and orders,
             dead_man=kind in self.quirks.dead_man,
-            stop_orders=bool(feature(self.client, kind, "createOrder", "triggerPrice")),
+            stop_orders=self.trading.takes(OrderType.STOP_MARKET),
             income=has_keys and self.income.is_told,
             rate=self.rate,
         )

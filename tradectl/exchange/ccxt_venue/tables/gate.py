@@ -7,6 +7,7 @@ from tradectl.domain.events import CloseCause
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
+from tradectl.exchange.ccxt_venue.client_ids import ClientIds
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.quirks import Quirks
@@ -16,7 +17,7 @@ TABLE = ExchangeTable(
     also=("gateeu",),
     quirks=Quirks(
         client_id_param="clientOrderId",
-        client_id_prefix="t-",
+        client_ids=ClientIds("t-"),
         client_id_as_id=True,
         fills_until=frozenset({"perpetual"}),
         trade_client_id_key="text",
