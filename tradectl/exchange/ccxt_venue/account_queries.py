@@ -13,11 +13,12 @@ from typing import Any
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed, nanoseconds
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.order_calls import feature
 from tradectl.exchange.ccxt_venue.quirks import Quirks
@@ -63,7 +64,7 @@ class AccountQueries:
                 await self._both_ways(market, since, asked, found)
             else:
                 await self._by_full_pages(market, since, asked, found)
-        wanted = [fill for fill in found.values() if fill.ts >= since]
+        wanted = [fill for fill in found.values() if fill.symbol and fill.ts >= since]
         return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
 
     def _begin(self, since: int, now_ms: int) -> int:
@@ -112,9 +113,8 @@ class AccountQueries:
         until: int | None = None
         asked_at, may_lack = self._clock(), False
         for nth in range(MOST_PAGES):
-            page = await self._page(
-                market, begin, {**asked, "until": until} if until is not None else asked
-            )
+            before = {} if until is None else self._quirks.fills_before(until)
+            page = await self._page(market, begin, {**asked, **before})
             fresh = _add(page, found)
             if nth == 0:
                 may_lack = bool(fresh) and self._is_full(page) and not self._goes_back
@@ -141,12 +141,20 @@ class AccountQueries:
     async def _page(
         self, market: Market, since_ms: int | None, params: Mapping[str, Any]
     ) -> list[VenueFill]:
+        of_all = self._kind in self._quirks.fills_of_all
+        asked = None if of_all else market.unified
+
+        def read(raw: Any) -> VenueFill:
+            if of_all and raw.get("symbol") != market.unified:
+                return _of_another(raw)
+            return self._parser.fill(raw, market=market)
+
         return await self._caller.ask(
             f"fills of {market.symbol}",
             lambda: self._client.fetch_my_trades(
-                market.unified, since_ms, self._quirks.fills_limit, dict(params)
+                asked, since_ms, self._quirks.fills_limit, dict(params)
             ),
-            lambda raws: [self._parser.fill(raw, market=market) for raw in listed(raws)],
+            lambda raws: [read(raw) for raw in listed(raws)],
             privileged=True,
         )
 
@@ -217,6 +225,12 @@ class AccountQueries:
             return await self._caller.ask("permissions", method, read)
         except VenueRefusal:
             return Permissions()  # its test network does not say
+
+
+def _of_another(raw: Any) -> VenueFill:
+    """A fill of another symbol, as far as paging needs it: it has none here."""
+    ts = nanoseconds(raw.get("timestamp"), 0)
+    return VenueFill("", str(raw.get("id")), str(raw.get("order")), Side.BUY, ZERO, ZERO, ts=ts)
 
 
 def _add(page: Sequence[VenueFill], found: Found) -> list[VenueFill]:

@@ -242,12 +242,20 @@ def _config(
         "options": options,
     }
     if credentials is not None:
-        config |= {
-            "apiKey": credentials.api_key,
-            "secret": credentials.api_secret,
-            "password": credentials.passphrase,
-        }
+        config |= _login(settings, credentials, quirks)
     return config
+
+
+def _login(settings: ExchangeSettings, credentials: Credentials, quirks: Quirks) -> dict[str, str]:
+    """Raises UsageError for credentials of another form, without showing them."""
+    names = {"api_key": "apiKey", "api_secret": "secret", "passphrase": "password"}
+    found = {part: getattr(credentials, part) for part in names}
+    for part, expected in quirks.login.items():
+        names[part] = expected.name
+        if not re.fullmatch(expected.form, found[part]):
+            variable = f"TRADECTL_{settings.prefix.upper()}_{part.upper()}"
+            raise UsageError(f"{variable}: expected {expected.words}")
+    return {names[part]: value for part, value in found.items()}
 
 
 def _keep_watch(client: Any) -> None:

@@ -30,6 +30,14 @@ class ListenKey(Struct, frozen=True, kw_only=True):
     lives_s: float = 3600.0
 
 
+class LoginPart(Struct, frozen=True):
+    """A part of the credentials: ccxt's name of it, its form, and what it is in words."""
+
+    name: str
+    form: str
+    words: str
+
+
 class Quirks(Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
     """of ccxt, for every market"""
@@ -100,6 +108,11 @@ class Quirks(Struct, frozen=True, kw_only=True):
     fills_history_ms: Mapping[str, int] = {}
     """how far back it tells fills"""
     fills_limit: int | None = None
+    fills_of_all: frozenset[str] = frozenset()
+    """kinds of market for which fills are told of all symbols together, and ccxt leaves out the others: a
+    page without any of ours may have others before it"""
+    fills_before: Callable[[int], Mapping[str, Any]] = lambda ms: {"until": ms}
+    """asks for fills up to a time, ms"""
     fills_until: frozenset[str] = frozenset()
     """kinds of market for which fills up to a time can be asked for, though ccxt does not say so"""
     fills_asked: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
@@ -122,6 +135,18 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the method that tells what a key may do"""
     permission_keys: Mapping[str, tuple[str, str]] = {}
     """in its answer: may trade, may withdraw, by kind of market"""
+    streamed: frozenset[str] = frozenset({"orders", "fills"})
+    """what of its user stream ccxt reads right; the other is asked for"""
+    split: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda message: [message]
+    """a message of its user stream in parts that ccxt takes one by one"""
+    is_of_before: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """a message of the user stream that tells what was before it began"""
+    fee_currency_key: str = ""
+    """in a fill, where the currency of its fee is, where ccxt does not look"""
+    whole_is_sum: bool = False
+    """of an order of the user stream ccxt takes what is filled for all: the rest comes on top"""
+    login: Mapping[str, LoginPart] = {}
+    """what ccxt calls the parts of the credentials, by what we call them, where not as usual"""
     lost_events: frozenset[str] = frozenset()
     """messages of the user stream that say that it is over, which ccxt does not act on"""
     listen_key: Mapping[str, ListenKey] = {}

@@ -9,7 +9,7 @@ from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
+from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, not_negative
 from tradectl.exchange.ccxt_venue.listen_key import keep_alive
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
@@ -17,7 +17,10 @@ from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import Work, run_together
 from tradectl.exchange.venue import MoneyMoved, OnVenueReports, VenueReport
 
-WATCHES = (("watchOrders", "watch_orders"), ("watchMyTrades", "watch_my_trades"))
+WATCHES = (
+    ("orders", "watchOrders", "watch_orders"),
+    ("fills", "watchMyTrades", "watch_my_trades"),
+)
 
 
 class UserStream:
@@ -56,8 +59,8 @@ class UserStream:
                 await run_together(
                     *(
                         self._watch(getattr(self._client, method), on_reports)
-                        for name, method in WATCHES
-                        if self._client.has.get(name) is True
+                        for what, name, method in WATCHES
+                        if what in self._quirks.streamed and self._client.has.get(name) is True
                     ),
                     *self._keeping(),
                 )
@@ -83,7 +86,7 @@ class UserStream:
         while self._guard.updates:
             is_fill, raw = self._guard.updates.popleft()
             try:
-                reports.append(self._parser.fill(raw) if is_fill else self._parser.order(raw))
+                reports.append(self._parsed(raw, is_fill=is_fill))
             except (ForeignMarket, Triggered):
                 continue  # the order that a stop became is reported by itself
             except InvalidResponse as invalid:
@@ -91,6 +94,14 @@ class UserStream:
         if reports:
             on_reports(reports)
         return unreadable
+
+    def _parsed(self, raw: Any, *, is_fill: bool) -> VenueReport:
+        if is_fill:
+            return self._parser.fill(raw)
+        if self._quirks.whole_is_sum and raw.get("remaining") is not None:
+            whole = not_negative(raw.get("filled")) + not_negative(raw["remaining"])
+            return self._parser.order({**raw, "amount": whole})
+        return self._parser.order(raw)
 
     def _keeping(self) -> list[Work]:
         key = self._listen_key

@@ -91,9 +91,7 @@ class VenueSession:
         self.data = data
         self.caller = Caller(limiter, error_rules)
         self.caller.correct_clock = self.ask_for_the_time
-        self.guard = WebsocketGuard(
-            client, quirks.lost_events, data.dropped, forget_orders=quirks.forget_orders
-        )
+        self.guard = WebsocketGuard(client, quirks, data.dropped)
         self.market_data = MarketQueries(client, self.caller, data, quirks, settings.market)
         self.quirks = quirks
         self._settings = settings
@@ -182,8 +180,10 @@ class VenueSession:
     def abilities(self) -> Abilities:
         """Of one that has learned."""
         has_keys, kind = self._credentials is not None, self._settings.market
-        orders = self.client.has.get("watchOrders") is True
-        fills = self.client.has.get("watchMyTrades") is True
+        orders, fills = (
+            self.client.has.get(name) is True and what in self.quirks.streamed
+            for name, what in (("watchOrders", "orders"), ("watchMyTrades", "fills"))
+        )
         return Abilities(
             channels=pushed_channels(self.client),
             user_stream=has_keys and (orders or fills),

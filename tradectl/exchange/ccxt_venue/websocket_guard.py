@@ -19,6 +19,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple
 
+from tradectl.exchange.ccxt_venue.quirks import Quirks
+
 MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
 
@@ -44,22 +46,15 @@ class WebsocketGuard:
     """Installs itself on a ccxt object. `updates` are the account's orders and fills, oldest first, while
     `follows_account` is set."""
 
-    def __init__(
-        self,
-        client: Any,
-        lost_events: frozenset[str],
-        dropped: Counter[str],
-        *,
-        forget_orders: bool,
-    ) -> None:
+    def __init__(self, client: Any, quirks: Quirks, dropped: Counter[str]) -> None:
         self.client = client
         self.updates: deque[AccountUpdate] = deque(maxlen=MOST_WAITING)
         self.follows_account = False
         self.on_account_message: Callable[[Mapping[str, Any]], None] = lambda _: None
         """hears of each message of the account's own stream while it is followed"""
         self._dropped = dropped
-        self._lost_events = lost_events
-        self._forget_orders = forget_orders
+        self._quirks = quirks
+        self._is_of_before = False
         self._users: Counter[Any] = Counter()
         self._make = client.client
         self._handle = client.handle_message
@@ -121,17 +116,24 @@ class WebsocketGuard:
         if isinstance(message, dict) and self._is_lost_event(message):
             self._lose(connection, "the exchange ended the stream")
             return
-        self._handle(connection, message)
-        self._collect()
-        if self.follows_account and connection.is_account and isinstance(message, dict):
+        if not connection.is_account or not isinstance(message, dict):
+            self._handle(connection, message)
+            self._collect()
+            return
+        self._is_of_before = self._quirks.is_of_before(message)
+        for part in self._quirks.split(message):
+            self._handle(connection, part)
+            self._collect()
+        self._is_of_before = False
+        if self.follows_account:
             self.on_account_message(message)
 
     def _is_lost_event(self, message: dict[str, Any]) -> bool:
-        if not self._lost_events:
+        if not self._quirks.lost_events:
             return False
         inner = message.get("event")
         inner_event = inner if isinstance(inner, dict) else message
-        return inner_event.get("e") in self._lost_events
+        return inner_event.get("e") in self._quirks.lost_events
 
     def _lose(self, connection: Any, reason: str) -> None:
         from ccxt import NetworkError
@@ -148,7 +150,7 @@ class WebsocketGuard:
                 self._collected_from[name] = cache
                 self._take(is_fill, *cache)
                 cache.append = self._recording(cache.append, is_fill)
-            if is_fill or self._forget_orders:
+            if is_fill or self._quirks.forget_orders:
                 cache.clear()
 
     def _recording(self, append: Callable[[Any], None], is_fill: bool) -> Callable[[Any], None]:
@@ -159,7 +161,8 @@ class WebsocketGuard:
         return record
 
     def _take(self, is_fill: bool, *items: Any) -> None:
-        if self.follows_account:
+        name = "fills" if is_fill else "orders"
+        if self.follows_account and not self._is_of_before and name in self._quirks.streamed:
             self.updates.extend(AccountUpdate(is_fill, dict(item)) for item in items)
 
     def _close(self, connection: Any) -> None:
