@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.fixtures.books import SPOT, instruments
+from tests.fixtures.books import PERP, SPOT, instruments
 from tests.fixtures.fake_venue import FakeTime, SilentVenue
 from tradectl.domain.errors import AccessLost
-from tradectl.domain.events import Event, ForeignTrade
+from tradectl.domain.events import CloseCause, Event, ForeignTrade, PositionLiquidated
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
@@ -55,20 +55,26 @@ class Forgetful(SilentVenue):
         return None
 
 
-async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
-    time, venue, known = FakeTime(), Forgetful(), instruments()
-    posted: list[Event] = []
+def moved_by(
+    symbol: str, venue: SilentVenue, time: FakeTime, posted: list[Event]
+) -> MovedByExchange:
+    known = instruments()
     refused: list[AccessLost] = []
 
     def post(event: Event, _at: int) -> None:
         posted.append(event)
 
     tracker = OrderTracker("x", "account", known)
-    reporter = ExecutionReporter("x", (SPOT,), post, lambda: None, refused.append)
-    moved = MovedByExchange(
-        venue, Expecting(), reporter, "x", (SPOT,), known, post, tracker.fee_of,
+    reporter = ExecutionReporter("x", (symbol,), post, lambda: None, refused.append)
+    return MovedByExchange(
+        venue, Expecting(), reporter, "x", (symbol,), known, post, tracker.fee_of,
         tracker.is_tagged, now=lambda: 0, monotonic=time.monotonic,
     )  # fmt: skip
+
+
+async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
+    time, venue, known = FakeTime(), Forgetful(), instruments()
+    moved = moved_by(SPOT, venue, time, [])
     moved.heard([VenueFill(SPOT, "t1", "v1", Side.SELL, D(1), D(100), ts=1)])
     holdings = Holdings({"USDT": D(0), known[SPOT].base: D(1)})
     for _ in range(3_600):
@@ -76,3 +82,20 @@ async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
             await moved.ask(holdings)
         time.seconds += 1
     assert 5 <= venue.asked <= 20
+
+
+def test_positions_that_it_closed_are_told_in_the_order_in_which_it_closed_them() -> None:
+    """Each is of what the one before it had left, in whatever order they are heard of."""
+    posted: list[Event] = []
+    moved = moved_by(PERP, SilentVenue(), FakeTime(), posted)
+    deleveraged = VenueFill(PERP, "t2", "v2", Side.BUY, D(1), D(100), ts=2, forced=CloseCause.ADL)
+    liquidated = VenueFill(
+        PERP, "t1", "v1", Side.SELL, D(3), D(90), ts=1, forced=CloseCause.LIQUIDATION
+    )
+    moved.heard([deleveraged, liquidated])
+    moved.closed(busy=())
+    closed = [event for event in posted if isinstance(event, PositionLiquidated)]
+    assert [(event.ts, event.cause) for event in closed] == [
+        (1, CloseCause.LIQUIDATION),
+        (2, CloseCause.ADL),
+    ]

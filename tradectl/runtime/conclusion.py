@@ -14,6 +14,7 @@ LOOK_EVERY_S = 0.005
 QUIET_S = 1.0
 """So long nothing was on its way: nothing more comes."""
 UNANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL)
+NOT_KNOWN = (*UNANSWERED, OrderStatus.UNKNOWN)
 
 
 async def await_conclusion(session: Session, within: float) -> bool:
@@ -52,18 +53,22 @@ async def await_stops(session: Session, within: float) -> None:
 async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
     for an exit or be on its way, or an entry be filled at this very moment, or found at the start. A stop
-    that is being sent by then is waited for, for as long again: who ends now would not send it."""
+    of which it is not known by then whether it rests is waited for, until the exchange's word of it counts
+    and for as long again: who ends now would not send the next one."""
     books, bus, engine = session.books, session.bus, session.system.portfolio.engine
     if not engine.protects(books):
         return
     word = engine.halt_word
+    counts_after = max((e.not_found_seconds for e in session.settings.exchanges), default=0.0)
     begun = bus.clock.monotonic()
     while bus.failure is None:
-        unanswered = [order for order in books.working_orders() if order.status in UNANSWERED]
+        working = books.working_orders()
+        unanswered = any(order.status in UNANSWERED for order in working)
         if not (unanswered or bus.waiting()) and word.all_protected(books):
             return
-        is_sent = any(order.spec.is_protective for order in unanswered)
-        if bus.clock.monotonic() - begun > (2 * within if is_sent else within):
+        is_sent = any(o.spec.is_protective and o.status in NOT_KNOWN for o in working)
+        longest = 2 * within + counts_after if is_sent else within
+        if bus.clock.monotonic() - begun > longest:
             return
         await bus.clock.sleep(LOOK_EVERY_S)
 

@@ -214,10 +214,10 @@ class MovedByExchange:
         self._posted = {i: ts for i, ts in self._posted.items() if ts > until - REMEMBERED}
 
     def closed(self, busy: Iterable[str]) -> None:
-        """Report the positions that the exchange closed, but of symbols in which something of ours is on
-        its way: that comes first."""
+        """Report the positions that the exchange closed, oldest first, as each was of what those before
+        it had left; but none of symbols in which something of ours is on its way: that comes first."""
         waits = {*busy}
-        for key, fill in [*self._fills.items()]:
+        for key, fill in sorted(self._fills.items(), key=lambda known: known[1].ts):
             cause = self._causes.get(fill.order_key)
             if fill.symbol not in waits and cause is not None:
                 del self._fills[key]
