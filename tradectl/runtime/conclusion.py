@@ -52,8 +52,8 @@ async def await_stops(session: Session, within: float) -> None:
 
 async def await_protection(session: Session, within: float) -> None:
     """Wait, `within` seconds, until no position lacks the stop that it should have: it may have made room
-    for an exit or be on its way, or an entry be filled at this very moment, or found at the start. A stop
-    of which it is not known by then whether it rests is waited for, until the exchange's word of it counts
+    for an exit or be on its way, or an entry be filled at this very moment, or found at the start. One of
+    which it is not known by then whether it rests is waited for until the exchange's word of it counts,
     and for as long again: who ends now would not send the next one."""
     books, bus, engine = session.books, session.bus, session.system.portfolio.engine
     if not engine.protects(books):
