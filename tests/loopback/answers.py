@@ -77,11 +77,16 @@ async def reply(
     exchange.truth.note(
         "fault", fault=kind.value, method=call.method, path=call.path, params=call.params
     )
-    return await _badly(exchange, request, carry_out, kind, fault)
+    return await _badly(exchange, request, call, carry_out, kind, fault)
 
 
 async def _badly(
-    exchange: LoopbackExchange, request: web.Request, carry_out: CarryOut, kind: Kind, fault: Fault
+    exchange: LoopbackExchange,
+    request: web.Request,
+    call: Call,
+    carry_out: CarryOut,
+    kind: Kind,
+    fault: Fault,
 ) -> web.StreamResponse:
     placed = fault.carried_out(kind)
     answer = carry_out() if placed else Answer()
@@ -104,6 +109,9 @@ async def _badly(
             page = errors.HTML_503 if fault.status == 503 else errors.HTML_502
             return web.Response(status=fault.status or 502, text=page, content_type="text/html")
     error = error_of(kind, fault, exchange.now_ms())
+    if call.word is not None:
+        in_its_words: Answer = call.word(error)
+        return in_its_words.respond()
     return Answer(error.status, msgspec.json.encode(error.body), error.headers).respond()
 
 
@@ -145,7 +153,8 @@ def _with_order_fault(
 def _fill_some(exchange: LoopbackExchange, request: web.Request, call: Call, fault: Fault) -> None:
     """Somebody trades with the order that is about to be cancelled."""
     key = request.headers.get("X-MBX-APIKEY")
-    call.caller = next((a for a in exchange.accounts.values() if a.key == key), None)
+    by_key = (a for a in exchange.accounts.values() if a.key == key)
+    call.caller = call.caller or next(by_key, None)
     if call.caller is None or call.path.endswith("algoOrder"):
         return  # a stop that waits does not trade
     if (order := find(call)) is None or not order.open or not order.working:

@@ -38,6 +38,8 @@ class Call:
     path: str
     params: Mapping[str, str]
     caller: Account | None = None
+    word: Callable[[ApiError], Any] | None = None
+    """makes the answer to what is wrong, where it is not the usual one"""
 
     @property
     def account(self) -> Account:

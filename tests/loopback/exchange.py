@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.loopback.accounts import Account, Fees, FuturesLedger, SpotLedger
 from tests.loopback.broadcast import Broadcast
@@ -33,6 +33,9 @@ from tests.loopback.symbols import FUTURES, LISTED, SPOT, Rules
 from tests.loopback.truth import MAIN, Truth
 from tests.loopback.wire import Recording, expect, replay_wire
 
+if TYPE_CHECKING:
+    from tests.venues.dialect import Dialect
+
 KEY = "loopbackkey" + "0" * 53
 SECRET = "loopbacksecret" + "0" * 50
 START = Decimal(100_000)
@@ -43,7 +46,8 @@ Number = Decimal | str | int
 class LoopbackExchange(
     MarketControls, FaultControls, OutsideControls, ExchangeActs, SessionControls
 ):
-    """`port` 0 takes a free one. `weight_limit` is the request weight a minute before 429; 0: none."""
+    """`port` 0 takes a free one. `weight_limit` is the request weight a minute before 429; 0: none.
+    With a `dialect` it speaks like another exchange."""
 
     def __init__(
         self,
@@ -54,7 +58,9 @@ class LoopbackExchange(
         listed: Iterable[Rules] = LISTED,
         fees: Fees | None = None,
         weight_limit: int = 0,
+        dialect: Dialect | None = None,
     ) -> None:
+        self.dialect = dialect
         self.seed = seed
         self.port = port
         self.key, self.secret = KEY, SECRET
@@ -87,6 +93,10 @@ class LoopbackExchange(
 
         self._newest_ms = 0  # it may have been made by another clock
         self._server = Server(self)
+        if self.dialect is not None:
+            from tests.venues.door import DialectServer
+
+            self._server = DialectServer(self, self.dialect)
         self.port = await self._server.start(self.port)
         return self
 
@@ -102,6 +112,10 @@ class LoopbackExchange(
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def unanswered(self) -> list[str]:
+        """Requests that nobody wrote an answer for."""
+        return list(getattr(self._server, "unknown", []))
 
     def now_ns(self) -> int:
         return time.time_ns() + self.clock_offset_ns

@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import web
 
 from tests.loopback import errors, rest_futures, rest_positions, rest_public, rest_spot
-from tests.loopback.answers import Answer, reply, reset
+from tests.loopback.answers import Answer, reset
+from tests.loopback.answers import reply as reply  # noqa: PLC0414 - it is taken from here
 from tests.loopback.calls import Call, Route, Security, authenticate, check_signature
 from tests.loopback.errors import ApiError
 

@@ -57,9 +57,11 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/v5/execution/list":
         listed = [each for each in facts.traded if EXEC[each.kind] == query["execType"]]
         kept = replace(facts, traded=listed)
-        page = page_of_fills(kept, query, "startTime", "endTime", 50)
-        return _said({"category": "linear", "nextPageCursor": "",
-                      "list": [_execution(each) for each in page]})  # fmt: skip
+        first, limit = int(query.get("cursor") or 0), int(query.get("limit", "50"))
+        whole = page_of_fills(kept, query, "startTime", "endTime", 1_000_000)
+        more = str(first + limit) if len(whole) > first + limit else ""
+        return _said({"category": "linear", "nextPageCursor": more,
+                      "list": [_execution(each) for each in whole[first : first + limit]]})  # fmt: skip
     if path == "/v5/order/realtime":
         found = facts.order(query["orderId"])
         known = [_order(found)] if found else []

@@ -72,8 +72,8 @@ def test_reduce_only_is_said_where_there_are_positions() -> None:
 
 def test_a_stop_says_its_side_where_the_exchange_wants_to_know() -> None:
     for side, direction in (("buy", "ascending"), ("sell", "descending")):
-        order = spec("1", side=side, type=OrderType.STOP_MARKET, stop_price=Decimal(9))
-        params = arguments(order, "cid", SPOT, table_of("bybit").quirks).params
+        order = spec("20", side=side, type=OrderType.STOP_MARKET, stop_price=Decimal(9))
+        params = arguments(order, "cid", PERPETUAL, table_of("bybit").quirks).params
         assert params["triggerDirection"] == direction
 
 

@@ -21,7 +21,7 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed, nanoseconds
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.order_calls import feature
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.quirks import FillPages, Next, Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
 
@@ -55,12 +55,15 @@ class AccountQueries:
         """fills up to a time can be asked for"""
         self._full_page = feature(client, kind, "fetchMyTrades", "limit")
         """so many fills there may be others; None where ccxt does not say"""
+        self._pages = quirks.fills_pages.get(kind)
 
     async def fills(self, symbol: str, since: int) -> list[VenueFill]:
         market = self._markets[symbol]
         found: Found = {}
         for asked in self._quirks.fills_asked.get(self._kind, ({},)):
-            if self._quirks.fills_limit is None:
+            if self._pages is not None:
+                await self._page_by_page(market, since, asked, found, self._pages)
+            elif self._quirks.fills_limit is None:
                 await self._both_ways(market, since, asked, found)
             else:
                 await self._by_full_pages(market, since, asked, found)
@@ -94,6 +97,55 @@ class AccountQueries:
                 return
         raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
 
+    async def _page_by_page(
+        self,
+        market: Market,
+        since: int,
+        asked: Mapping[str, Any],
+        found: Found,
+        pages: FillPages,
+    ) -> None:
+        """Of one that says how the next page is asked for: until a page has nothing."""
+        now_ms = self._clock() // MILLISECOND
+        begin, window = self._begin(since, now_ms), self._quirks.fills_window_ms.get(self._kind)
+        while True:
+            is_last = not window or begin + window >= now_ms
+            until = {} if is_last or window is None else {"until": begin + window - 1}
+            following: dict[str, Any] = {}
+            rows = 0
+            for nth in range(1, MOST_PAGES):
+                page, last = await self._rows(market, begin, {**asked, **until, **following}, pages)
+                fresh = _add(page, found)
+                rows += len(page)
+                by = {Next.COUNT: str(rows), Next.PAGE: str(nth + 1)}.get(pages.by, last)
+                if not page or not by or (not fresh and pages.by is not Next.CURSOR):
+                    break
+                following = {pages.param: by}
+            else:
+                raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
+            if is_last:
+                return
+            begin += window or 0
+
+    async def _rows(
+        self, market: Market, since_ms: int, params: Mapping[str, Any], pages: FillPages
+    ) -> tuple[list[VenueFill], str]:
+        """A page, and what the next one is asked for with; empty for none."""
+        last = ""
+
+        def read(raws: Any) -> list[VenueFill]:
+            nonlocal last
+            told = [str((raw.get("info") or {}).get(pages.key) or "") for raw in listed(raws)]
+            told = [text for text in told if text]
+            if told and pages.by is Next.LEAST:
+                last = min(told, key=_by_number)
+            elif told:
+                last = told[-1]
+            return [self._parser.fill(raw, market=market) for raw in raws]
+
+        page = await self._ask(market, since_ms, self._full_page, params, read)
+        return page, last
+
     async def _both_ways(
         self, market: Market, since: int, asked: Mapping[str, Any], found: Found
     ) -> None:
@@ -116,6 +168,8 @@ class AccountQueries:
             before = {} if until is None else self._quirks.fills_before(until)
             page = await self._page(market, begin, {**asked, **before})
             fresh = _add(page, found)
+            if self._is_full(page) and len({fill.ts for fill in page}) == 1:
+                raise NotExecuted(f"fills of {market.symbol}: more of one moment than a page holds")
             if nth == 0:
                 may_lack = bool(fresh) and self._is_full(page) and not self._goes_back
             elif any(fill.ts < asked_at for fill in fresh):
@@ -142,19 +196,30 @@ class AccountQueries:
         self, market: Market, since_ms: int | None, params: Mapping[str, Any]
     ) -> list[VenueFill]:
         of_all = self._kind in self._quirks.fills_of_all
-        asked = None if of_all else market.unified
 
         def read(raw: Any) -> VenueFill:
             if of_all and raw.get("symbol") != market.unified:
                 return _of_another(raw)
             return self._parser.fill(raw, market=market)
 
+        limit = self._quirks.fills_limit or self._full_page
+        return await self._ask(
+            market, since_ms, limit, params, lambda raws: [read(raw) for raw in listed(raws)]
+        )
+
+    async def _ask(
+        self,
+        market: Market,
+        since_ms: int | None,
+        limit: int | None,
+        params: Mapping[str, Any],
+        read: Callable[[Any], list[VenueFill]],
+    ) -> list[VenueFill]:
+        asked = None if self._kind in self._quirks.fills_of_all else market.unified
         return await self._caller.ask(
             f"fills of {market.symbol}",
-            lambda: self._client.fetch_my_trades(
-                asked, since_ms, self._quirks.fills_limit, dict(params)
-            ),
-            lambda raws: [read(raw) for raw in listed(raws)],
+            lambda: self._client.fetch_my_trades(asked, since_ms, limit, dict(params)),
+            read,
             privileged=True,
         )
 

@@ -21,8 +21,8 @@ from tradectl.exchange.ccxt_venue.calls import Caller, NotFound
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, listed
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.orders import arguments, needs_price
-from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered, is_bare_yes
+from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
+from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered, accepted, is_bare_yes
 from tradectl.exchange.venue import OrderKey, VenueOrder
 
 RECENT = 500
@@ -54,7 +54,9 @@ class OrderCalls:
         self._quirks = quirks
         self._kind = kind
         self._quote = quote
-        self._has_stop_book = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
+        told = bool(feature(client, kind, "fetchOpenOrders", "trigger"))
+        usual = StopBook.OWN if told else StopBook.NONE
+        self._stop_book = quirks.stop_book.get(kind, usual)
         in_force = feature(client, kind, "createOrder", "timeInForce") or {}
         self._has_post_only = in_force.get("PO") is not False  # where it says nothing it is tried
         wants_cost = client.options.get("createMarketBuyOrderRequiresPrice")
@@ -80,7 +82,7 @@ class OrderCalls:
             raise VenueRefusal(
                 f"{spec.symbol}: this exchange takes a market buy by cost, not quantity"
             )
-        is_stop = spec.type.is_stop and self._has_stop_book
+        is_stop = spec.type.is_stop and self._stop_book is StopBook.OWN
 
         def read(raw: Any) -> VenueOrder | str:
             if is_bare_yes(raw):
@@ -103,19 +105,22 @@ class OrderCalls:
             return answer
         venue_id = (STOP if is_stop and answer else "") + answer
         self._parser.remember((spec.symbol, venue_id), client_order_id)
-        return await self._of_which_only_yes_was_said(spec.symbol, client_order_id, venue_id)
+        return await self._of_which_only_yes_was_said(spec, market, client_order_id, venue_id)
 
     async def _of_which_only_yes_was_said(
-        self, symbol: str, ours: str, venue_id: str
+        self, spec: OrderSpec, market: Market, ours: str, venue_id: str
     ) -> VenueOrder:
-        """It was sent and taken: what became of it is asked for. Raises OutcomeUnknown."""
+        """It was sent and taken: what became of it is asked for, once. With an id it is accepted, whatever
+        that comes to. Raises OutcomeUnknown."""
+        lost = "it is not found yet"
         try:
-            found = await self.find(symbol, ours, venue_id)
-        except NotExecuted as lost:
-            raise OutcomeUnknown(f"order {ours} was taken, and then: {lost}") from None
-        if found is None:
-            raise OutcomeUnknown(f"order {ours} was taken, and is not found yet")
-        return found
+            if (found := await self.find(spec.symbol, ours, venue_id)) is not None:
+                return found
+        except NotExecuted as error:
+            lost = str(error)
+        if not venue_id:
+            raise OutcomeUnknown(f"order {ours} was taken, and then: {lost}")
+        return accepted(spec, market, ours, venue_id)
 
     async def _price_now(self, spec: OrderSpec, market: Market) -> Decimal | None:
         """What it would trade at, where that must be known before it goes out. Raises NotExecuted."""
@@ -174,7 +179,9 @@ class OrderCalls:
         """None for an answer that says no more than yes."""
         if is_bare_yes(raw):
             return None
-        return self._parser.order(raw, market=market, client_order_id=ours, stop=is_stop)
+        return self._parser.order(
+            raw, market=market, client_order_id=ours, stop=self._is_own(is_stop)
+        )
 
     async def arm_dead_man(self, symbols: Sequence[str], seconds: float) -> None:
         if 0 < seconds < 1 or seconds < 0:
@@ -221,9 +228,11 @@ class OrderCalls:
         if is_stop:
             params["trigger"] = True
 
+        is_own = self._is_own(is_stop)
+
         def read(raw: Any) -> VenueOrder | str:
             try:
-                return self._parser.order(raw, market=market, client_order_id=ours, stop=is_stop)
+                return self._parser.order(raw, market=market, client_order_id=ours, stop=is_own)
             except Triggered:
                 return self._parser.became(raw)
 
@@ -274,7 +283,7 @@ class OrderCalls:
             )
             if found:
                 return self._parser.order(
-                    found[0], market=market, client_order_id=ours, stop=is_stop
+                    found[0], market=market, client_order_id=ours, stop=self._is_own(is_stop)
                 )
         raise NotFound
 
@@ -286,16 +295,20 @@ class OrderCalls:
 
     def _books(self, venue_id: str) -> list[bool]:
         """Where an order may be, False for the plain book and True for that of stops."""
-        if not self._has_stop_book:
+        if self._stop_book is StopBook.NONE:
             return [False]
         return [True, False] if venue_id.startswith(STOP) else [False, True]
+
+    def _is_own(self, is_stop: bool) -> bool:
+        """An order of the list of stops has an id of its own."""
+        return is_stop and self._stop_book is StopBook.OWN
 
     async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
         named = [self._markets[symbol].unified for symbol in symbols]
         asked: list[str] | list[None] = named or [None]
         found: dict[OrderKey, VenueOrder] = {}
         for unified in asked:
-            for is_stop in (False, True) if self._has_stop_book else (False,):
+            for is_stop in self._books(""):
                 for order in await self._open(unified, is_stop):
                     as_plain = order.symbol, _bare(order.venue_order_id)
                     if not is_stop or as_plain not in found:
@@ -317,7 +330,7 @@ class OrderCalls:
         orders: list[VenueOrder] = []
         for raw in listed(raws):
             try:
-                orders.append(self._parser.order(raw, stop=is_stop))
+                orders.append(self._parser.order(raw, stop=self._is_own(is_stop)))
             except ForeignMarket:
                 continue  # of a market of another kind: nothing here can touch it
         return orders

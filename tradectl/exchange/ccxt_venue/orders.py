@@ -44,6 +44,8 @@ def arguments(
     at that was to go out without a limit, and cannot. Raises VenueRefusal for what the market's rules do
     not allow."""
     quantity = _quantity(spec, market)
+    is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
+    kind = "perpetual" if is_perpetual else "spot"
     limit = _price(spec.price, market, up=spec.side is Side.SELL) if spec.type.has_limit else None
     params: dict[str, Any] = {
         quirks.submit_id_param: quirks.client_ids.theirs(client_order_id),
@@ -53,15 +55,13 @@ def arguments(
         # a protective stop that has to move by part of a step is reached a little earlier for it
         stop = _price(spec.stop_price, market, up=spec.side is Side.SELL)
         params[quirks.stop_param] = plain(stop)
-        if quirks.stop_direction:
+        if kind in quirks.stop_direction:
             params["triggerDirection"] = "ascending" if spec.side is Side.BUY else "descending"
     if spec.post_only and spec.type is OrderType.LIMIT:
         if has_post_only:
             params["postOnly"] = True
     elif spec.type.has_limit and spec.time_in_force is not TimeInForce.GTC:
         params["timeInForce"] = _in_force(spec, quirks)
-    is_perpetual = market.instrument.kind is InstrumentKind.PERPETUAL
-    kind = "perpetual" if is_perpetual else "spot"
     is_bounded = _is_bounded(spec, quirks, kind)
     if is_bounded and spec.type is OrderType.MARKET:
         params["timeInForce"] = quirks.in_force.get("IOC", "IOC")

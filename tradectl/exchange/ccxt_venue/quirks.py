@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
@@ -36,6 +37,40 @@ class LoginPart(Struct, frozen=True):
     name: str
     form: str
     words: str
+
+
+class StopBook(StrEnum):
+    """Where stops are kept."""
+
+    OWN = "own"
+    """in a book of their own, with ids of their own: a triggered one becomes another order"""
+    LIST = "list"
+    """in a list of their own, by the ids that they keep when they are triggered"""
+    NONE = "none"
+    """among all other orders"""
+
+
+class Next(StrEnum):
+    """What the next page of fills is asked for with."""
+
+    CURSOR = "cursor"
+    """what stands at the key, in any of its rows"""
+    LEAST = "least"
+    """the smallest number at the key: pages begin with the newest"""
+    LAST = "last"
+    """what stands at the key in its last row"""
+    COUNT = "count"
+    """how many rows there have been"""
+    PAGE = "page"
+    """the number of the page"""
+
+
+class FillPages(Struct, frozen=True):
+    """How fills are asked for page by page: the next one by the parameter `param`."""
+
+    param: str
+    by: Next
+    key: str = ""
 
 
 class Quirks(Struct, frozen=True, kw_only=True):
@@ -99,8 +134,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """how the client ids begin of orders that are the exchange's own, by which it closes positions"""
     forced_keys: Mapping[str, Mapping[str, CloseCause]] = {}
     """the same by what stands in an order or a fill, by its key"""
-    stop_direction: bool = False
-    """a stop must say from which side its price is reached"""
+    stop_direction: frozenset[str] = frozenset()
+    """kinds of market for which a stop must say from which side its price is reached"""
+    stop_book: Mapping[str, StopBook] = {}
+    """by kind of market, where it is not a book of its own for those that ccxt has one for"""
     fills_from_id: str = ""
     """asks for fills from an id on"""
     fills_window_ms: Mapping[str, int] = {}
@@ -113,6 +150,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     page without any of ours may have others before it"""
     fills_before: Callable[[int], Mapping[str, Any]] = lambda ms: {"until": ms}
     """asks for fills up to a time, ms"""
+    fills_pages: Mapping[str, FillPages] = {}
+    """by kind of market; without it pages are asked for by time, which may be too coarse"""
     fills_until: frozenset[str] = frozenset()
     """kinds of market for which fills up to a time can be asked for, though ccxt does not say so"""
     fills_asked: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
@@ -155,4 +194,4 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-__all__ = ["NEVER_MS", "ListenKey", "Quirks"]
+__all__ = ["NEVER_MS", "FillPages", "ListenKey", "Next", "Quirks", "StopBook"]

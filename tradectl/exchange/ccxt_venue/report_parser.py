@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from tradectl.domain.events import CloseCause, Liquidity
-from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import OrderStatus, OrderType, tag_of
+from tradectl.domain.money import ZERO, Side, floor_to
+from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, tag_of
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.decimals import (
     InvalidResponse,
@@ -230,6 +230,22 @@ def is_bare_yes(raw: Any) -> bool:
     return raw.get("status") is None or not raw.get("id")
 
 
+def accepted(spec: OrderSpec, market: Market, ours: str, venue_id: str) -> VenueOrder:
+    """An order of ours that has an id there, and of which no more is known."""
+    return VenueOrder(
+        symbol=market.symbol,
+        venue_order_id=venue_id,
+        client_order_id=ours,
+        side=spec.side,
+        status=OrderStatus.ACCEPTED,
+        quantity=floor_to(spec.quantity, market.instrument.lot_size),
+        type=spec.type,
+        price=spec.price,
+        stop_price=spec.stop_price,
+        reduce_only=spec.reduce_only,
+    )
+
+
 class Triggered(InvalidResponse):
     """A stop that is over because it was triggered: what it became tells the rest."""
 
@@ -275,4 +291,4 @@ def _fee(raw: Mapping[str, Any]) -> tuple[Decimal, str]:
     return ZERO, next(iter(charged), "")
 
 
-__all__ = ["STOP", "ReportParser", "Triggered", "is_bare_yes"]
+__all__ = ["STOP", "ReportParser", "Triggered", "accepted", "is_bare_yes"]

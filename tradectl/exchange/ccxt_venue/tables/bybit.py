@@ -9,7 +9,7 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.quirks import FillPages, Next, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 _BALANCES = BalanceRules(
@@ -56,7 +56,11 @@ TABLE = ExchangeTable(
                 "CreateBySettle": CloseCause.SETTLEMENT,
             },
         },
-        stop_direction=True,
+        stop_direction=frozenset({"perpetual"}),
+        stop_book={"spot": StopBook.LIST, "perpetual": StopBook.NONE},
+        fills_pages=dict.fromkeys(
+            ("spot", "perpetual"), FillPages("cursor", Next.CURSOR, "nextPageCursor")
+        ),
     ),
     codes=ErrorCodes(
         patterns=(r'"ret_?[cC]ode"\s*:\s*"?(-?[0-9]{1,9})"?',),

@@ -1,0 +1,84 @@
+"""How one exchange says things, for one kind of market."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from tests.loopback.exchange import KEY, SECRET
+from tests.loopback.symbols import FUTURES, SPOT, Rules
+from tests.venues.acts import Act
+from tests.venues.asked import Asked
+from tests.venues.wrong import Said, Wrong
+
+Params = dict[str, str]
+
+
+def nothing(_: Asked) -> Params:
+    return {}
+
+
+class Route(NamedTuple):
+    """`read` gives what is asked by the loopback exchange's parameters (see `acts`), `show` the answer
+    for what the act gave."""
+
+    act: Act
+    show: Callable[[Any, Asked], Any]
+    read: Callable[[Asked], Params] = nothing
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """`routes` by method and path, a pattern where it has a name in it; the first that fits counts.
+    `refusal` is the answer that says what is wrong: of an order it may differ from other requests.
+
+    `signed_at` reads the time of a request and how long it may live (ms); None for a request without.
+    `cannot` names cases of the contract suite that do not hold there, and why."""
+
+    exchange_id: str
+    kind: str
+    name: Callable[[Rules], str]
+    routes: Mapping[tuple[str, str], Route]
+    words: Mapping[Wrong, Said]
+    refusal: Callable[[Said, Act], Any]
+    source: str
+    """the files and cases of ccxt that the shapes come from"""
+    contract: Decimal = Decimal(1)
+    """coins of one contract"""
+    unified: str = ""
+    """ccxt's name of the market of bitcoin; usually BTC/USDT or BTC/USDT:USDT"""
+    credentials: tuple[str, str, str] = (KEY, SECRET, "passphrase-of-nobody")
+    knows: Callable[[Asked], bool] | None = None
+    """whose request it is, where the key is in no header and no parameter"""
+    signed_at: Callable[[Asked], tuple[int, int] | None] = lambda _: None
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    page: int = 50
+    """fills of one page"""
+
+    @property
+    def market(self) -> str:
+        return SPOT if self.kind == "spot" else FUTURES
+
+    @property
+    def symbol(self) -> str:
+        return self.unified or ("BTC/USDT" if self.kind == "spot" else "BTC/USDT:USDT")
+
+    def route(self, method: str, path: str) -> Route | None:
+        exact = self.routes.get((method, path))
+        if exact is not None:
+            return exact
+        fits = (r for (m, p), r in self.routes.items() if m == method and fnmatchcase(path, p))
+        return next(fits, None)
+
+    def is_of(self, asked: Asked) -> bool:
+        """It is our account's."""
+        if self.knows is not None:
+            return self.knows(asked)
+        key = self.credentials[0]
+        return key in asked.headers.values() or key in asked.query.values() or key in asked.text
+
+
+__all__ = ["Dialect", "Params", "Route", "nothing"]

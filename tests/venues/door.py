@@ -1,0 +1,95 @@
+"""The loopback exchange's door, where another language is spoken."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from tests.loopback import errors, server
+from tests.loopback.answers import Answer, reset
+from tests.loopback.calls import Call
+from tests.loopback.errors import ApiError
+from tests.loopback.symbols import SPOT
+from tests.venues.acts import Act
+from tests.venues.asked import Asked
+from tests.venues.dialect import Dialect, Route
+from tests.venues.wrong import wrong_of
+
+
+class DialectServer(server.Server):
+    """`unknown` are requests that nobody wrote an answer for."""
+
+    def __init__(self, exchange: Any, dialect: Dialect) -> None:
+        super().__init__(exchange)
+        self.dialect = dialect
+        self.unknown: list[str] = []
+
+    async def _door(self, request: web.Request) -> web.StreamResponse:
+        exchange, dialect = self.exchange, self.dialect
+        if not exchange.linked:
+            return reset(request)
+        if (turned_away := exchange.sessions.turned_away()) is not None:
+            if turned_away.status != 418:
+                return turned_away
+            return self._wrong(errors.banned(1, exchange.now_ms()), None).respond()
+        query = dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
+        text = await request.text()
+        path, method = request.path, request.method
+        asked = Asked(exchange, dialect, method, path, query, text, request.headers)
+        route = dialect.route(method, path)
+        if route is None:
+            self.unknown.append(f"{method} {path}")
+            return web.Response(status=404, text=f"{dialect.exchange_id} is not asked {path} here")
+        call = self._call(asked, route)
+
+        def carry_out() -> Answer:
+            try:
+                shown = self._carried_out(asked, call, route)
+            except ApiError as error:
+                return self._wrong(error, route.act)
+            return Answer(200, json.dumps(shown, default=str).encode())
+
+        return await server.reply(exchange, request, call, carry_out)
+
+    def _call(self, asked: Asked, route: Route) -> Call:
+        """As the loopback exchange itself would be asked."""
+        act, market = route.act, self.dialect.market
+        start = "/api/v3" if market == SPOT else "/fapi/v1"
+        try:
+            params = {k: v for k, v in route.read(asked).items() if v not in ("", None)}
+        except ApiError:
+            params = {}
+        path = "myTrades" if (act.path, market) == ("userTrades", SPOT) else act.path
+        call = Call(self.exchange, market, act.method, f"{start}/{path}", params, asked.account)
+        call.word = lambda error: self._wrong(error, act)
+        self.exchange.truth.note("request", method=call.method, path=call.path, params=params)
+        return call
+
+    def _carried_out(self, asked: Asked, call: Call, route: Route) -> Any:
+        if not route.act.public:
+            self.exchange.sessions.check_access()
+            if not self.dialect.is_of(asked):
+                raise errors.key_malformed()
+            self._check_time(asked)
+        route.read(asked)  # what cannot be read is refused
+        return route.show(route.act.do(call), asked)
+
+    def _check_time(self, asked: Asked) -> None:
+        told = self.dialect.signed_at(asked)
+        if told is None:
+            return
+        signed_ms, window_ms = told
+        if signed_ms >= asked.now_ms + 1000:
+            raise errors.ahead_of_time()
+        if asked.now_ms - signed_ms > window_ms:
+            raise errors.outside_window()
+
+    def _wrong(self, error: ApiError, act: Act | None) -> Answer:
+        from tests.venues.acts import NOTHING
+
+        said = self.dialect.words[wrong_of(error)]
+        body = self.dialect.refusal(said, act or NOTHING)
+        return Answer(said.status, json.dumps(body).encode(), error.headers)

@@ -1,0 +1,104 @@
+"""Our venue at a playback venue, without streams: ccxt itself, and what it polls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from decimal import Decimal
+from typing import Any
+from unittest import mock
+
+from tests.loopback import Fees, LoopbackExchange
+from tests.venues.dialect import Dialect
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
+from tradectl.exchange.ccxt_venue.client import make_client
+from tradectl.exchange.exchange_settings import ExchangeSettings
+
+SYMBOL = "BTCUSDT"
+
+
+@contextmanager
+def without_streams() -> Iterator[None]:
+    """Nothing is pushed: the streams of a dialect are not played back."""
+    make = make_client
+
+    def made(*args: Any) -> Any:
+        client = make(*args)
+        for name in client.has:
+            if name.startswith("watch"):
+                client.has[name] = False
+        return client
+
+    with mock.patch("tradectl.exchange.ccxt_venue.venue.make_client", made):
+        yield
+
+
+class VenueAt:
+    """An exchange that speaks a dialect, and our venue at it."""
+
+    def __init__(self, exchange: LoopbackExchange, dialect: Dialect, **settings: Any) -> None:
+        self.exchange = exchange
+        self.dialect = dialect
+        self.market = dialect.market
+        self.settings = ExchangeSettings(
+            id=dialect.exchange_id,
+            market=dialect.kind,  # type: ignore[arg-type]
+            url=exchange.url,
+            **{"timeout_seconds": 2.0, "requests_per_second": 10_000, **settings},
+        )
+        self.venue = CcxtVenue(
+            self.settings, {SYMBOL: dialect.symbol}, Credentials(*dialect.credentials)
+        )
+        self.sent = 0
+
+    @property
+    def engine(self) -> Any:
+        return self.exchange.engines[self.market]
+
+    @property
+    def since(self) -> int:
+        """Before anything happened, ns."""
+        return self.exchange.now_ns() - 3600 * 10**9
+
+    def quote(self, bid: str, ask: str, size: str = "2") -> None:
+        self.exchange.quote(SYMBOL, bid, ask, size, market=self.market)
+
+    def trade(self, price: str, quantity: str) -> None:
+        self.exchange.print_trade(SYMBOL, price, quantity, market=self.market)
+
+    def spec(self, side: str, quantity: str, price: str | None = None, **more: Any) -> OrderSpec:
+        kind = more.pop("type", OrderType.MARKET if price is None else OrderType.LIMIT)
+        limit = None if price is None else Decimal(price)
+        return OrderSpec("o", SYMBOL, Side(side), Decimal(quantity), kind, limit, **more)
+
+    @property
+    def client_id(self) -> str:
+        """Of the last order that was sent: as long, and made of the same letters, as ours are."""
+        return f"tcabcde{self.sent:011d}"
+
+    async def submit(self, side: str, quantity: str, price: str | None = None, **more: Any) -> Any:
+        self.sent += 1
+        return await self.venue.submit(self.spec(side, quantity, price, **more), self.client_id)
+
+    async def held(self) -> Decimal:
+        holdings = await self.venue.holdings()
+        return holdings.of(self.venue.instrument(SYMBOL))
+
+
+@asynccontextmanager
+async def venue_at(dialect: Dialect, **settings: Any) -> AsyncIterator[VenueAt]:
+    async with LoopbackExchange(seed=1, dialect=dialect, fees=Fees(asset="quote")) as exchange:
+        at = VenueAt(exchange, dialect, **settings)
+        at.quote("59990", "60010")
+        with without_streams():
+            await at.venue.open()
+        try:
+            yield at
+        finally:
+            await at.venue.close()
+            assert exchange.unanswered() == []
+
+
+__all__ = ["SYMBOL", "VenueAt", "venue_at", "without_streams"]
