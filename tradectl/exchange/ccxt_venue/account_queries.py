@@ -141,7 +141,7 @@ class AccountQueries:
                 last = min(told, key=_by_number)
             elif told:
                 last = told[-1]
-            return [self._parser.fill(raw, market=market) for raw in raws]
+            return [self._read(raw, market) for raw in raws]
 
         page = await self._ask(market, since_ms, self._full_page, params, read)
         return page, last
@@ -195,17 +195,20 @@ class AccountQueries:
     async def _page(
         self, market: Market, since_ms: int | None, params: Mapping[str, Any]
     ) -> list[VenueFill]:
-        of_all = self._kind in self._quirks.fills_of_all
-
-        def read(raw: Any) -> VenueFill:
-            if of_all and raw.get("symbol") != market.unified:
-                return _of_another(raw)
-            return self._parser.fill(raw, market=market)
-
         limit = self._quirks.fills_limit or self._full_page
         return await self._ask(
-            market, since_ms, limit, params, lambda raws: [read(raw) for raw in listed(raws)]
+            market,
+            since_ms,
+            limit,
+            params,
+            lambda raws: [self._read(raw, market) for raw in listed(raws)],
         )
+
+    def _read(self, raw: Any, market: Market) -> VenueFill:
+        of_all = self._kind in self._quirks.fills_of_all
+        if of_all and raw.get("symbol") != market.unified:
+            return _of_another(raw)
+        return self._parser.fill(raw, market=market)
 
     async def _ask(
         self,

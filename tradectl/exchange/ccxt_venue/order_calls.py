@@ -22,7 +22,13 @@ from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.orders import arguments, needs_price
 from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
-from tradectl.exchange.ccxt_venue.report_parser import STOP, ReportParser, Triggered, accepted, is_bare_yes
+from tradectl.exchange.ccxt_venue.report_parser import (
+    STOP,
+    ReportParser,
+    Triggered,
+    accepted,
+    is_bare_yes,
+)
 from tradectl.exchange.venue import OrderKey, VenueOrder
 
 RECENT = 500
@@ -110,8 +116,8 @@ class OrderCalls:
     async def _of_which_only_yes_was_said(
         self, spec: OrderSpec, market: Market, ours: str, venue_id: str
     ) -> VenueOrder:
-        """It was sent and taken: what became of it is asked for, once. With an id it is accepted, whatever
-        that comes to. Raises OutcomeUnknown."""
+        """It was sent and taken: what became of it is asked for, once. With an id it is accepted,
+        whatever that comes to. Raises OutcomeUnknown."""
         lost = "it is not found yet"
         try:
             if (found := await self.find(spec.symbol, ours, venue_id)) is not None:
