@@ -39,6 +39,7 @@ from tradectl.documents.operations import (
     Reconciliation,
     ReplayReport,
 )
+from tradectl.documents.pnl import PnlReport
 from tradectl.documents.report import Report
 from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
@@ -70,6 +71,7 @@ DOCUMENTS: dict[str, Any] = {
     "orders --tca": TradingCosts,
     "close": HandClose,
     "cancel": HandCancel,
+    "pnl": PnlReport,
     "positions": list[PositionRow],
     "reconcile": Reconciliation,
     "record": RecordingSummary,

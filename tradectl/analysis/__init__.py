@@ -8,6 +8,7 @@ made.
     equity          equity and drawdown at every mark, days
     benchmark       buy-and-hold                             downsampling    a curve that can be drawn
     attribution     the result by symbol, strategy, side, reason, hour and weekday: always the whole of it
+    profit          what an account made, by day, week or month, over all its runs
     availability    how much of the time entries could leave
     statistics      Sharpe and the others, of plain numbers
 

@@ -60,24 +60,12 @@ class Movements:
 
     def before(self, event: Event) -> None:
         holdings = self._books.account.holdings
-        self._held = {symbol: dict(holdings.get(symbol, {})) for symbol in self._concerned(event)}
+        self._held = {
+            symbol: dict(holdings.get(symbol, {})) for symbol in concerned(event, self._books)
+        }
         self._income = {}
         if isinstance(event, FundingPaid | CashMoved | PositionLiquidated):
             self._income = self._incomes()
-
-    def _concerned(self, event: Event) -> Iterable[str]:
-        """The symbols whose positions may become others."""
-        if isinstance(event, OrderFilled | PositionLiquidated):
-            symbols = {event.symbol: None}
-            if event.fee_paid:
-                coin = self._books.instruments.symbol_of(event.fee_currency, event.symbol)
-                symbols |= {coin: None} if coin else {}
-            return symbols
-        if isinstance(event, StrategiesCrossed):
-            return (event.symbol,)
-        if isinstance(event, AccountReported) and event.accept is not None:
-            return dict.fromkeys([*self._books.account.holdings, *event.positions])
-        return ()
 
     def _incomes(self) -> dict[str, Decimal]:
         return {name: totals.income() for name, totals in self._books.account.strategies.items()}
@@ -131,6 +119,21 @@ class Movements:
         return self._trips.outside
 
 
+def concerned(event: Event, books: Books) -> Iterable[str]:
+    """The symbols whose positions may become others by `event`."""
+    if isinstance(event, OrderFilled | PositionLiquidated):
+        symbols = {event.symbol: None}
+        if event.fee_paid:
+            coin = books.instruments.symbol_of(event.fee_currency, event.symbol)
+            symbols |= {coin: None} if coin else {}
+        return symbols
+    if isinstance(event, StrategiesCrossed):
+        return (event.symbol,)
+    if isinstance(event, AccountReported) and event.accept is not None:
+        return dict.fromkeys([*books.account.holdings, *event.positions])
+    return ()
+
+
 def _price_of(event: Event, symbol: str, before: Position, after: Position) -> Decimal:
     if isinstance(event, OrderFilled | PositionLiquidated) and event.symbol == symbol:
         return event.price
@@ -140,4 +143,4 @@ def _price_of(event: Event, symbol: str, before: Position, after: Position) -> D
     return -(after.cash_flow - before.cash_flow) / signed if signed else ZERO
 
 
-__all__ = ["BY_OPERATOR", "FEE_IN_COINS", "Movements"]
+__all__ = ["BY_OPERATOR", "FEE_IN_COINS", "Movements", "concerned"]

@@ -17,6 +17,7 @@ from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import BY_HAND
 from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless
+from tradectl.domain.time import zone
 from tradectl.portfolio.allocation.allocator import check_packages
 from tradectl.strategy.configured import StrategyInstance
 
@@ -30,6 +31,7 @@ def check(settings: Settings) -> None:
     for index, instrument in enumerate(settings.instruments):
         _check_instrument(f"instruments[{index}]", instrument)
     _check_currency(settings)
+    _check_time_zone(settings.account.time_zone)
     _check_funding(settings)
     _check_fill(settings)
     _check_working_orders(settings)
@@ -38,6 +40,13 @@ def check(settings: Settings) -> None:
     _check_strategies(settings)
     _check_budgets(settings)
     _check_execution(settings)
+
+
+def _check_time_zone(name: str) -> None:
+    try:
+        zone(name)
+    except ValueError as error:
+        raise ConfigError(f"account.time_zone: {error}") from error
 
 
 def on_paper(settings: Settings) -> Settings:

@@ -66,6 +66,9 @@ class AccountSettings(Section, frozen=True, kw_only=True):
         str, "the currency of cash, profit and fees; symbols must be quoted in it"
     ] = "USDT"
     cash: Annotated[Decimal, Bounds(gt=0), "cash at the start"] = Decimal(100_000)
+    time_zone: Annotated[
+        str, "whose days, weeks and months `pnl` counts by; UTC, or a name such as Europe/Berlin"
+    ] = "UTC"
 
 
 class FeedSettings(Section, frozen=True, kw_only=True):

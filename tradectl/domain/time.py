@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 MILLISECOND = 1_000_000
@@ -37,6 +37,25 @@ def typed_moment(text: str) -> datetime:
         raise ValueError(f"no day and no moment: {text!r}")
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def zone(name: str) -> tzinfo:
+    """Of a name such as Europe/Berlin. Raises ValueError."""
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"expected UTC or the name of a time zone such as Europe/Berlin, got {name!r:.60}"
+        ) from error
+    except LookupError as error:
+        raise ValueError(
+            f"this system knows no time zone {name!r:.60}: expected UTC or a name such as Europe/Berlin; "
+            "`pip install tzdata` brings them where a system has none"
+        ) from error
 
 
 def compact(ns: int) -> str:

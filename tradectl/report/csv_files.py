@@ -31,7 +31,8 @@ from tradectl.domain.text import harmless
 from tradectl.files.written import written_whole
 from tradectl.report.builder import trip_row
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What one begins with: the last four are the wide forms of the first."""
 
 
 @contextmanager
