@@ -103,7 +103,7 @@ class StubbornExchange(PaperGateway):
 
     def there(self) -> tuple[Decimal, tuple[OpenOrder, ...]]:
         """What it holds and what rests."""
-        proof = self._exchange.proof()
+        (proof,) = (each.proof() for each in self._each.values())
         return proof.held.get(COIN, D(0)), proof.open_orders
 
 

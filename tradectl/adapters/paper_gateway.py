@@ -28,6 +28,7 @@ from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, 
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.paper_exchange import PaperExchange
+from tradectl.exchange.paper.several import PaperExchanges, account_at
 
 PAPER_TIMER = "paper"
 
@@ -36,7 +37,8 @@ class PaperGateway:
     """A `Gateway` to a paper exchange, which is woken by timers of the bus.
 
     Its exchange lives in this process and has no account but the books: there is nothing to compare
-    them with, and its word on orders and positions is its own book.
+    them with, and its word on orders and positions is its own book. There are several where the
+    instruments have several, each with the settings of its name.
     """
 
     connected = True
@@ -56,17 +58,35 @@ class PaperGateway:
         self.funding_rates = rates
         settings = settings or PaperSettings()
         self._coarse = settings.decides_on_ms * MILLISECOND
-        self._exchange = PaperExchange(
-            settings,
-            instruments,
-            bus.schedule,
-            seed,
-            wake_at=self._wake_at,
-            view=view,
-            rates=rates,
-            # on a live market the order meets what stands there; on recorded data that is the past
-            next_event=settings.waits_for_next and not bus.clock.live,
-        )
+
+        def make(
+            settings: PaperSettings, name: str, seed: int, view: AccountView | None
+        ) -> PaperExchange:
+            return PaperExchange(
+                settings,
+                instruments,
+                bus.schedule,
+                seed,
+                wake_at=self._wake_at,
+                view=view,
+                rates=rates,
+                # on a live market the order meets what stands there; on recorded data that is the past
+                next_event=settings.waits_for_next and not bus.clock.live,
+                name=name,
+            )
+
+        self._exchange: PaperExchange | PaperExchanges
+        if view is None or len(instruments.exchanges) < 2:
+            name = instruments.exchanges[0] if instruments.exchanges else ""
+            self._exchange = make(settings.at(name), "paper", seed, view)
+            self._each = {name: self._exchange}
+        else:
+            self._each = {
+                name: make(settings.at(name), name, seed + number, account_at(view, name))
+                for number, name in enumerate(instruments.exchanges)
+            }
+            self._exchange = PaperExchanges(self._each, view)
+        self._exchange_of = instruments.exchange_of
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
         pass
@@ -97,7 +117,12 @@ class PaperGateway:
         self._exchange.send(command, at)
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
-        self._exchange.restore(orders, positions)
+        orders = list(orders)
+        for name, exchange in self._each.items():
+            exchange.restore(
+                [order for order in orders if self._exchange_of(order.spec.symbol) == name],
+                {s: held for s, held in positions.items() if self._exchange_of(s) == name},
+            )
 
     async def cancel_all(
         self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
@@ -105,8 +130,14 @@ class PaperGateway:
         """Nobody else trades here, and nothing rests here that the books do not know."""
         if whose is not Whose.OURS:
             return []
-        orders = self._exchange.cancel_all(self._bus.clock.now(), keep_protection=keep_protection)
-        return [Cancelled(exchange=self._exchange.name, orders=orders)]
+        now = self._bus.clock.now()
+        return [
+            Cancelled(
+                exchange=exchange.name,
+                orders=exchange.cancel_all(now, keep_protection=keep_protection),
+            )
+            for exchange in self._each.values()
+        ]
 
     async def reconcile(
         self, *, accepted: Accepted | None = None, within: float = 0
@@ -114,7 +145,7 @@ class PaperGateway:
         return []
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
-        return [self._exchange.proof()]
+        return [exchange.proof() for exchange in self._each.values()]
 
     def status(self) -> list[ExchangeStatus]:
         return []

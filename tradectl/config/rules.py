@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tradectl.config.settings import Settings
+from tradectl.config.settings import PAPER, Settings
 from tradectl.domain.brackets import TRAIL_STEP_BPS, Bracket
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.instruments import Instrument, Instruments
@@ -66,6 +66,26 @@ def _check_mode(settings: Settings) -> None:
     twice = _first_repeated([exchange.prefix for exchange in settings.exchanges])
     if twice is not None:
         raise ConfigError(f"exchanges: two are named {twice!r}: give one another name")
+    _check_paper_exchanges(settings)
+
+
+def _check_paper_exchanges(settings: Settings) -> None:
+    names = [exchange.name for exchange in settings.paper.exchanges]
+    twice = PAPER if PAPER in names and not settings.exchanges else _first_repeated(names)
+    if twice is not None:
+        raise ConfigError(f"paper.exchanges: two are named {twice!r}: give one another name")
+    known = settings.exchange_names()
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise ConfigError(
+            f"paper.exchanges: {unknown!r} is none of [[exchanges]]: expected some of {', '.join(known)}"
+        )
+    said = sum((exchange.cash or ZERO for exchange in settings.paper.exchanges), ZERO)
+    if said > settings.account.cash:
+        raise ConfigError(
+            f"paper.exchanges.cash: {plain(said)} in all is more than account.cash, "
+            f"{plain(settings.account.cash)}"
+        )
 
 
 def _check_symbols(settings: Settings) -> None:
@@ -75,7 +95,8 @@ def _check_symbols(settings: Settings) -> None:
         ("symbols", settings.symbols),
         ("instruments", [i.symbol for i in settings.instruments]),
     ):
-        places = {exchange.prefix for exchange in settings.exchanges}
+        several = settings.exchanges or settings.paper.exchanges
+        places = set(settings.exchange_names()) if several else set()
         for index, symbol in enumerate(names):
             place, colon, _ = symbol.partition(":")
             if colon and "/" not in place and places and place not in places:

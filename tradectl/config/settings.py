@@ -24,6 +24,8 @@ from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.engine_settings import EngineSettings
 
+PAPER = "paper"
+"""The exchange on paper that no other one is named beside."""
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
 
@@ -159,6 +161,12 @@ class Settings(Section, frozen=True, kw_only=True):
         if known is not None and (known.period, known.length) == (period, length):
             return known
         return MarketHistory(period=period, length=length)
+
+    def exchange_names(self) -> tuple[str, ...]:
+        """Of all of them; symbols without a name are the first one's."""
+        if self.exchanges:
+            return tuple(exchange.prefix for exchange in self.exchanges)
+        return (PAPER, *(exchange.name for exchange in self.paper.exchanges))
 
     def undescribed(self, symbols: Iterable[str]) -> list[str]:
         """Those that no `instruments` describe."""

@@ -10,12 +10,14 @@ from tradectl.documents.values import Amount, Time
 Value = bool | int | float | str
 
 
-class DataFile(Struct, kw_only=True, frozen=True):
-    """A file of recorded data as it is stored: its `size` in bytes, and the SHA-256 of all of them."""
+class DataFile(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """A file of recorded data as it is stored: its `size` in bytes, and the SHA-256 of all of them. Its
+    symbols are those of the `exchange`, where one is named."""
 
     path: str
     size: int
     sha256: str
+    exchange: str = ""
 
 
 class Headline(Struct, kw_only=True, frozen=True):

@@ -64,6 +64,10 @@ class AccountSums:
         self._adds = self._costs = self._takes = ZERO
         self._told_worth: Decimal | None = ZERO
 
+    def part(self, symbol: str) -> AccountSums:
+        """The same of what is at the symbol's exchange: all of it, where there is only one."""
+        return self
+
     # --- what is asked --------------------------------------------------------------------------------
 
     @property

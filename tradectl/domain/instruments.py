@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import UsageError
@@ -173,14 +174,21 @@ class Instruments:
     """The instruments of a run, by symbol; what nobody described is guessed, once.
 
     `known` limits the run to the described symbols; without it any symbol may appear. Only what is
-    described can be a perpetual.
+    described can be a perpetual. `exchanges` are their names, that of symbols without one first.
     """
 
-    def __init__(self, described: Iterable[Instrument] = (), *, known: bool = False) -> None:
+    def __init__(
+        self,
+        described: Iterable[Instrument] = (),
+        *,
+        known: bool = False,
+        exchanges: tuple[str, ...] = (),
+    ) -> None:
         self._by_symbol = {i.symbol: i for i in described}
         self._known = known
+        self.exchanges = exchanges
         self._coins = {
-            _coin(i.symbol, i.base): i.symbol
+            (self.exchange_of(i.symbol), i.base): i.symbol
             for i in [*self._by_symbol.values()]
             if not i.can_short
         }
@@ -198,8 +206,22 @@ class Instruments:
         if found is None:
             if self._known:
                 raise UsageError(f"unknown symbol {symbol!r}: not among {sorted(self._by_symbol)}")
-            found = self._by_symbol[symbol] = BUILT_IN.get(symbol) or Instrument.guess(symbol)
+            found = self._by_symbol[symbol] = self._unknown(symbol)
         return found
+
+    def _unknown(self, symbol: str) -> Instrument:
+        own = symbol.removeprefix(f"{self.exchange_of(symbol)}:")
+        found = BUILT_IN.get(own)
+        if found is None:
+            return Instrument.guess(symbol)
+        return found if own == symbol else replace(found, symbol=symbol)
+
+    def exchange_of(self, symbol: str) -> str:
+        """The name of the exchange that it is traded at; the first one's where it says none."""
+        name, found, _ = symbol.partition(":")
+        if found and name in self.exchanges:
+            return name
+        return self.exchanges[0] if self.exchanges else ""
 
     def perpetual(self, symbol: str) -> Instrument | None:
         """The symbol, if it is one; only what is described can be."""
@@ -207,7 +229,7 @@ class Instruments:
 
     def symbol_of(self, coin: str, beside: str) -> str | None:
         """The described spot symbol of a coin, at the exchange of the symbol `beside`."""
-        return self._coins.get(_coin(beside, coin))
+        return self._coins.get((self.exchange_of(beside), coin))
 
     def describe(self, instrument: Instrument) -> None:
         """Its rules from now on."""
@@ -219,16 +241,6 @@ class Instruments:
         return list(self._by_symbol.values())
 
 
-def exchange_of(symbol: str) -> str:
-    """The exchange that the symbol is prefixed with; empty where it is not."""
-    exchange, found, _ = symbol.partition(":")
-    return exchange if found else ""
-
-
-def _coin(symbol: str, coin: str) -> tuple[str, str]:
-    return exchange_of(symbol), coin
-
-
 __all__ = [
     "BUILT_IN",
     "Instrument",
@@ -236,5 +248,4 @@ __all__ = [
     "Instruments",
     "MarginMode",
     "MarginTier",
-    "exchange_of",
 ]

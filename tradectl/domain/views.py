@@ -54,6 +54,18 @@ class AccountView(Protocol):
 
     @property
     def cash(self) -> Decimal: ...
+    def exchange_of(self, symbol: str) -> str:
+        """The name of the exchange that it is traded at."""
+        ...
+
+    def cash_at(self, exchange: str) -> Decimal:
+        """What of it can be spent at the exchange of that name: all, where there is only one."""
+        ...
+
+    def cash_for(self, symbol: str) -> Decimal:
+        """What an order in the symbol may spend."""
+        ...
+
     @property
     def peak_equity(self) -> Decimal:
         """Highest equity seen at a risk check, since the account was opened or limits began anew."""

@@ -4,8 +4,10 @@ import contextlib
 import re
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.money import ONE, ZERO
@@ -17,6 +19,37 @@ Milliseconds = Annotated[int, Bounds(ge=0, le=3_600_000)]
 _NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
 _PROXY = re.compile(r"(https?|socks5h?)://[A-Za-z0-9.\-\[\]:]{1,200}")
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,200}")
+
+
+class PaperExchangeSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
+    """An exchange of its own on paper, beside that of the symbols without a name. What it does not say is
+    as [paper] has it."""
+
+    section = "paper.exchanges"
+
+    name: Annotated[str, "what its symbols are prefixed with: name:SYMBOL"]
+    cash: Annotated[
+        Decimal | None,
+        Bounds(ge=0),
+        "what is there of account.cash at the start; those that do not say share the rest equally",
+    ] = None
+    maker_fee: Annotated[Decimal | None, Bounds(ge=-1, le=1), "as paper.maker_fee"] = None
+    taker_fee: Annotated[Decimal | None, Bounds(ge=0, le=1), "as paper.taker_fee"] = None
+    slippage_bps: Annotated[Decimal | None, Bounds(ge=0, le=5000), "as paper.slippage_bps"] = None
+    latency_ms: Annotated[int | None, Bounds(ge=0, le=3_600_000), "as paper.latency_ms"] = None
+    latency_jitter_ms: Annotated[
+        int | None, Bounds(ge=0, le=3_600_000), "as paper.latency_jitter_ms"
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"paper.exchanges.name: expected lower case letters and digits, got {self.name!r:.60}"
+            )
+
+
+OF_AN_EXCHANGE = ("maker_fee", "taker_fee", "slippage_bps", "latency_ms", "latency_jitter_ms")
 
 
 class PaperSettings(Section, frozen=True, kw_only=True):
@@ -92,6 +125,15 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     funding_file: Annotated[
         str, "published rates instead: a CSV of time, symbol and rate; for the symbols that it has"
     ] = ""
+    exchanges: tuple[PaperExchangeSettings, ...] = ()
+
+    def at(self, name: str) -> Self:
+        """As they are at the exchange of that name."""
+        for own in self.exchanges:
+            if own.name == name:
+                said = {key: getattr(own, key) for key in OF_AN_EXCHANGE}
+                return replace(self, **{k: value for k, value in said.items() if value is not None})
+        return self
 
     @property
     def waits_for_next(self) -> bool:
@@ -253,4 +295,11 @@ def _is_address(url: str, pattern: re.Pattern[str] = _URL) -> bool:
         return False
 
 
-__all__ = ["ExchangeSettings", "PaperSettings", "is_loopback", "is_plain", "is_proxy"]
+__all__ = [
+    "ExchangeSettings",
+    "PaperExchangeSettings",
+    "PaperSettings",
+    "is_loopback",
+    "is_plain",
+    "is_proxy",
+]

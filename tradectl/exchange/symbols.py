@@ -6,7 +6,7 @@ exchange of that name is configured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tradectl.domain.errors import UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -26,6 +26,12 @@ def _exchange_of(
     return exchanges[0], symbol
 
 
+def without_exchange(symbol: str, names: Collection[str]) -> str:
+    """As it is spelled at its exchange, of one of these `names`."""
+    name, colon, own = symbol.partition(":")
+    return own if colon and name in names else symbol
+
+
 def by_exchange(
     symbols: Sequence[str], exchanges: Sequence[ExchangeSettings]
 ) -> dict[str, dict[str, str]]:
@@ -37,4 +43,4 @@ def by_exchange(
     return found
 
 
-__all__ = ["by_exchange"]
+__all__ = ["by_exchange", "without_exchange"]

@@ -7,9 +7,12 @@ by time. Bad rows are left out, counted and shown in `progress`; too many of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import MarketDataEvent
@@ -43,7 +46,8 @@ class RecordedFeed:
     fault; `unnamed` is the symbol of a file that names none; `are_trades`: what looks like an order
     book's rows is not; `columns` says which column is which; `allow_truncated` plays what an archive
     holds that breaks off. `span` is what is played of it all, and `before` hears what comes before that.
-    Candles of `decides_on` ns have finer data beside them.
+    Candles of `decides_on` ns have finer data beside them. The files are, in their order, of `exchanges`,
+    whose names their symbols begin with then.
     `check_symbol` is asked about each symbol before it is played, and raises what speaks against it.
     Raises DataError for a file that cannot be played, UsageError when one of `symbols` is in no file, a
     file is named twice, or `columns` are said of journals alone.
@@ -67,6 +71,7 @@ class RecordedFeed:
         span: TimeRange = WHOLE,
         before: Hear | None = None,
         decides_on: int = 0,
+        exchanges: Sequence[str] = (),
         now_ns: int,
     ) -> None:
         self.span = span
@@ -91,8 +96,9 @@ class RecordedFeed:
             allow_truncated=allow_truncated,
             spell=self._spell,
         )
+        self._exchanges = exchanges or [""] * len(self._paths)
         self.progress = Progress(bytes_total=sum(map(check_file, self._paths)))
-        _refuse_twice(self._paths)
+        _refuse_twice(self._paths, self._exchanges)
         self.files = self._open(self.progress)
         self._overlaps = self._new_overlaps()
         self._sources = [self._read(number, file) for number, file in enumerate(self.files)]
@@ -101,6 +107,9 @@ class RecordedFeed:
                 f"{self.name}: --columns is of files with columns, and a journal has none"
             )
         self._find_symbols()
+
+    def _spell_at(self, exchange: str, symbol: str) -> str:
+        return self._spell(f"{exchange}:{symbol}")
 
     def _spell(self, symbol: str) -> str:
         """As it was asked for: `BTCUSDT` is `BTC/USDT`."""
@@ -194,13 +203,21 @@ class RecordedFeed:
         progress.last_ts = batch[-1].ts
 
     def _open(self, progress: Progress) -> list[CsvFile | JournalFile]:
-        return [self._open_one(path, progress) for path in self._paths]
+        files = zip(self._paths, self._exchanges, strict=True)
+        return [self._open_one(path, exchange, progress) for path, exchange in files]
 
-    def _open_one(self, path: Path, progress: Progress) -> CsvFile | JournalFile:
-        text = first_lines(path)
+    def _open_one(self, path: Path, exchange: str, progress: Progress) -> CsvFile | JournalFile:
+        text, reading = first_lines(path), self._reading
         if text.startswith(JOURNAL.decode()):
-            return JournalFile(path, self._reading, progress)
-        return CsvFile(path, text, self._reading, progress)
+            if exchange:
+                raise UsageError(
+                    f"--data {exchange}:{path}: a journal says itself which exchange its symbols are of: "
+                    f"leave out {exchange}:"
+                )
+            return JournalFile(path, reading, progress)
+        if exchange:
+            reading = replace(reading, spell=partial(self._spell_at, exchange))
+        return CsvFile(path, text, reading, progress)
 
     def _find_symbols(self) -> None:
         """Look for the symbols asked for; the first rows have them, unless they are missing."""
@@ -235,12 +252,12 @@ def first_lines(path: Path) -> str:
     return text
 
 
-def _refuse_twice(paths: list[Path]) -> None:
-    """Also by another name. Raises UsageError."""
-    named: dict[tuple[int, int], Path] = {}
-    for path in paths:
+def _refuse_twice(paths: list[Path], exchanges: Sequence[str]) -> None:
+    """Also by another name, but for what is of another exchange. Raises UsageError."""
+    named: dict[tuple[int, int, str], Path] = {}
+    for path, exchange in zip(paths, exchanges, strict=True):
         found = path.stat()
-        before = named.setdefault((found.st_dev, found.st_ino), path)
+        before = named.setdefault((found.st_dev, found.st_ino, exchange), path)
         if before is not path:
             also = "" if before == path else f", also as {before}"
             raise UsageError(f"--data: {path} is named twice{also}: leave one out")

@@ -63,6 +63,7 @@ def feed_of(
         span=TimeRange(source.since, source.until),
         decides_on=source.decides_on,
         batch_size=batch_size,
+        exchanges=tuple(file.exchange for file in source.files),
         check_symbol=check_symbol,
         before=before,
         now_ns=source.now,

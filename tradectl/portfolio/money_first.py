@@ -1,4 +1,4 @@
-"""On spot what is sold pays for what is bought: within one step sells go first.
+"""On spot what is sold pays for what is bought at that exchange: within one step sells go first.
 
 A buy that there is no money for yet is not ordered beside them: it waits, and is looked at anew with
 each fill, one after the other, until the next rebalancing, which looks at everything. What risk denied
@@ -8,6 +8,7 @@ for want of money waits in the same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 
 from tradectl.domain.events import Event, OrderInitialized
 from tradectl.domain.money import ZERO, Side
@@ -46,16 +47,18 @@ class MoneyFirst:
         sells among them, which come second. What risk would deny as it is waits, too."""
         buys = {symbol: _only_buys(events, view) for symbol, events in answers.items()}
         events = [each for symbol, found in answers.items() if not buys[symbol] for each in found]
-        sells, left, waiting = _sells(events, view), view.cash - view.sums().orders_cost, []
+        sells, spent, waiting = _sells(events, view), dict[str, Decimal](), []
         for symbol, order in buys.items():
             if order is None:
                 continue
-            cost = order.quantity * (order.price or view.mark(symbol) or ZERO)
-            if sells and cost > left:
+            exchange = view.exchange_of(symbol)
+            before = spent.get(exchange, view.sums().part(symbol).orders_cost)
+            cost = before + order.quantity * (order.price or view.mark(symbol) or ZERO)
+            if sells and cost > view.cash_for(symbol):
                 self._waiting[symbol] = None
                 waiting.append(order)
             else:
-                left -= cost
+                spent[exchange] = cost
                 events += answers[symbol]
         for symbol, found in answers.items():
             if sells and not found and not is_balanced(symbol, view):

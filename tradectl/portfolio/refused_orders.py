@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 from tradectl.domain.event import Reason
 from tradectl.domain.events import Event, TargetComputed
-from tradectl.domain.instruments import exchange_of
 from tradectl.domain.protection import RESTS
 from tradectl.domain.refusals import Refusal, RefusalCause, is_wanted
 from tradectl.domain.views import AccountView
@@ -77,7 +76,7 @@ def makes_way(symbol: str, view: AccountView, at: int) -> list[Event]:
         for order in view.working_orders()
         if order.status in CANCELLABLE
         and not order.spec.reduce_only
-        and exchange_of(order.spec.symbol) == exchange_of(symbol)
+        and view.exchange_of(order.spec.symbol) == view.exchange_of(symbol)
     ]
     return [*cancels(entries, "an exit is refused for want of money")]
 

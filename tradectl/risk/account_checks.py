@@ -195,23 +195,26 @@ class BalanceCheck(Check):
         impact = context.impact
         if impact.instrument.can_short or impact.reduces or context.order.side != BUY:
             return None
-        return Figures(context.view.cash, self._need(context))
+        return Figures(context.view.cash_for(context.order.symbol), self._need(context))
 
     def _cash(self, context: RiskContext) -> Denial | None:
-        view, need = context.view, self._need(context)
-        if need <= view.cash:
+        need, there = self._need(context), context.view.cash_for(context.order.symbol)
+        if need <= there:
             return None
+        view, where = context.view, ""
+        if there < view.cash:
+            where = f" at {view.exchange_of(context.order.symbol)}"
         return self.deny(
             f"{money_text(need, context.impact.instrument.quote)} is needed, fees and working buys "
-            f"included: there is {money_text(view.cash)}",
-            view.cash,
+            f"included: there is {money_text(there)}{where}",
+            there,
             need,
         )
 
     def _need(self, context: RiskContext) -> Decimal:
         """For the buy, the working ones, and fees."""
         impact, view = context.impact, context.view
-        sums = view.sums()
+        sums = view.sums().part(context.order.symbol)
         need = sums.orders_cost
         if not context.order.parent_id:  # whose cost is its parent's
             need += impact.notional

@@ -47,15 +47,17 @@ class MarginCheck(Check):
 def _free(context: RiskContext) -> Decimal | None:
     """Collateral that no position of another symbol takes; None where coins are bought and no perpetual
     is held."""
-    view, sums = context.view, context.view.sums()
+    view, symbol = context.view, context.order.symbol
+    sums = view.sums().part(symbol)
     if not (context.impact.instrument.can_short or sums.perpetuals):
         return None
-    return view.cash + sums.cross_profit - sums.margin(but=context.order.symbol)
+    return view.cash_for(symbol) + sums.cross_profit - sums.margin(but=symbol)
 
 
 def _working_elsewhere(context: RiskContext) -> Decimal:
     """What working orders may add to the other perpetuals."""
-    view, symbol, sums = context.view, context.order.symbol, context.view.sums()
+    view, symbol = context.view, context.order.symbol
+    sums = view.sums().part(symbol)
     total = sums.orders_take(but=symbol)
     for other in sums.unpriced:
         instrument, orders = view.instrument(other), view.working_in(other)

@@ -127,6 +127,10 @@ class _Sums:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sums, name)
 
+    def part(self, symbol: str) -> _Sums:
+        """Only the quotes' own is asked for."""
+        return _Sums(self._sums.part(symbol), self._more)  # type: ignore[attr-defined]  # the same
+
     @property
     def orders_cost(self) -> Decimal:
         cost: Decimal = self._sums.orders_cost  # type: ignore[attr-defined]  # an account's sums

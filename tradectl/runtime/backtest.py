@@ -49,7 +49,7 @@ class BacktestQuestion:
         if not options.data:
             raise UsageError("a backtest is of recorded data: add --data FILE")
         self.config = config
-        self.data = hashed(options.data)
+        self.data = hashed(options.data, options.settings.exchange_names())
         self.options = msgspec.structs.replace(options, data_files=tuple(self.data))
         self.data_hash = hash_of(self.data)
         self.key = self._key()

@@ -21,7 +21,9 @@ from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import JournalForged, JournalMissing, UsageError
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.time import MILLISECOND
+from tradectl.exchange.symbols import without_exchange
 from tradectl.feeds.base import BATCH_SIZE, Feed
+from tradectl.feeds.data_files import named
 from tradectl.feeds.finer import decided_on
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket, check_simulated
@@ -30,6 +32,7 @@ from tradectl.feeds.whole_log import feed_of
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.writer import Header
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
+from tradectl.runtime.money_at import open_at, refuse_other_exchanges, traded_at
 from tradectl.state.account import Account
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt
@@ -146,9 +149,9 @@ def _recorded(
 def market_source(options: RunOptions, now: int) -> MarketSource:
     """The recorded data of a run, and how it is read."""
     feed, span = options.settings.feed, options.span
-    unread = (DataFile(path=str(path), size=0, sha256="") for path in options.data)
+    exchanges = options.settings.exchange_names()
     return MarketSource(
-        files=options.data_files or tuple(unread),
+        files=options.data_files or tuple(named(options.data, exchanges)),
         now=now,
         symbols=options.symbols,
         unnamed=_unnamed(options),
@@ -177,9 +180,11 @@ def with_finer_data(options: RunOptions, now: int) -> RunOptions:
 
 
 def _unnamed(options: RunOptions) -> str:
-    """Whose prices a file has that does not say so: the one symbol asked for, or else configured."""
-    symbols = options.symbols or options.settings.symbols
-    return symbols[0] if len(symbols) == 1 else ""
+    """Whose prices a file has that does not say so: the one symbol asked for, or else configured, at
+    whichever exchange."""
+    names = options.settings.exchange_names()
+    symbols = {without_exchange(s, names) for s in options.symbols or options.settings.symbols}
+    return symbols.pop() if len(symbols) == 1 else ""
 
 
 def account_kind(options: RunOptions) -> str:
@@ -207,16 +212,21 @@ def starting_account(
 ) -> Account:
     """The recovered account, paused or halted if it was; or a new one in the currency of what is
     traded."""
+    names = traded_at(settings, symbols)
     if recovered is not None:
         _check_continuity(settings, symbols, recovered)
         account = recovered.account
+        if settings.mode != "live":
+            refuse_other_exchanges(account, names)
         account.rules = {}  # this run's instruments are as its exchanges have them now
         account.say_refusals_again()
         account.risk.begin_run()
         if account.reconciliation is not None:
             account.reconciliation.begin_again(compared=settings.mode == "live")
         return account
-    return Account.open("", currency_of(settings, symbols), settings.account.cash)
+    account = Account.open("", currency_of(settings, symbols), settings.account.cash)
+    open_at(account, names, settings)
+    return account
 
 
 def refuse_to_forget(state_dir: StateDir, *, trusting: bool = False) -> None:

@@ -76,9 +76,9 @@ async def short_run(
 def _without_strategies(settings: Settings) -> Settings:
     """Strategies may be what hangs, and symbols that are not traded are not needed. On paper closing
     orders are filled at once."""
-    at_once = msgspec.structs.replace(
-        settings.paper, market_fill="full", latency_ms=0, latency_jitter_ms=0
-    )
+    paper, no_delay = settings.paper, {"latency_ms": 0, "latency_jitter_ms": 0}
+    each = tuple(msgspec.structs.replace(own, **no_delay) for own in paper.exchanges)
+    at_once = msgspec.structs.replace(paper, market_fill="full", exchanges=each, **no_delay)
     traded = settings.traded_symbols()
     return msgspec.structs.replace(settings, strategies=(), symbols=traded, paper=at_once)
 

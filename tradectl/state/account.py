@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -184,6 +185,32 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         if self.reconciliation is None:
             self.reconciliation = ReconciliationState()
         return self.reconciliation
+
+    def cash_at(self, exchange: str) -> Decimal:
+        """The money that can be spent there: all of it, where there is only one exchange."""
+        known = self.reconciliation
+        if known is None or len(known.cash_at) < 2:
+            return self.cash
+        there = known.cash_at.get(exchange, ZERO)
+        return min(self.cash, there) if known.external_cash else there  # not all of it is ours
+
+    @property
+    def money_at(self) -> Mapping[str, Decimal]:
+        """What each of several exchanges has; empty where there is one."""
+        known = self.reconciliation
+        return known.cash_at if known is not None and len(known.cash_at) > 1 else {}
+
+    @property
+    def main_exchange(self) -> str:
+        """Whose money is meant where nobody says so."""
+        return next(iter(self.money_at), "")
+
+    def book_cash(self, cash: Decimal, exchange: str) -> None:
+        """It has so much from now on, by what happened at the exchange."""
+        known = self.reconciliation
+        if known is not None and len(known.cash_at) > 1:
+            known.cash_at[exchange] = known.cash_at.get(exchange, ZERO) + cash - self.cash
+        self.cash = cash
 
     def hold_from(self, symbol: str, at: int) -> None:
         """A perpetual is held from `at` (ns), or its funding is settled up to there."""

@@ -219,6 +219,9 @@ class Books(OrderBooks):
         if report.income_until:
             taken = report.accept in TAKES_MONEY and report.cash is not None
             noted.income.asked(report.exchange, report.income_until, accepted=taken)
+        if report.cash is None:
+            account.book_cash(adopted.cash + taken_out, report.exchange)
+            noted.cash_at = account.at_exchange().cash_at
         account.reconciliation, account.cash = noted, adopted.cash + taken_out
         shift(account, transferred)
         for (symbol, booking), fill in zip(bookings.items(), fills, strict=True):

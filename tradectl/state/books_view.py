@@ -24,6 +24,7 @@ from tradectl.domain.refusals import Refusal
 from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
+from tradectl.domain.sums_by_exchange import SumsByExchange
 from tradectl.risk.exposure_checks import tally_of
 from tradectl.risk.limits import RiskLimits
 from tradectl.state.account import Account
@@ -59,7 +60,7 @@ class BooksView(OrdersView):
             self.instruments.describe(rules.instrument)
         self._arrived: dict[str, MarketDataEvent] = {}
         self._last: dict[str, MarketDataEvent] = {}
-        self._sums = AccountSums()
+        self._sums = self.new_sums()
         self._tally = tally_of(self.limits)
         self._untallied: dict[str, object] = {}
         self._priced = set(account.risk.priced)
@@ -73,6 +74,12 @@ class BooksView(OrdersView):
             for symbol, targets in account.targets.items()
             if any(target.size for target in targets.values())
         }
+
+    def new_sums(self) -> AccountSums:
+        """Of nothing yet."""
+        if len(self.instruments.exchanges) < 2:
+            return AccountSums()
+        return SumsByExchange(self.instruments.exchange_of)
 
     @property
     def last(self) -> dict[str, MarketDataEvent]:
@@ -175,6 +182,15 @@ class BooksView(OrdersView):
     @property
     def cash(self) -> Decimal:
         return self.account.cash
+
+    def exchange_of(self, symbol: str) -> str:
+        return self.instruments.exchange_of(symbol)
+
+    def cash_at(self, exchange: str) -> Decimal:
+        return self.account.cash_at(exchange)
+
+    def cash_for(self, symbol: str) -> Decimal:
+        return self.account.cash_at(self.instruments.exchange_of(symbol))
 
     @property
     def risk(self) -> RiskMemory:

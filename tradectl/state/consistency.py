@@ -68,7 +68,7 @@ def fill_problems(account: Account, fills: Mapping[str, Decimal]) -> list[str]:
 
 def sum_problems(books: BooksView) -> list[str]:
     """Where a sum that is kept is not what all positions and orders add up to."""
-    kept, afresh = books.sums(), AccountSums()
+    kept, afresh = books.sums(), books.new_sums()
     working = [*books.working_orders(), *books.working_children()]
     orders = {order.spec.symbol: WorkingOrders() for order in working}
     for order in working:

@@ -27,9 +27,10 @@ FEE = "fee"
 
 
 class PaidInCoins(Struct, frozen=True):
-    """Of a fee: what was `external` of the `coin`'s symbol after it, the money that was `transferred` in
-    by that, and where a part of our own went, what that makes of it."""
+    """Of a fee at an `exchange`: what was `external` of the `coin`'s symbol after it, the money that was
+    `transferred` in by that, and where a part of our own went, what that makes of it."""
 
+    exchange: str
     coin: str
     external: Decimal
     transferred: Decimal
@@ -44,7 +45,7 @@ class PaidInCoins(Struct, frozen=True):
         known = account.at_exchange()
         if self.external != known.external.get(self.coin, ZERO):
             known.external[self.coin] = self.external
-        account.cash += self.transferred
+        account.book_cash(account.cash + self.transferred, self.exchange)
         known.transferred += self.transferred
         shift(account, self.transferred)
 
@@ -55,9 +56,10 @@ def paid_in_coins(
     """None where it was paid in the quote currency, or kept of what was bought, as `booking` has it."""
     if not fill.fee_paid or booking.kept:
         return None
+    exchange = books.instruments.exchange_of(fill.symbol)
     coin = books.instruments.symbol_of(fill.fee_currency, fill.symbol)
     if coin is None:
-        return PaidInCoins("", ZERO, fill.fee)
+        return PaidInCoins(exchange, "", ZERO, fill.fee)
     external = books.external(coin)
     rest = max(fill.fee_paid - max(external, ZERO), ZERO)
     after = external - min(fill.fee_paid, max(external, ZERO))
@@ -70,7 +72,7 @@ def paid_in_coins(
         selling -= this.remaining
     ours = min(rest, closable(max(position.quantity, ZERO), Side.SELL, selling))
     if not ours:
-        return PaidInCoins(coin, after, fill.fee)
+        return PaidInCoins(exchange, coin, after, fill.fee)
     price = (fill.fee / fill.fee_paid).quantize(CENT_OF_A_SATOSHI)
     owned = {**books.holdings(coin), **booking.owned} if is_same else books.holdings(coin)
     sold = book_moved(-ours, price, position, owned, ZERO, books.instruments[coin], traded=True)
@@ -84,7 +86,8 @@ def paid_in_coins(
         price=price,
         ts=fill.ts,
     )
-    return PaidInCoins(coin, after, fill.fee - sold.cash, sold, Fill(report, FEE, record.at))
+    left = fill.fee - sold.cash
+    return PaidInCoins(exchange, coin, after, left, sold, Fill(report, FEE, record.at))
 
 
 __all__ = ["FEE", "PaidInCoins", "paid_in_coins"]

@@ -66,7 +66,7 @@ def book_cash(account: Account, event: CashMoved) -> None:
         raise CoreError(f"{event.exchange}: {event.kind} {event.income_id} of {event.amount}")
     known = account.at_exchange()
     known.income.book(event.exchange, event.income_id, event.ts)
-    account.cash = cash
+    account.book_cash(cash, event.exchange)
     if event.kind is IncomeKind.TRANSFER:
         known.transferred += event.amount
         shift(account, event.amount)

@@ -30,7 +30,7 @@ def set_cash(account: Account, value: object) -> None:
     """Raises UsageError for what is no amount."""
     cash = _number("cash", value)
     _invest(account, cash - account.cash)
-    account.cash = cash
+    account.book_cash(cash, account.main_exchange)
 
 
 def set_position(books: Books, symbol: str, values: Mapping[str, Any]) -> None:

@@ -227,7 +227,7 @@ class OrderBooks(BooksView):
         if account.brackets:
             end_trails(self, symbol, booking.owned)
         self.hold(booking.position)
-        account.cash = booking.cash
+        account.book_cash(booking.cash, self.instruments.exchange_of(symbol))
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)

@@ -43,7 +43,7 @@ class LiquidationBooking(Struct, frozen=True):
         symbol, booking, account = event.symbol, self.booking, books.account
         end_trails(books, symbol, booking.owned)
         books.hold(booking.position)
-        account.cash = booking.cash
+        account.book_cash(booking.cash, books.instruments.exchange_of(symbol))
         account.holdings.setdefault(symbol, {}).update(booking.owned)
         for name, part in self.insurance.items():
             account.strategies.setdefault(name, StrategyTotals()).insurance += part
@@ -109,7 +109,7 @@ def book_funding(books: BooksView, event: FundingPaid) -> list[Event]:
         shares = funding_shares(held, event)
     cash = account.cash + event.payment
     # in place
-    account.cash = cash
+    account.book_cash(cash, books.instruments.exchange_of(symbol))
     add_to_line(account, "funding", shares)
     account.hold_from(symbol, event.ts)
     if event.exchange:

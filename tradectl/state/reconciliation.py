@@ -63,11 +63,12 @@ class Discrepancy(Struct, frozen=True):
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
-    known, and `external_cash` the same of money; `cash_at` what each exchange last reported, and
-    `compared_at` when (ns UTC, by its clock if it tells). `bound` are coins of ours that orders of others
-    offer. `transferred` is what transfers and the operator's word added to the account, the worth of what
-    fees took of external coins among it. `income` is what exchanges moved by themselves, as far as it has
-    to be remembered; trades of others in a symbol before `trades_since` (ns UTC) are not to be booked.
+    known, and `external_cash` the same of money; `cash_at` what each exchange last reported (of several:
+    and what was booked since) or has on paper, and `compared_at` when it did (ns UTC, by its clock if it
+    tells). `bound` are coins of ours that orders of others offer. `transferred` is what transfers and the
+    operator's word added to the account, the worth of what fees took of external coins among it. `income`
+    is what exchanges moved by themselves, as far as it has to be remembered; trades of others in a symbol
+    before `trades_since` (ns UTC) are not to be booked.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}

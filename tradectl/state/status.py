@@ -120,6 +120,7 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         day_start_equity=decimal_text(books.day_start_equity),
         day_pnl=decimal_text(books.equity() - books.day_start_equity),
         turnover=decimal_text(books.account.turnover),
+        cash_at={name: plain(cash) for name, cash in books.account.money_at.items()},
     )
 
 

@@ -87,7 +87,7 @@ class BookkeepingSystem:
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
-        instruments = Instruments(settings.instruments)
+        instruments = Instruments(settings.instruments, exchanges=settings.exchange_names())
         self.books = Books(account, instruments, limits=settings.risk_limits(), projected=projected)
         attach_books(self.bus.core, self.books)
 

@@ -20,7 +20,7 @@ def totals(portfolio: PortfolioTotals | None) -> list[RenderableType]:
         return [line(name, Cell(figures.NOTHING)) for name in ("equity", "cash", "P&L net")]
     return [
         line("equity", Cell(figures.money(portfolio.equity), BOLD)),
-        line("cash", Cell(figures.money(portfolio.cash))),
+        line("cash", Cell(f"{figures.money(portfolio.cash)}{_by_exchange(portfolio)}")),
         line(
             "P&L net",
             cells.profit(figures.net(portfolio)),
@@ -37,6 +37,11 @@ def totals(portfolio: PortfolioTotals | None) -> list[RenderableType]:
             Cell(f"  maximum {figures.percent(portfolio.max_drawdown_pct)}"),
         ),
     ]
+
+
+def _by_exchange(portfolio: PortfolioTotals) -> str:
+    parts = [f"{name} {figures.money(cash)}" for name, cash in portfolio.cash_at.items()]
+    return f"  {', '.join(parts)}" if parts else ""
 
 
 def by_strategy(rows: Sequence[StrategyRow] | None) -> list[RenderableType]:
