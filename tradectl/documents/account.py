@@ -27,7 +27,7 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     `drawdown_pct` is from `peak_equity` to now and `max_drawdown_pct` the largest from a peak to a later
     trough, both in percent of the peak. `peak_equity` and `day_start_equity` (UTC) are what loss limits
     measure from: `resume` and `clear-halt` let them begin anew. `day_pnl` is the equity's change since
-    the latter. `cash_at` is what each exchange has of the cash, where there are several."""
+    the latter."""
 
     currency: str
     equity: Amount
@@ -50,7 +50,6 @@ class PortfolioTotals(Struct, kw_only=True, frozen=True):
     interest: Amount = "0"
     rebates: Amount = "0"
     transferred: Amount = "0"
-    cash_at: dict[str, Amount] = {}
 
 
 class PositionRow(Struct, kw_only=True, frozen=True):
@@ -239,7 +238,8 @@ class BracketRow(Struct, kw_only=True, frozen=True):
 
 
 class AccountStatus(Struct, kw_only=True, frozen=True):
-    """What the books know, as of record `last_seq`. All of it is empty for an account that never was."""
+    """What the books know, as of record `last_seq`. All of it is empty for an account that never was.
+    `cash_at` is what each exchange has of the cash, where there are several."""
 
     mode_reason: str = ""
     portfolio: PortfolioTotals | None = None
@@ -252,6 +252,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     restrictions: list[RestrictionRow] = []
     refused: list[RefusalRow] = []
     external: list[ExternalRow] = []
+    cash_at: dict[str, Amount] = {}
     allocation: AllocationStatus | None = None
     brackets: list[BracketRow] = []
     consistency: Consistency = Consistency()

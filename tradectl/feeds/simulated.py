@@ -8,6 +8,9 @@ than the real thing, and a strategy that earns here need not earn there.
 Everything follows from the seed, the symbols, the prices to begin with and the numbers of the ticks that
 were made: tick k lies at exactly start + k * interval, and brings one quote or one trade of each symbol.
 
+What is listed at several exchanges is one thing: its price elsewhere is that of the plain symbol, and
+drifts away from it and back by some hundredths of a percent.
+
 A run that goes on with an account goes on with its market: prices begin where they stopped, by other
 chances than those that led there. They never jump between two runs, which would be profit out of nothing.
 """
@@ -15,7 +18,7 @@ chances than those that led there. They never jump between two runs, which would
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from random import Random
@@ -27,6 +30,7 @@ from tradectl.domain.instruments import BUILT_IN, Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import SECOND
+from tradectl.exchange.symbols import without_exchange
 from tradectl.feeds.base import BATCH_SIZE
 
 SOURCE = "simulated"
@@ -54,6 +58,8 @@ BURSTS_PER_SECOND, BURST_SECONDS, BURST_DRIFT = 0.02, 20.0, 0.4
 """How often a burst begins, how fast it fades, and its first drift in deviations a second."""
 JUMPS_PER_SECOND, JUMP = 1 / 600, 0.002
 PULL_SECONDS = 86_400.0
+ELSEWHERE, ELSEWHERE_SECONDS = 0.0010, 20.0
+"""How far off the price at another exchange is, the deviation of its logarithm, and how fast that fades."""
 SPREAD = 0.00005
 QUOTE_NOTIONAL, TRADE_NOTIONAL, SIZE_SPREAD = 8_000.0, 800.0, 1.2
 """Median sizes in the quote currency, and the deviation of their logarithm."""
@@ -61,11 +67,12 @@ FOLLOWERS = 0.2
 """Takers follow the last move this much more often than they go against it."""
 
 
-def check_simulated(symbols: Iterable[str]) -> None:
+def check_simulated(symbols: Iterable[str], exchanges: Collection[str] = ()) -> None:
     """Anything can be invented, and what is only mistyped should not be: a symbol is a coin and its quote
     currency, in capitals, and a coin that nobody knows is not nearly one of those built in. Raises
     UsageError."""
-    for symbol in symbols:
+    for named in symbols:
+        symbol = without_exchange(named, exchanges)
         if quote_in(symbol) is None or symbol != symbol.upper() or _is_mistyped(coin_in(symbol)):
             raise UsageError(
                 f"the simulated market has no {harmless(symbol)!r}: "
@@ -116,6 +123,7 @@ class SimulatedMarket:
         start_ns: int,
         ticks_per_second: int = 10,
         left_at: Mapping[str, Decimal] = _NEW,
+        exchanges: Collection[str] = (),
     ) -> None:
         self.symbols = tuple(dict.fromkeys(symbols))
         if not self.symbols:
@@ -128,10 +136,16 @@ class SimulatedMarket:
         self._interval = SECOND // ticks_per_second
         self._next = 0
         self._common = _Force(random, 1 / ticks_per_second)
-        self._walks = [
-            _Walk(symbol, random, 1 / ticks_per_second, start_price(symbol, known))
-            for symbol in self.symbols
-        ]
+        walks: dict[str, _Walk] = {}
+        for symbol in sorted(self.symbols, key=lambda s: without_exchange(s, exchanges) != s):
+            own, seconds = without_exchange(symbol, exchanges), 1 / ticks_per_second
+            start = start_price(own, known) if symbol not in known else float(known[symbol])
+            if own != symbol and own in walks:
+                apart = Random(f"{seed} {symbol}")
+                walks[symbol] = _Elsewhere(symbol, own, apart, seconds, start, walks[own])
+            else:
+                walks[symbol] = _Walk(symbol, own, random, seconds, start)
+        self._walks = [*walks.values()]
 
     def advance(self, now_ns: int) -> list[MarketDataEvent]:
         """The events due up to and including `now_ns`, of the last CATCH_UP ticks at most."""
@@ -185,8 +199,9 @@ class _Force:
 class _Walk:
     """One symbol: its log price relative to the start, and the market around it."""
 
-    def __init__(self, symbol: str, random: Random, seconds: float, start: float) -> None:
-        instrument = BUILT_IN.get(symbol) or Instrument.guess(symbol)
+    def __init__(self, symbol: str, own: str, random: Random, seconds: float, start: float) -> None:
+        """`own` is how it is spelled at its exchange."""
+        instrument = BUILT_IN.get(own) or Instrument.guess(own)
         self._symbol = symbol
         self._random = random
         self._own = _Force(random, seconds)
@@ -198,17 +213,25 @@ class _Walk:
         self._log = 0.0
 
     def tick(self, common: float, ts: int) -> MarketDataEvent:
-        own = self._own.push()
-        push = math.sqrt(COMMON_SHARE) * common + math.sqrt(1.0 - COMMON_SHARE) * own
-        self._log = self._log * self._staying + DEVIATION * push
-        if self._random.random() < self._jump_chance:
-            self._log += self._random.gauss(0.0, JUMP)
+        push = self._move(common)
         bid, ask = self._around(self._start_ticks * math.exp(self._log))
         if self._random.random() < 0.5:
             return self._quote(bid, ask, ts)
         buys = 0.5 + (FOLLOWERS / 2 if push > 0 else -FOLLOWERS / 2)
         side = Side.BUY if self._random.random() < buys else Side.SELL
         return self._trade(ask if side is Side.BUY else bid, side, ts)
+
+    def _move(self, common: float) -> float:
+        """To the price of this tick; what pushed it there."""
+        push = math.sqrt(COMMON_SHARE) * common + math.sqrt(1.0 - COMMON_SHARE) * self._own.push()
+        self._log = self._log * self._staying + DEVIATION * push
+        if self._random.random() < self._jump_chance:
+            self._log += self._random.gauss(0.0, JUMP)
+        return push
+
+    @property
+    def log_price(self) -> float:
+        return math.log(self._start_ticks * float(self._tick_size)) + self._log
 
     def _around(self, middle: float) -> tuple[int, int]:
         """Best bid and ask around `middle`, in ticks: at least one apart, the bid above zero."""
@@ -243,3 +266,29 @@ class _Walk:
     def _size(self, notional: float) -> Decimal:
         value = notional * math.exp(self._random.gauss(0.0, SIZE_SPREAD))
         return max(1, round(value / self._lot_value)) * self._lot_size
+
+
+class _Elsewhere(_Walk):
+    """The same thing at another exchange."""
+
+    def __init__(
+        self,
+        symbol: str,
+        own: str,
+        random: Random,
+        seconds: float,
+        start: float,
+        plain: _Walk,
+    ) -> None:
+        super().__init__(symbol, own, random, seconds, start)
+        self._plain = plain
+        self._begun = math.log(start)
+        self._off = self._begun - plain.log_price
+        self._fading = math.exp(-seconds / ELSEWHERE_SECONDS)
+        self._drift = ELSEWHERE * math.sqrt(1.0 - self._fading * self._fading)
+
+    def _move(self, common: float) -> float:
+        self._off = self._off * self._fading + self._random.gauss(0.0, self._drift)
+        before = self._log
+        self._log = self._plain.log_price + self._off - self._begun
+        return self._log - before

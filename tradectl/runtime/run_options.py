@@ -129,9 +129,12 @@ def open_feed(
         batch_size = FULL_SPEED_BATCH if options.speed is None else BATCH_SIZE
         return _recorded(options, now, batch_size, before)
     symbols = options.symbols or options.settings.symbols
-    check_simulated(options.settings.undescribed(symbols))
+    exchanges = options.settings.exchange_names()
+    check_simulated(options.settings.undescribed(symbols), exchanges)
     left_at = recovered.account.marks if recovered is not None else {}
-    return SimulatedMarket(symbols, options.settings.seed, now, feed.ticks_per_second, left_at)
+    return SimulatedMarket(
+        symbols, options.settings.seed, now, feed.ticks_per_second, left_at, exchanges
+    )
 
 
 def _recorded(

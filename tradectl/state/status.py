@@ -52,6 +52,7 @@ def account_status(
         restrictions=restriction_rows(books),
         refused=refusal_rows(books),
         external=external_rows(books),
+        cash_at={name: plain(cash) for name, cash in books.account.money_at.items()},
         allocation=allocation_status(books),
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
@@ -120,7 +121,6 @@ def portfolio_totals(books: Books) -> PortfolioTotals:
         day_start_equity=decimal_text(books.day_start_equity),
         day_pnl=decimal_text(books.equity() - books.day_start_equity),
         turnover=decimal_text(books.account.turnover),
-        cash_at={name: plain(cash) for name, cash in books.account.money_at.items()},
     )
 
 

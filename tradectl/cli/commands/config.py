@@ -90,7 +90,7 @@ def check(
         from tradectl.feeds.simulated import check_simulated, unknown_coins
 
         undescribed = settings.undescribed(settings.symbols)
-        check_simulated(undescribed)
+        check_simulated(undescribed, settings.exchange_names())
         if unknown := unknown_coins(undescribed):
             say(f"on the simulated market {unknown}", err=True)
     strategies = ", ".join(strategy.name for strategy in settings.strategies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
@@ -13,14 +13,18 @@ from tradectl.documents.account import PortfolioTotals, StrategyRow
 from tradectl.domain.money import ZERO
 from tradectl.domain.text import harmless
 
+NOWHERE: Mapping[str, str] = {}
 
-def totals(portfolio: PortfolioTotals | None) -> list[RenderableType]:
+
+def totals(
+    portfolio: PortfolioTotals | None, cash_at: Mapping[str, str] = NOWHERE
+) -> list[RenderableType]:
     """What there is, and what it has made; blank where nothing is known of it."""
     if portfolio is None:
         return [line(name, Cell(figures.NOTHING)) for name in ("equity", "cash", "P&L net")]
     return [
         line("equity", Cell(figures.money(portfolio.equity), BOLD)),
-        line("cash", Cell(f"{figures.money(portfolio.cash)}{_by_exchange(portfolio)}")),
+        line("cash", Cell(f"{figures.money(portfolio.cash)}{_by_exchange(cash_at)}")),
         line(
             "P&L net",
             cells.profit(figures.net(portfolio)),
@@ -39,8 +43,8 @@ def totals(portfolio: PortfolioTotals | None) -> list[RenderableType]:
     ]
 
 
-def _by_exchange(portfolio: PortfolioTotals) -> str:
-    parts = [f"{name} {figures.money(cash)}" for name, cash in portfolio.cash_at.items()]
+def _by_exchange(cash_at: Mapping[str, str]) -> str:
+    parts = [f"{name} {figures.money(cash)}" for name, cash in cash_at.items()]
     return f"  {', '.join(parts)}" if parts else ""
 
 

@@ -35,7 +35,7 @@ def state_at(state: StateAt) -> RenderableType:
         *refused(account.refused),
         *external(account.external, currency),
         Text(),
-        *totals(account.portfolio),
+        *totals(account.portfolio, account.cash_at),
         *by_strategy(account.strategies),
         Text(),
         Text("Positions", TITLE),

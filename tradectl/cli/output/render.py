@@ -166,7 +166,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *_external(status),
         *_cold(status),
         Text(),
-        *totals(status.portfolio),
+        *totals(status.portfolio, status.cash_at),
         *by_strategy(status.strategies),
         *allocated(status.allocation),
         *bracketed(status.brackets, running=status.running),
