@@ -59,7 +59,7 @@ BURSTS_PER_SECOND, BURST_SECONDS, BURST_DRIFT = 0.02, 20.0, 0.4
 JUMPS_PER_SECOND, JUMP = 1 / 600, 0.002
 PULL_SECONDS = 86_400.0
 ELSEWHERE, ELSEWHERE_SECONDS = 0.0010, 20.0
-"""How far off the price at another exchange is, the deviation of its logarithm, and how fast that fades."""
+"""How far off the price elsewhere is, as the deviation of its logarithm, and how fast that fades."""
 SPREAD = 0.00005
 QUOTE_NOTIONAL, TRADE_NOTIONAL, SIZE_SPREAD = 8_000.0, 800.0, 1.2
 """Median sizes in the quote currency, and the deviation of their logarithm."""
