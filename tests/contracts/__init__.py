@@ -44,6 +44,7 @@ from tradectl.documents.report import Report
 from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
 from tradectl.documents.tca import TradingCosts
+from tradectl.documents.web import WebBegun
 from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
 
 FOLDER = Path(__file__).parent
@@ -89,6 +90,7 @@ DOCUMENTS: dict[str, Any] = {
     "stop": Stopped,
     "strategies": list[AvailableStrategy],
     "strategies NAME": StrategyDescription,
+    "web": WebBegun,
     "why --none": NotTraded,
     "why ORDER_ID": OrderWhy,
     "why SYMBOL": SymbolWhy,

@@ -136,7 +136,7 @@ def test_a_good_request_reaches_its_handler_with_its_arguments(listening: Listen
     assert listening.says(request(reason="news at 2")) == {
         "v": VERSION, "ok": True, "result": {},
     }  # fmt: skip
-    assert listening.calls[-1] == ("pause", {"reason": "news at 2"})
+    assert listening.calls[-1] == ("pause", {"reason": "news at 2", "by": ""})
     ask(listening.path, "emergency_stop", Done, reason="x", flatten=True)
     expected = {"reason": "x", "flatten": True, "everything": False, "drop_protection": False}
     assert listening.calls[-1] == ("emergency_stop", expected)
@@ -157,6 +157,7 @@ def test_what_is_handled_after_its_asker_gave_up_is_not_done(
         "emergency_stop": {"reason": "x"},
         "acknowledge_alert": {"alert_id": "x"},
         "resolve_alert": {"alert_id": "x"},
+        "web_refused": {"message": "x"},
     }
     fields = needed.get(command, {})
     now, before = ComputerClock.monotonic(), len(listening.calls)

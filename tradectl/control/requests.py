@@ -9,7 +9,7 @@ waits. Only what ends trading is done however late.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,12 +21,14 @@ from tradectl.domain.money import Side
 from tradectl.domain.plans import Algorithm
 from tradectl.domain.text import LONGEST, harmless
 
-VERSION = 2
+VERSION = 3
 OF_ALL = ("v", "deadline")
 
 Reason = Annotated[str, Meta(max_length=LONGEST)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
 OrderName = Annotated[str, Meta(min_length=1, max_length=200)]
+By = Literal["", "web"]
+"""By whom, where it is not a terminal."""
 AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -72,6 +74,7 @@ class Pause(Request, frozen=True, kw_only=True):
     done_late = True
 
     reason: Reason = "by command"
+    by: By = ""
 
 
 class Resume(Request, frozen=True, kw_only=True):
@@ -86,6 +89,7 @@ class EmergencyStop(Request, frozen=True, kw_only=True):
     done_late = True
 
     reason: Reason
+    by: By = ""
     flatten: bool = False
     everything: bool = False
     drop_protection: bool = False
@@ -139,6 +143,12 @@ class ResolveAlert(Request, frozen=True, kw_only=True):
     alert_id: AlertId
 
 
+class WebRefused(Request, frozen=True, kw_only=True):
+    """The page was asked by somebody without its token."""
+
+    message: Reason
+
+
 class FailedEvents(Request, frozen=True, kw_only=True):
     """Which events could a handler not handle? With `retry` it gets them once more."""
 
@@ -147,7 +157,7 @@ class FailedEvents(Request, frozen=True, kw_only=True):
 
 KINDS: tuple[type[Request], ...] = (
     Status, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, Order, Close, Cancel,
-    AcknowledgeAlert, ResolveAlert, FailedEvents,
+    AcknowledgeAlert, ResolveAlert, WebRefused, FailedEvents,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}
 

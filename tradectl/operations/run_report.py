@@ -37,6 +37,11 @@ def run_report(
     return report
 
 
+def report_page(state_dir: StateDir, run_id: str) -> str:
+    """The page of that run's report. Raises UsageError, JournalError."""
+    return page(run_report(state_dir, run_id))
+
+
 def refuse_unwritable(html: Path) -> None:
     """Before the work is done. Raises UsageError."""
     if not html.absolute().parent.is_dir():
@@ -75,4 +80,4 @@ def _beside(state_dir: StateDir, run_id: str) -> Beside:
     return Beside(alerts, None if kept is None else kept.tradable_from)
 
 
-__all__ = ["refuse_unwritable", "run_report", "write_page"]
+__all__ = ["refuse_unwritable", "report_page", "run_report", "write_page"]

@@ -12,6 +12,7 @@ from tradectl.documents.explain import FailedEvents
 from tradectl.documents.operations import Reconciliation, StopReport
 from tradectl.documents.run import Status
 from tradectl.domain.event import Acceptance
+from tradectl.domain.states import AlertSeverity
 from tradectl.exchange.base import Accepted
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.runtime.by_hand import ByHand
@@ -62,6 +63,7 @@ class ControlHandlers:
             "cancel": self._by_hand.cancel,
             "acknowledge_alert": self.acknowledge,
             "resolve_alert": self.resolve,
+            "web_refused": self.web_refused,
             "failed_events": self.failed_events,
         }
 
@@ -89,8 +91,8 @@ class ControlHandlers:
         await self._alerts.flush()
         return Done()
 
-    async def pause(self, reason: str = "by command") -> StateChange:
-        await self._session.orchestrator.pause(reason)
+    async def pause(self, reason: str = "by command", by: str = "") -> StateChange:
+        await self._session.orchestrator.pause(reason, by=by)
         return StateChange(state=self._session.orchestrator.state)
 
     async def resume(self) -> StateChange:
@@ -105,11 +107,12 @@ class ControlHandlers:
     async def emergency_stop(
         self,
         reason: str,
+        by: str = "",
         flatten: bool = False,
         everything: bool = False,
         drop_protection: bool = False,
     ) -> StopReport:
-        stop = Stop(flatten=flatten, everything=everything, drop_protection=drop_protection)
+        stop = Stop(by=by, flatten=flatten, everything=everything, drop_protection=drop_protection)
         deadline = self._session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
         report = await stop_session(self._session, reason, stop, deadline)
         self._end("halted")
@@ -132,6 +135,11 @@ class ControlHandlers:
 
     async def resolve(self, alert_id: str) -> Done:
         self._alerts.resolve(alert_id)
+        await self._alerts.flush()
+        return Done()
+
+    async def web_refused(self, message: str) -> Done:
+        self._alerts.raise_alert("web_access", message, AlertSeverity.WARNING, "web")
         await self._alerts.flush()
         return Done()
 

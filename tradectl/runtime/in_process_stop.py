@@ -53,8 +53,10 @@ log = logging.getLogger("tradectl.stop")
 
 
 class Stop(Struct, frozen=True, kw_only=True):
-    """What to do beyond halting: close positions, cancel the orders of others, or protective stops."""
+    """What to do beyond halting: close positions, cancel the orders of others, or protective stops; `by`
+    whom, where that is said."""
 
+    by: str = ""
     flatten: bool = False
     everything: bool = False
     drop_protection: bool = False
@@ -87,13 +89,15 @@ async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -
         if stop.flatten:
             await orchestrator.cancel_all(reason)
         else:
-            await orchestrator.emergency_stop(reason, drop_protection=dropping)
+            await orchestrator.emergency_stop(reason, drop_protection=dropping, by=stop.by)
         gateway.leave_switch_armed()
         if stop.flatten and stop.everything:
             freed = await _cancel_others(session, deadline)
         await _within(deadline, _reconciled(session), clock)
     symbols = [p.symbol for p in books.positions() if not is_dust(p, books)] if stop.flatten else []
-    await orchestrator.emergency_stop(reason, flatten=stop.flatten, drop_protection=dropping)
+    await orchestrator.emergency_stop(
+        reason, flatten=stop.flatten, drop_protection=dropping, by=stop.by
+    )
     if stop.flatten:
         await _flat(session, reason, deadline)
     await await_conclusion(session, max(LEAST_S / 2, deadline - clock.monotonic()))

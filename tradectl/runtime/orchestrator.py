@@ -204,9 +204,11 @@ class TradingOrchestrator:
 
     # --- trading -------------------------------------------------------------------------------------
 
-    async def pause(self, reason: str = "by command") -> None:
+    async def pause(self, reason: str = "by command", *, by: str = "") -> None:
         """No new entries; what reduces a position goes on. Returns once that holds."""
-        await self._command(CommandReceived(command=Command.PAUSE, reason=harmless(reason)))
+        await self._command(
+            CommandReceived(command=Command.PAUSE, reason=harmless(reason), source_component=by)
+        )
 
     async def resume(self) -> None:
         """Undo a pause. A halt stays: only clear-halt ends it."""
@@ -218,6 +220,7 @@ class TradingOrchestrator:
         *,
         flatten: bool = False,
         drop_protection: bool = False,
+        by: str = "",
     ) -> None:
         """Latch, then cancel every working order but protective stops, which go with `drop_protection`;
         with `flatten`, close every position."""
@@ -229,7 +232,10 @@ class TradingOrchestrator:
                 self._latch.set(reason, state, by_operator=True)
         await self._command(
             EmergencyStopReceived(
-                reason=harmless(reason), flatten=flatten, drop_protection=drop_protection
+                reason=harmless(reason),
+                flatten=flatten,
+                drop_protection=drop_protection,
+                source_component=by,
             )
         )
 

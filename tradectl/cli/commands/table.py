@@ -50,6 +50,7 @@ MODULES = {
     "restore": "backup",
     "config": "config",
     "new": "new",
+    "web": "web",
 }
 """In the order of the help."""
 
