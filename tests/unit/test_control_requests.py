@@ -89,12 +89,12 @@ BAD = {
     b"[" * 60_000: "one line of JSON",
     b"pause": "one line of JSON",
     b'{"v":2e400,"command":"pause"}': "one line of JSON",
-    b'{"v":2,"command":"pause","reason":-1e999}': "one line of JSON",
+    b'{"v":3,"command":"pause","reason":-1e999}': "one line of JSON",
     b"[]": "expected an object",
     b'"pause"': "expected an object",
     b'{"command":"pause"}': "expected an object",
     b'{"v":1,"command":"pause"}': f"speaks version {VERSION}",
-    b'{"v":2}': "expected one of the commands acknowledge_alert, ",
+    b'{"v":3}': "expected one of the commands acknowledge_alert, ",
     request(7): "expected one of the commands",
     request("Pause"): "expected one of the commands",
     request("__init__"): "expected one of the commands",
@@ -102,8 +102,8 @@ BAD = {
     request(reason=None): "pause: reason: expected str, got null",
     request(reason="x" * (LONGEST + 1)): f"pause: reason: expected str of length <= {LONGEST}",
     request(reason="\udcff"): "one line of JSON",
-    b'{"v":2,"command":"pause","reason":"\xed\xb3\xbf"}': "one line of JSON",
-    b'{"v":2,"command":"pause","reason":"\xff"}': "one line of JSON",
+    b'{"v":3,"command":"pause","reason":"\xed\xb3\xbf"}': "one line of JSON",
+    b'{"v":3,"command":"pause","reason":"\xff"}': "one line of JSON",
     request(reason="x", why="y"): "pause: object contains unknown field why",
     request("emergency_stop"): "emergency_stop: object missing required field reason",
     request("emergency_stop", reason="x", flatten="yes"): "emergency_stop: flatten: expected bool",
@@ -138,8 +138,8 @@ def test_a_good_request_reaches_its_handler_with_its_arguments(listening: Listen
     }  # fmt: skip
     assert listening.calls[-1] == ("pause", {"reason": "news at 2", "by": ""})
     ask(listening.path, "emergency_stop", Done, reason="x", flatten=True)
-    expected = {"reason": "x", "flatten": True, "everything": False, "drop_protection": False}
-    assert listening.calls[-1] == ("emergency_stop", expected)
+    stop = {"flatten": True, "everything": False, "drop_protection": False}
+    assert listening.calls[-1] == ("emergency_stop", {"reason": "x", "by": "", **stop})
 
 
 LATE = {"pause", "stop", "emergency_stop"}
