@@ -32,6 +32,7 @@ from tradectl.documents.market import (
     StrategyDescription,
 )
 from tradectl.documents.operations import (
+    ChannelTest,
     Controls,
     Counterfactual,
     DoctorReport,
@@ -51,6 +52,7 @@ FOLDER = Path(__file__).parent
 
 DOCUMENTS: dict[str, Any] = {
     "alerts": list[AlertRow],
+    "alerts test": ChannelTest,
     "backtest": Backtest,
     "backtests": list[BacktestRow],
     "backup": Backup,

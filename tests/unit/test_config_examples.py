@@ -23,6 +23,7 @@ def example(name: str) -> Settings:
 
 def test_there_are_examples() -> None:
     assert [path.stem for path in EXAMPLES] == [
+        "alerts",
         "brackets",
         "execution",
         "live",
@@ -81,6 +82,12 @@ def test_paper_on_an_exchange_needs_no_key() -> None:
     settings = example("paper-on-exchange")
     assert settings.exchanges
     assert "API_KEY" not in (FOLDER / "paper-on-exchange.toml").read_text()
+
+
+def test_alerts_name_no_address() -> None:
+    settings = example("alerts")
+    assert {channel.kind for channel in settings.alert_channels} == {"webhook", "apprise", "log"}
+    assert not any(channel.url for channel in settings.alert_channels)
 
 
 @pytest.mark.parametrize("name", LIVE)

@@ -23,6 +23,7 @@ from tradectl.config.template import template
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
 from tradectl.domain.setting import fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.notification.notification_settings import AlertChannel, AlertEscalation, AlertRoute
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.configured import StrategyInstance
@@ -141,7 +142,11 @@ def test_the_template_uncommented_is_the_defaults_too() -> None:
     built_in = msgspec.structs.asdict(BUILT_IN["BTCUSDT"])
     assert [msgspec.structs.asdict(i) for i in chosen.instruments] == [built_in]
     assert chosen.exchanges == (ExchangeSettings(id="binance"),)
-    assert msgspec.structs.replace(chosen, instruments=(), exchanges=()) == Settings()
+    assert chosen.alert_channels == (AlertChannel(name="phone"),)
+    assert chosen.alert_routes == (AlertRoute(channels=("phone",)),)
+    assert chosen.alert_escalations == (AlertEscalation(channels=("phone",)),)
+    lists = ("instruments", "exchanges", "alert_channels", "alert_routes", "alert_escalations")
+    assert msgspec.structs.replace(chosen, **dict.fromkeys(lists, ())) == Settings()
 
 
 def test_the_template_has_every_key() -> None:

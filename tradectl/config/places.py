@@ -19,7 +19,14 @@ from tradectl.strategy.configured import StrategyInstance
 Place = tuple[str | int, ...]
 
 PREFIX = "TRADECTL__"
-LISTS = ("strategies", "instruments", "exchanges")
+LISTS = (
+    "strategies",
+    "instruments",
+    "exchanges",
+    "alert_channels",
+    "alert_routes",
+    "alert_escalations",
+)
 """Tables that there may be several of."""
 LONGEST_KEY = 100
 MOST_NAMED = 24

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from tradectl.config.places import is_secret
 from tradectl.config.settings import Settings
+from tradectl.domain.setting import Section
+from tradectl.notification.address import shown
 
 REDACTED = "(secret)"
 OFF = "none"
@@ -43,7 +45,11 @@ def _plain(name: str, value: Any) -> Any:
     if is_secret(name):
         return REDACTED
     if isinstance(value, Struct):
-        return {key: _plain(key, getattr(value, key)) for key in value.__struct_fields__}
+        hidden = value.addresses if isinstance(value, Section) else ()
+        return {
+            key: shown(getattr(value, key)) if key in hidden else _plain(key, getattr(value, key))
+            for key in value.__struct_fields__
+        }
     if isinstance(value, dict):
         return {key: _plain(key, item) for key, item in value.items()}
     if isinstance(value, tuple):

@@ -16,7 +16,7 @@ from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import BY_HAND
 from tradectl.domain.setting import check_values
-from tradectl.domain.text import harmless
+from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import zone
 from tradectl.portfolio.allocation.allocator import check_packages
 from tradectl.strategy.configured import StrategyInstance
@@ -40,6 +40,7 @@ def check(settings: Settings) -> None:
     _check_strategies(settings)
     _check_budgets(settings)
     _check_execution(settings)
+    _check_channels(settings)
 
 
 def _check_time_zone(name: str) -> None:
@@ -86,6 +87,26 @@ def _check_paper_exchanges(settings: Settings) -> None:
             f"paper.exchanges.cash: {plain(said)} in all is more than account.cash, "
             f"{plain(settings.account.cash)}"
         )
+
+
+def _check_channels(settings: Settings) -> None:
+    """Alerts go by channels that there are."""
+    names = [channel.name for channel in settings.alert_channels]
+    twice = _first_repeated(names)
+    if twice is not None:
+        raise ConfigError(f"alert_channels: two are named {twice!r}: give one another name")
+    tables = {
+        "alert_routes": [route.channels for route in settings.alert_routes],
+        "alert_escalations": [step.channels for step in settings.alert_escalations],
+    }
+    for table, lists in tables.items():
+        for index, channels in enumerate(lists):
+            for name in channels:
+                if name not in names:
+                    raise ConfigError(
+                        f"{table}[{index}].channels: no [[alert_channels]] has the name {name!r:.60}; "
+                        f"{suggest(name, names)}"
+                    )
 
 
 def _check_symbols(settings: Settings) -> None:

@@ -18,6 +18,13 @@ from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
+from tradectl.notification.notification_settings import (
+    AlertChannel,
+    AlertEscalation,
+    AlertRoute,
+    AlertSettings,
+    MonitoringSettings,
+)
 from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
@@ -27,6 +34,11 @@ from tradectl.strategy.engine_settings import EngineSettings
 PAPER = "paper"
 """The exchange on paper that no other one is named beside."""
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
+
+WATCHING = frozenset(
+    ("monitoring", "alerts", "alert_channels", "alert_routes", "alert_escalations")
+)
+"""What decides nothing, and may have addresses in it that nobody is to see."""
 
 
 class OrchestratorConfig(Section, frozen=True, kw_only=True):
@@ -144,9 +156,14 @@ class Settings(Section, frozen=True, kw_only=True):
     feed: FeedSettings = FeedSettings()
     journal: JournalSettings = JournalSettings()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    alerts: AlertSettings = AlertSettings()
     strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
     instruments: tuple[Instrument, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
+    alert_channels: tuple[AlertChannel, ...] = ()
+    alert_routes: tuple[AlertRoute, ...] = ()
+    alert_escalations: tuple[AlertEscalation, ...] = ()
 
     def risk_limits(self) -> RiskLimits:
         """With no more working orders than `orchestrator.max_concurrent_orders`."""
@@ -182,9 +199,9 @@ class Settings(Section, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(meant))
 
     def dump(self) -> dict[str, Any]:
-        """JSON-ready, as a journal's header keeps it."""
+        """JSON-ready, as a journal's header keeps it: all that decides anything."""
         dumped: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
-        return dumped
+        return {name: value for name, value in dumped.items() if name not in WATCHING}
 
     @classmethod
     def load(cls, dumped: dict[str, Any]) -> Self:
@@ -195,5 +212,7 @@ class Settings(Section, frozen=True, kw_only=True):
             raise ConfigError(f"settings that this version does not understand: {error}") from error
 
     def fingerprint(self) -> str:
-        """SHA-256 of all of it, defaults too: equal settings hash alike, however they were given."""
-        return canonical_hash(self)
+        """SHA-256 of all that decides anything, defaults too: equal settings hash alike, however they
+        were given."""
+        names = (name for name in self.__struct_fields__ if name not in WATCHING)
+        return canonical_hash({name: getattr(self, name) for name in names})

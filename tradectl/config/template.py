@@ -17,6 +17,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.instruments import BUILT_IN
 from tradectl.domain.setting import Field, choices_of, fields_of, is_struct, one_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.notification.notification_settings import AlertChannel, AlertEscalation, AlertRoute
 
 WIDTH = 100
 PREFACE = (
@@ -35,6 +36,9 @@ def template() -> str:
         "strategies": defaults.strategies[0],
         "instruments": BUILT_IN["BTCUSDT"],
         "exchanges": ExchangeSettings(id="binance"),
+        "alert_channels": AlertChannel(name="phone"),
+        "alert_routes": AlertRoute(channels=("phone",)),
+        "alert_escalations": AlertEscalation(channels=("phone",)),
     }
     top = [name for name in fields if name not in sections and name not in LISTS]
     lines = [*_prose(PREFACE), "", *_lines_of_keys(defaults, top)]

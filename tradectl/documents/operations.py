@@ -302,3 +302,13 @@ class ControlRow(Struct, kw_only=True, frozen=True):
 
 class Controls(Struct, kw_only=True, frozen=True):
     controls: list[ControlRow]
+
+
+class ChannelTest(Struct, kw_only=True, frozen=True):
+    """`alerts test`: whether the other end took the message, after how long (s), else why not."""
+
+    channel: str
+    kind: str
+    delivered: bool
+    elapsed_s: float
+    error: str | None = None

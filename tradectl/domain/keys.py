@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping
 
 _OF_KEYS = re.compile(
     r"TRADECTL_[A-Z0-9]+_(API_KEY|API_SECRET|PASSPHRASE|PROXY)|TRADECTL_JOURNAL_KEY"
+    r"|TRADECTL_CHANNEL_[A-Z0-9_]+_URL|TRADECTL_HEARTBEAT_URL"
 )
 
 

@@ -78,6 +78,8 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[section]` of settings. Raises ConfigError when it is made with an impossible value."""
 
     section: ClassVar[str] = ""
+    addresses: ClassVar[tuple[str, ...]] = ()
+    """its fields that are shown without what could be used"""
 
     def __post_init__(self) -> None:
         check_values(self, self.section)

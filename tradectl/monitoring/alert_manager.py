@@ -14,24 +14,30 @@ of the data. What no event told of is of the time that the bus's clock shows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import Event, Record
-from tradectl.domain.states import AlertSeverity
+from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import RULES, AlertCleared, AlertRaised, alert_change
 from tradectl.monitoring.alert_writer import AlertWriter
 from tradectl.monitoring.notifier import NOTIFICATIONS, Notifier, Notify
+from tradectl.notification.notice import Notice
 
 if TYPE_CHECKING:
+    from tradectl.notification.dispatcher import Dispatcher
     from tradectl.storage.store import Store
 
 NOTIFICATION_FAILED = "notification_failed"
+LAST_WORDS_S = 2.0
+"""What the end of a run gives to what people are still to be told; the next run tells the rest."""
 LOG_LEVELS = {
     AlertSeverity.INFO: logging.INFO,
     AlertSeverity.WARNING: logging.WARNING,
@@ -49,6 +55,7 @@ class AlertManager:
 
     Handlers are notified again of one that keeps coming after `renotify_after`, of a critical one that
     is not acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
+    People are told by the `dispatcher`, where there is one.
     """
 
     name = "alerts"
@@ -58,6 +65,7 @@ class AlertManager:
         bus: EventBus,
         *,
         store: Store | None = None,
+        dispatcher: Dispatcher | None = None,
         run_id: str = "",
         clock: Clock | None = None,
         renotify_after: float = 60.0,
@@ -69,6 +77,8 @@ class AlertManager:
         self._bus = bus
         self._clock = clock or bus.clock
         self._retry = retry
+        self._run_id = run_id
+        self._dispatcher = dispatcher
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
             run_id,
@@ -94,6 +104,11 @@ class AlertManager:
             notifier.start()
         if self._writer is not None:
             self._writer.start()
+        if self._dispatcher is not None:
+            self._dispatcher.heed(
+                self._in_loop(self._channel_failed), self._in_loop(self._channel_back)
+            )
+            self._dispatcher.start()
         self._bus.components.started(self.name)
 
     async def stop(self) -> None:
@@ -108,6 +123,8 @@ class AlertManager:
         await asyncio.gather(*(notifier.stop() for notifier in self._notifiers))
         if self._writer is not None:
             await self._writer.stop()
+        if self._dispatcher is not None:
+            await asyncio.to_thread(self._dispatcher.stop, LAST_WORDS_S)
         self._bus.components.stopped(self.name)
 
     async def flush(self) -> None:
@@ -197,17 +214,41 @@ class AlertManager:
     def _store(self, alert: Alert) -> None:
         if self._writer is not None:
             self._writer.put(alert)
+        if alert.status is not AlertStatus.ACTIVE:
+            self._tell(alert)
+
+    def _tell(self, alert: Alert) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.put(notice_of(alert, self._run_id))
 
     def _notify(self, alert: Alert, but: Notifier | None = None) -> None:
         for notifier in self._notifiers:
             if notifier is not but:
                 notifier.put(alert)
+        self._tell(alert)
 
     async def _run_escalation(self) -> None:
         while True:
             await self._clock.sleep(self._escalation_interval)
             for alert in self._registry.due_for_escalation():
                 self._notify(alert)
+
+    def _in_loop(self, call: Callable[..., None]) -> Callable[..., None]:
+        """`call` for the dispatcher's thread; once the loop has ended nobody is told any more."""
+        loop = asyncio.get_running_loop()
+
+        def called(*words: str) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(call, *words)
+
+        return called
+
+    def _channel_failed(self, name: str, error: str) -> None:
+        message = f"nobody is reached by {name}: {error}"
+        self.raise_alert(NOTIFICATION_FAILED, message, AlertSeverity.ERROR, f"channel:{name}")
+
+    def _channel_back(self, name: str) -> None:
+        self.resolve_type(NOTIFICATION_FAILED, f"channel:{name}")
 
     def _notifier_failed(self, notifier: Notifier, error: str) -> None:
         message = f"alerts cannot be delivered to {notifier.name}: {error}"
@@ -218,6 +259,22 @@ class AlertManager:
 
     def _notifier_recovered(self, notifier: Notifier) -> None:
         self.resolve_type(NOTIFICATION_FAILED, f"notifier:{notifier.name}")
+
+
+def notice_of(alert: Alert, run_id: str) -> Notice:
+    """The alert as people are told of it."""
+    return Notice(
+        id=alert.id,
+        run_id=run_id,
+        type=alert.type,
+        severity=alert.severity,
+        component=alert.component,
+        message=alert.message,
+        created_at=alert.created_at,
+        updated_at=alert.updated_at,
+        status=alert.status,
+        count=alert.count,
+    )
 
 
 def log_alert(alert: Alert) -> None:

@@ -16,6 +16,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import harmless
 from tradectl.monitoring.alert import Alert
+from tradectl.notification.notice import safe
 
 MAX_OPEN = 1_000
 
@@ -56,7 +57,7 @@ class AlertRegistry:
         self, alert_type: str, message: str, severity: AlertSeverity, component: str, at: int
     ) -> tuple[Alert, bool]:
         """The condition's alert, and whether to notify of it: new, worse, or silent for long."""
-        key, message = (harmless(alert_type), harmless(component)), harmless(message)
+        key, message = (harmless(alert_type), harmless(component)), safe(message)
         entry = self._open.get(key)
         if entry is not None:
             return self._repeat(entry, message, severity, at)

@@ -35,6 +35,7 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.monitoring.trade_notices import TradeNotices
 from tradectl.recovery.history import History
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
@@ -70,6 +71,7 @@ from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.run_warnings import RunWarnings
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
+from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.state.account import Account
 from tradectl.system.trading_system import strategy_hashes
 
@@ -206,8 +208,16 @@ class TradingRun(Session):
         )
         # How long a step took is no part of a recording: two runs of one file must be the same run, so
         # there the monitor speaks to the alerts alone.
+        self._dispatcher = (
+            None if options.data else dispatcher_of(settings, options.state_dir, options.environ)
+        )
         self.alerts = AlertManager(
-            self.bus, store=self.store if options.journalled else None, run_id=self.run_id
+            self.bus,
+            store=self.store if options.journalled else None,
+            dispatcher=self._dispatcher,
+            run_id=self.run_id,
+            renotify_after=settings.alerts.repeat_seconds,
+            escalate_after=settings.alerts.remind_seconds,
         )
         self.warnings = RunWarnings(self.alerts)
         self.monitor = SystemMonitor(
@@ -238,6 +248,9 @@ class TradingRun(Session):
         add, add_loop = self.orchestrator.add, self.orchestrator.add_loop
         add("alerts", self.alerts)
         add("monitor", self.monitor)
+        if self._dispatcher is not None and tells_of_trades(self.settings):
+            tell = self._dispatcher.put
+            add("trade-notices", TradeNotices(self.bus, self.books, self.run_id, tell))
         for name, component in self.system.components():
             add(name, component)
         if not self.options.data:

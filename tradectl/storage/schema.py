@@ -3,7 +3,8 @@
 The database is a projection of the journals that other processes can read. Every write says in the
 same transaction which record it reflects (`runs.last_seq`). Orders, fills and alerts are stored as the
 documents that `--json` prints, a column for each field; fills also have `kept`,
-the quantity of the coins traded that an exchange kept as its fee. Each row has its account, by which it
+the quantity of the coins traded that an exchange kept as its fee. `outbox` has what people have not been
+told yet, which no journal has. Each row has its account, by which it
 is found; that of a run is looked up in `runs`: an index more would be a page more with every write.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from tradectl.domain.errors import DatabaseDamaged, DatabaseError, StateError
 from tradectl.files.own import refuse_foreign
 
-VERSION = 11
+VERSION = 12
 LOCK_TIMEOUT_S = 5.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
@@ -63,6 +64,10 @@ CREATE TABLE alerts (
     id TEXT PRIMARY KEY, run_id TEXT NOT NULL, type TEXT NOT NULL, severity TEXT NOT NULL,
     message TEXT NOT NULL, component TEXT NOT NULL, created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL
+) STRICT;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, channels TEXT NOT NULL, due INTEGER NOT NULL,
+    step INTEGER NOT NULL, notice TEXT NOT NULL
 ) STRICT;
 CREATE TABLE snapshots (
     run_id TEXT NOT NULL, seq INTEGER NOT NULL, taken_at INTEGER NOT NULL, hash TEXT NOT NULL,

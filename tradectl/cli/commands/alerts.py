@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradectl.cli.options import (
+    ConfigOption,
     JsonOption,
     RunOption,
     StateDirOption,
@@ -34,6 +35,8 @@ Examples:
     tradectl alerts --severity error --follow
 
     tradectl alerts ack 20261122T200102123-7f3a-a1
+
+    tradectl alerts test phone -c live.toml
 """
 
 
@@ -42,6 +45,7 @@ def register(app: typer.Typer) -> None:
     alerts.callback()(list_alerts)
     alerts.command("ack", help="You have seen it: it stops being escalated.")(acknowledge)
     alerts.command("resolve", help="It is over.")(resolve)
+    alerts.command("test", help="Send a message by a channel of the configuration, now.")(send_test)
     app.add_typer(
         alerts, name="alerts", short_help="What asked for attention, active alerts first."
     )
@@ -85,6 +89,27 @@ def acknowledge(alert_id: str, state_dir: StateDirOption = None) -> None:
 
 def resolve(alert_id: str, state_dir: StateDirOption = None) -> None:
     _set_status(state_dir, alert_id, "resolve_alert", "resolved")
+
+
+def send_test(
+    channel: Annotated[str, typer.Argument(help="Its name in [[alert_channels]].")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    from tradectl.config.load import load_settings
+    from tradectl.operations.channel_test import send_test_message
+    from tradectl.storage.directory import StateDir
+
+    tested = send_test_message(load_settings(config), channel, StateDir(state_dir))
+    if as_json:
+        print_json(tested)
+    elif tested.delivered:
+        say(f"{channel} took the message after {tested.elapsed_s:.2f} s: is it there?")
+    else:
+        say(f"{channel} did not take the message: {tested.error}")
+    if not tested.delivered:
+        raise typer.Exit(1)
 
 
 def _set_status(state_dir: Path | None, alert_id: str, command: str, status: str) -> None:

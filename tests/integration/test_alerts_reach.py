@@ -1,0 +1,76 @@
+"""Alerts reach a webhook from a real run: whatever becomes of the process in between, and once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.command import running, tradectl, wait_until
+from tests.fixtures.notices import OtherEnd, other_end
+from tests.fixtures.run_inputs import replayed
+
+STRATEGY = """
+from tradectl.strategy import Strategy
+
+
+class Fails(Strategy):
+    def on_trade(self, trade):
+        raise ValueError("https://hooks.example.org/T0/s3cr3t-p4rt <b>")
+"""
+CONFIG = """
+[[alert_channels]]
+name = "phone"
+[[alert_channels]]
+name = "file"
+kind = "log"
+[[alert_routes]]
+channels = ["phone"]
+types = ["strategy_failed"]
+[[alert_routes]]
+channels = ["file"]
+about = "trades"
+"""
+
+
+@pytest.fixture
+def end() -> Iterator[OtherEnd]:
+    with other_end() as end:
+        yield end
+
+
+def test_an_alert_between_a_kill_and_a_restart_is_told_once(tmp_path: Path, end: OtherEnd) -> None:
+    (tmp_path / "fails.py").write_text(STRATEGY)
+    (tmp_path / "c.toml").write_text(CONFIG)
+    folder = tmp_path / "state"
+    address = {"TRADECTL_CHANNEL_PHONE_URL": end.url}
+    words = ("-c", tmp_path / "c.toml", "--symbol", "BTCUSDT")
+    failing = ("--strategy", f"{tmp_path / 'fails.py'}:Fails")
+
+    def waiting() -> list[str]:
+        if not (folder / "state.db").exists():
+            return []
+        with closing(sqlite3.connect(folder / "state.db")) as db:
+            return [key for (key,) in db.execute("SELECT key FROM outbox")]
+
+    end.status = 503
+    with running(folder, *words, *failing, **address) as run:
+        wait_until(waiting)
+        run.kill()
+    (key,) = waiting()
+    assert key.endswith("/route0")
+    end.status = 200
+    ended = tradectl(folder, "run", *words, "--headless", "--duration", 0.5, "--json", **address)
+    assert ended.code == 0, ended.err
+    told = [alert for body in end.posted for alert in body["alerts"]]
+    assert [alert["id"] for alert in told] == [key.partition("/")[0]]
+    assert told[0]["type"] == "strategy_failed"
+    assert waiting() == []
+    assert replayed(folder, 0).verified
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"s3cr3t-t0ken" not in everything + json.dumps(ended.out).encode() + ended.err.encode()
+    assert "s3cr3t-p4rt" not in json.dumps(end.posted)

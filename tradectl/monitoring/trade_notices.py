@@ -1,0 +1,165 @@
+"""Trades as people are told of them: an order that traded, once it is over, and each day's summary.
+
+An observer: it keeps positions of its own, from the fills that it hears, to say what was entered and what
+an exit brought. What else changes a position (a liquidation, a trade by hand) is taken from the books.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tradectl.bus.event_bus import EventBus
+from tradectl.domain.events import (
+    AccountReported,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    PositionLiquidated,
+    Record,
+)
+from tradectl.domain.money import ZERO, money_text, plain
+from tradectl.domain.positions import Position
+from tradectl.domain.states import AlertSeverity
+from tradectl.domain.text import counted, harmless
+from tradectl.domain.time import DAY, SECOND, iso
+from tradectl.notification.notice import TRADES, Notice
+
+if TYPE_CHECKING:
+    from tradectl.state.books import Books
+
+ENTRY, EXIT, DAY_SUMMARY = "trade_entry", "trade_exit", "day_summary"
+KINDS = (OrderFilled, OrderCanceled, OrderExpired, PositionLiquidated, AccountReported)
+MOST_OPEN = 1_000
+"""Orders that have traded a part, and of which the rest is waited for."""
+
+
+class Traded(Struct):
+    """What an order has traded so far; `brought` is what it realised before fees."""
+
+    symbol: str
+    is_exit: bool
+    side: str
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    fees: Decimal = ZERO
+    brought: Decimal = ZERO
+
+
+class TradeNotices:
+    """`tell` gets a notice for each order that traded, and one for each day (UTC)."""
+
+    name = "trade-notices"
+
+    def __init__(self, bus: EventBus, books: Books, run_id: str, tell: Callable[[Notice], None]):
+        self._bus = bus
+        self._books = books
+        self._run_id = run_id
+        self._tell = tell
+        self._positions: dict[str, Position] = {}
+        self._open: dict[str, Traded] = {}
+        self._fills, self._profit, self._fees = 0, ZERO, ZERO
+        self._days: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        if self._days is None:
+            self._positions = dict(self._books.account.positions)
+            self._profit = self._books.profit()
+            self._bus.observe(KINDS, self._on_record, name=self.name)
+            self._days = asyncio.ensure_future(self._run_days())
+
+    async def stop(self) -> None:
+        if self._days is not None:
+            for kind in KINDS:
+                self._bus.unsubscribe(kind, self._on_record)
+            self._days.cancel()
+            await asyncio.gather(self._days, return_exceptions=True)
+            self._days = None
+
+    # --- orders --------------------------------------------------------------------------------------
+
+    def _on_record(self, record: Record) -> None:
+        event = record.event
+        if isinstance(event, OrderFilled):
+            self._filled(event)
+            order = self._books.order(event.order_id)
+            if order is None or order.is_over:
+                self._over(event.order_id, record)
+        elif isinstance(event, OrderCanceled | OrderExpired):
+            self._over(event.order_id, record)
+        else:
+            self._positions = dict(self._books.account.positions)
+
+    def _filled(self, fill: OrderFilled) -> None:
+        before = self._positions.get(fill.symbol) or Position(fill.symbol)
+        after = before.after_fill(fill.side.signed(fill.quantity), fill.price, fill.fee)
+        self._positions[fill.symbol] = after
+        is_exit = before.quantity != 0 and fill.side is before.closing_side
+        while len(self._open) >= MOST_OPEN:
+            del self._open[next(iter(self._open))]
+        traded = self._open.setdefault(fill.order_id, Traded(fill.symbol, is_exit, fill.side.value))
+        traded.quantity += fill.quantity
+        traded.cost += fill.quantity * fill.price
+        traded.fees += fill.fee
+        traded.brought += after.realized - before.realized
+        self._fills, self._fees = self._fills + 1, self._fees + fill.fee
+
+    def _over(self, order_id: str, record: Record) -> None:
+        traded = self._open.pop(order_id, None)
+        if traded is not None:
+            kind = EXIT if traded.is_exit else ENTRY
+            self._tell(self._notice(order_id, kind, self._words(traded), record.at))
+
+    def _words(self, traded: Traded) -> str:
+        what = "exit" if traded.is_exit else "entry"
+        price = traded.cost / traded.quantity
+        told = (
+            f"{what}: {traded.side} {plain(traded.quantity)} {traded.symbol} at {price:.8g}, "
+            f"fee {money_text(traded.fees)}"
+        )
+        if traded.is_exit:
+            told += f", profit {money_text(traded.brought - traded.fees)}"
+        left = (self._positions.get(traded.symbol) or Position(traded.symbol)).quantity
+        return f"{told}; now {plain(left)}"
+
+    # --- days ----------------------------------------------------------------------------------------
+
+    async def _run_days(self) -> None:
+        while True:
+            now = self._bus.clock.now()
+            await self._bus.clock.sleep((DAY - now % DAY) / SECOND)
+            if self._bus.clock.now() // DAY > now // DAY:
+                self._tell_of_day()
+
+    def _tell_of_day(self) -> None:
+        """Of the one that is over."""
+        now = self._bus.clock.now()
+        profit = self._books.profit()
+        day = iso(now - now % DAY - 1)[:10]
+        words = (
+            f"{day}: profit {money_text(profit - self._profit)}, "
+            f"{counted(self._fills, 'fill')}, fees {money_text(self._fees)}, "
+            f"equity {money_text(self._books.equity())}"
+        )
+        self._fills, self._profit, self._fees = 0, profit, ZERO
+        self._tell(self._notice(day, DAY_SUMMARY, words, now))
+
+    def _notice(self, name: str, kind: str, words: str, at: int) -> Notice:
+        return Notice(
+            id=f"{self._run_id}-{name}",
+            run_id=self._run_id,
+            type=kind,
+            severity=AlertSeverity.INFO,
+            component="execution",
+            message=harmless(words),
+            created_at=at,
+            updated_at=at,
+            about=TRADES,
+        )
+
+
+__all__ = ["TradeNotices"]

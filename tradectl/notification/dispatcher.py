@@ -1,0 +1,266 @@
+"""The thread that tells people: it keeps the outbox, saves it, and gives each channel what it sends.
+
+    put --> [inbox] --> outbox <--> database
+                          |  ^
+                 a send   v  | sent, failed
+                       a thread for each channel
+
+Whoever puts a notice in never waits, from whatever thread. What is put in is in the database before it is
+sent; where the database does not take it, it is sent all the same. What is sent is taken out of it again;
+a process that ends in between sends it once more, with the same key.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.bus.clock import ComputerClock
+from tradectl.domain.errors import StateError
+from tradectl.domain.text import described
+from tradectl.notification.channel import Channel, ChannelFailed
+from tradectl.notification.notice import Message, Notice, message_of
+from tradectl.notification.outbox import Letter, Outbox, Send
+from tradectl.storage.outbox_rows import OutboxRow
+
+if TYPE_CHECKING:
+    from tradectl.storage.outbox_rows import OutboxRows
+
+MOST_IN_INBOX = 5_000
+SAVE_AGAIN_S = 1.0
+NO_ANSWER = "no answer in time"
+
+log = logging.getLogger("tradectl.alerts")
+
+
+class Outcome(Struct, frozen=True):
+    """Of a send; `error` is empty where it was sent."""
+
+    send: Send
+    error: str = ""
+    rest: float = 0.0
+
+
+class Dispatcher:
+    """`channels` are those of the outbox, with the time (s) each may take."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, tuple[Channel, float]],
+        rows: OutboxRows | None = None,
+        *,
+        wall: Callable[[], int] = ComputerClock.wall,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+    ) -> None:
+        self._outbox = outbox
+        self._rows = rows
+        self._on_trouble: Callable[[str, str], object] = lambda name, error: None
+        self._on_recovery: Callable[[str], object] = lambda name: None
+        self._wall, self._monotonic = wall, monotonic
+        self._inbox: deque[Notice | Outcome] = deque(maxlen=MOST_IN_INBOX)
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+        self._deadline = 0.0
+        self._senders = {
+            name: Sender(name, channel, self._answered) for name, (channel, _) in channels.items()
+        }
+        self._patience = {name: patience for name, (_, patience) in channels.items()}
+        self._sent_at: dict[str, tuple[Send, float]] = {}
+        self._save_after = 0.0
+        self._thread = threading.Thread(target=self._run, name="alerts-out", daemon=True)
+
+    def put(self, notice: Notice) -> None:
+        """Tell whoever is to know of it. From any thread, without waiting."""
+        self._inbox.append(notice)
+        self._awake.set()
+
+    def heed(
+        self, on_trouble: Callable[[str, str], object], on_recovery: Callable[[str], object]
+    ) -> None:
+        """Call these, in the dispatcher's thread, with the name of a channel that fails (and its error),
+        and of one that works again."""
+        self._on_trouble, self._on_recovery = on_trouble, on_recovery
+
+    def start(self) -> None:
+        for sender in self._senders.values():
+            sender.start()
+        self._thread.start()
+
+    def stop(self, within: float) -> None:
+        """Send what can be sent, for so long (s); the rest is kept in the database. Blocks."""
+        self._deadline = self._monotonic() + within
+        self._stopping.set()
+        self._awake.set()
+        self._thread.join(within + 1)
+
+    def _answered(self, outcome: Outcome) -> None:
+        self._inbox.append(outcome)
+        self._awake.set()
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._restore()
+        while not self._is_done():
+            self._awake.wait(self._wait())
+            self._awake.clear()
+            try:
+                self._turn()
+            except Exception as error:  # a bug in one turn must not silence all that come
+                log.error("alerts wait to be sent: %s", described(error))
+                self._stopping.wait(SAVE_AGAIN_S)
+        self._save(at_once=True)
+        for sender in self._senders.values():
+            sender.stop()
+        if self._rows is not None:
+            self._rows.close()
+
+    def _turn(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, Outcome):
+                self._settle(item)
+            else:
+                self._outbox.put(item, self._wall())
+        self._give_up_late()
+        self._save()
+        for send in self._outbox.next(self._wall(), self._monotonic()):
+            self._sent_at[send.channel] = send, self._monotonic()
+            self._senders[send.channel].give(send)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """What a channel says; late, it may have been given up meanwhile."""
+        name = outcome.send.channel
+        was_given_up = self._sent_at.pop(name, None) is None
+        self._outbox.free(name)
+        if not outcome.error:
+            if self._outbox.delivered(outcome.send):
+                self._on_recovery(name)
+        elif not was_given_up:
+            self._failed(outcome.send, outcome.error, outcome.rest)
+
+    def _give_up_late(self) -> None:
+        """What a channel does not answer goes to the next one; it stays busy until it comes back."""
+        now = self._monotonic()
+        for name, (send, since) in [*self._sent_at.items()]:
+            if now - since >= self._patience[name]:
+                del self._sent_at[name]
+                self._failed(send, NO_ANSWER)
+
+    def _failed(self, send: Send, error: str, rest: float = 0.0) -> None:
+        if self._outbox.failed(send, self._monotonic(), rest):
+            self._on_trouble(send.channel, error)
+
+    def _wait(self) -> float:
+        now = self._monotonic()
+        late = [since + self._patience[name] - now for name, (_, since) in self._sent_at.items()]
+        wait = min([self._outbox.wake_in(self._wall(), now), *late])
+        if self._stopping.is_set():
+            wait = min(wait, self._deadline - now)
+        if self._save_after:
+            wait = min(wait, self._save_after - now)
+        return max(0.0, wait)
+
+    def _is_done(self) -> bool:
+        if not self._stopping.is_set() or self._inbox:
+            return False
+        at = self._monotonic()
+        is_quiet = self._outbox.is_idle and not self._outbox.has_ready(self._wall(), at)
+        return is_quiet or at >= self._deadline
+
+    # --- the database --------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        if self._rows is None:
+            return
+        try:
+            letters = [_letter(row) for row in self._rows.all()]
+        except (StateError, msgspec.DecodeError) as error:
+            log.warning("what was not told before is not read: %s", described(error))
+            return
+        self._outbox.restore(letters, self._wall())
+
+    def _save(self, *, at_once: bool = False) -> None:
+        """Where it cannot be now, another time: what waits is sent all the same."""
+        changed, gone = self._outbox.changes()
+        now = self._monotonic()
+        if self._rows is None or not (changed or gone) or (now < self._save_after and not at_once):
+            return
+        try:
+            self._rows.write([_row(letter) for letter in changed], gone)
+        except StateError as error:
+            if not self._save_after:
+                log.warning("what is not told yet cannot be stored: %s", error)
+            self._save_after = now + SAVE_AGAIN_S
+        else:
+            self._outbox.saved()
+            self._save_after = 0.0
+
+
+class Sender:
+    """The thread of one channel. It is a daemon: one that hangs must not outlive the run."""
+
+    def __init__(self, name: str, channel: Channel, answer: Callable[[Outcome], None]) -> None:
+        self._channel = channel
+        self._answer = answer
+        self._given: queue.SimpleQueue[Send | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"alerts-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._given.put(None)
+
+    def give(self, send: Send) -> None:
+        self._given.put(send)
+
+    def _run(self) -> None:
+        while (send := self._given.get()) is not None:
+            try:
+                self._channel.send(_message(send))
+            except ChannelFailed as error:
+                self._answer(Outcome(send, str(error) or "it was not sent", error.rest))
+            except Exception as error:  # a channel's bug is a failure of that channel
+                self._answer(Outcome(send, described(error)))
+            else:
+                self._answer(Outcome(send))
+
+
+def _message(send: Send) -> Message:
+    first = send.letters[0]
+    key = f"{first.key}#{first.id}" + (f"+{len(send.letters) - 1}" if send.letters[1:] else "")
+    return message_of(key, [letter.notice for letter in send.letters])
+
+
+def _row(letter: Letter) -> OutboxRow:
+    return OutboxRow(
+        id=letter.id,
+        key=letter.key,
+        channels=msgspec.json.encode(letter.channels).decode(),
+        due=letter.due,
+        step=int(letter.step),
+        notice=msgspec.json.encode(letter.notice).decode(),
+    )
+
+
+def _letter(row: OutboxRow) -> Letter:
+    return Letter(
+        id=row.id,
+        key=row.key,
+        notice=msgspec.json.decode(row.notice, type=Notice),
+        channels=msgspec.json.decode(row.channels, type=tuple[str, ...]),
+        due=row.due,
+        step=bool(row.step),
+    )
+
+
+__all__ = ["Dispatcher"]

@@ -1,0 +1,109 @@
+"""What people are told: one alert or trade as a line, several as a list.
+
+The texts come from exchanges, files and strategies. They are shown by services that make links, mentions
+and markup of what they get: here they lose what could be taken for any, and what nobody may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from tradectl.domain.redaction import Redaction
+from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.domain.text import counted, harmless
+from tradectl.domain.time import iso
+from tradectl.notification.address import without_addresses
+
+TRADES = "trades"
+LISTED = 20
+"""Of more alerts in one message these are named: the gravest."""
+_ANYWHERE = Redaction()
+_MARKUP = str.maketrans(
+    {"<": "\u2039", ">": "\u203a", "`": "'", "*": "\u2217", "@": "\uff20", "[": "(", "]": ")"}
+)
+"""What makes links, mentions and markup, by characters that look alike and do nothing."""
+
+
+class Notice(Struct, frozen=True, gc=False, kw_only=True):
+    """An alert as it is to be told, or a trade (`about`). Times in ns UTC."""
+
+    id: str
+    run_id: str
+    type: str
+    severity: AlertSeverity
+    component: str
+    message: str
+    created_at: int
+    updated_at: int
+    status: AlertStatus = AlertStatus.ACTIVE
+    count: int = 1
+    about: str = "alerts"
+
+    @property
+    def is_resolved(self) -> bool:
+        return self.status is AlertStatus.RESOLVED
+
+    def row(self) -> dict[str, Any]:
+        """As a webhook gets it; the keys are those of `tradectl alerts --json`."""
+        return {
+            "id": self.id,
+            "run_id": self.run_id,
+            "type": self.type,
+            "severity": self.severity.value,
+            "message": self.message,
+            "component": self.component,
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
+            "status": self.status.value,
+            "count": self.count,
+        }
+
+    def line(self) -> str:
+        """Without markup."""
+        if self.about == TRADES:
+            return self.message.translate(_MARKUP)
+        what = "RESOLVED" if self.is_resolved else self.severity.upper()
+        times = f" ({counted(self.count, 'time')})" if self.count > 1 else ""
+        return f"{what} {self.message}{times} ({self.component}, {self.type})".translate(_MARKUP)
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What a channel sends at once. `key` is the same when it is sent again."""
+
+    key: str
+    title: str
+    text: str
+    severity: AlertSeverity
+    notices: tuple[Notice, ...]
+
+
+def safe(text: str) -> str:
+    """One line that a terminal, a log and a person may have: no secret, no address, nothing to obey."""
+    return harmless(_ANYWHERE.clean(without_addresses(text)))
+
+
+def message_of(key: str, notices: Sequence[Notice]) -> Message:
+    """The gravest first where there are several."""
+    worst = sorted(notices, key=lambda notice: -notice.severity.rank)
+    severity = worst[0].severity
+    if len(worst) == 1:
+        text = worst[0].line()
+        title = "tradectl" if worst[0].about == TRADES else f"tradectl: {worst[0].type}"
+    else:
+        lines = [notice.line() for notice in worst[:LISTED]]
+        more = len(worst) - len(lines)
+        text = "\n".join([*lines, *([f"and {more} more: tradectl alerts --all"] * bool(more))])
+        title = f"tradectl: {counted(len(worst), 'message')}"
+    return Message(
+        key=key,
+        title=title.translate(_MARKUP),
+        text=text,
+        severity=severity,
+        notices=tuple(worst),
+    )
+
+
+__all__ = ["TRADES", "Message", "Notice", "message_of", "safe"]

@@ -1,0 +1,308 @@
+"""The outbox: what people have not been told yet, and what is to be sent now.
+
+A letter is one notice for one recipient, and goes by the first of its channels that works. A channel that
+fails or does not answer is left alone for longer and longer, and meanwhile the next one has its letters;
+where none works they wait. What waits is replaced by what is newer of the same alert; of many that wait
+for one channel many go in one message. Critical ones go first.
+
+This is bookkeeping without I/O, thread or clock: `now` is ns UTC (0 never), `at` seconds that count on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from tradectl.domain.resilience import pause_after
+from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.domain.time import HOUR
+from tradectl.notification.notice import Notice
+from tradectl.notification.notification_settings import AlertChannel
+from tradectl.notification.routes import Recipient, Routes
+
+MOST_LETTERS = 1_000
+MOST_AT_ONCE = 50
+FEW = 3
+"""So many that wait for a channel go one by one."""
+FIRST_REST_S, LONGEST_REST_S = 1.0, 300.0
+TROUBLE_AFTER = 2
+"""Failures in a row of a channel that somebody is told of."""
+
+
+class Letter(Struct, kw_only=True):
+    """`key` is its alert and recipient; `due` is ns UTC, 0 for at once."""
+
+    id: int
+    key: str
+    notice: Notice
+    channels: tuple[str, ...]
+    due: int = 0
+    step: bool = False
+    tries: int = 0
+
+
+class Send(Struct, frozen=True):
+    """Letters that a channel is given at once."""
+
+    channel: str
+    letters: tuple[Letter, ...]
+
+
+class Allowance:
+    """`per_minute` of something, half of it at once; 0 for any number."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._rate = per_minute / 60
+        self._most = max(1.0, per_minute / 2)
+        self._left, self._at = self._most, 0.0
+
+    def wait(self, at: float) -> float:
+        """Seconds until the next is allowed."""
+        if not self._rate:
+            return 0.0
+        self._left = min(self._most, self._left + max(0.0, at - self._at) * self._rate)
+        self._at = at
+        return 0.0 if self._left >= 1 else (1 - self._left) / self._rate
+
+    def take(self) -> None:
+        self._left -= 1
+
+
+class ChannelState:
+    """A channel as the outbox sees it: what it is busy with, and whether it is left alone."""
+
+    def __init__(self, settings: AlertChannel) -> None:
+        self.busy = False
+        self.failures = 0
+        self.rests_until = 0.0
+        self._others, self._critical = (Allowance(settings.per_minute) for _ in range(2))
+
+    def allowance(self, letter: Letter) -> Allowance:
+        is_critical = letter.notice.severity is AlertSeverity.CRITICAL
+        return self._critical if is_critical else self._others
+
+
+class Outbox:
+    """`is_in_hand(alert_id)` says whether somebody has acknowledged an alert, or it is over."""
+
+    def __init__(
+        self,
+        channels: Sequence[AlertChannel],
+        routes: Routes,
+        *,
+        is_in_hand: Callable[[str], bool] = lambda alert_id: False,
+        keep_hours: float = 72.0,
+    ) -> None:
+        self.channels = {settings.name: ChannelState(settings) for settings in channels}
+        self._routes = routes
+        self._is_in_hand = is_in_hand
+        self._keep = int(keep_hours * HOUR)
+        self._letters: dict[int, Letter] = {}
+        self._waiting: dict[str, int] = {}
+        self._under_way: set[int] = set()
+        self._stepped: dict[str, set[str]] = {}
+        self._changed: set[int] = set()
+        self._gone: set[int] = set()
+        self._last_id = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    # --- in ------------------------------------------------------------------------------------------
+
+    def restore(self, letters: Iterable[Letter], now: int) -> None:
+        """What an earlier run left: by the channels that there are now, else to whom it would go now."""
+        for letter in letters:
+            self._last_id = max(self._last_id, letter.id)
+            channels = tuple(name for name in letter.channels if name in self.channels)
+            if not channels and not letter.step:
+                recipient = next(self._routes.of(letter.notice, now), None)
+                channels = recipient.channels if recipient else ()
+            if not channels:
+                self._gone.add(letter.id)
+                continue
+            letter.channels, letter.tries = channels, 0
+            self._letters[letter.id] = letter
+            self._waiting[letter.key] = letter.id
+
+    def put(self, notice: Notice, now: int) -> None:
+        """For everybody who is to have it."""
+        if notice.status is not AlertStatus.ACTIVE:
+            self._drop_steps(notice.id)
+        if notice.status is AlertStatus.ACKNOWLEDGED:
+            return
+        for recipient in self._routes.of(notice, now):
+            self._add(recipient, notice, now)
+        taken = self._stepped.setdefault(notice.id, set())
+        for recipient in self._routes.steps(notice):
+            if notice.is_resolved and recipient.name in taken:
+                self._add(recipient, notice, recipient.due)  # who was woken hears that it is over
+            elif not notice.is_resolved and recipient.name not in taken:
+                taken.add(recipient.name)
+                self._add(recipient, notice, now)
+        if notice.is_resolved or not taken:
+            del self._stepped[notice.id]
+        self._bound()
+
+    def _add(self, recipient: Recipient, notice: Notice, now: int) -> None:
+        key = f"{notice.id}/{recipient.name}"
+        known = self._letters.get(self._waiting.get(key, 0))
+        if known is not None:
+            known.notice = notice
+            self._changed.add(known.id)
+            return
+        self._last_id += 1
+        self._letters[self._last_id] = Letter(
+            id=self._last_id,
+            key=key,
+            notice=notice,
+            channels=recipient.channels,
+            due=recipient.due if recipient.due > now else 0,
+            step=recipient.step and not notice.is_resolved,
+        )
+        self._waiting[key] = self._last_id
+        self._changed.add(self._last_id)
+
+    def _drop_steps(self, alert_id: str) -> None:
+        """Those not taken yet."""
+        for letter in [*self._letters.values()]:
+            if letter.step and letter.notice.id == alert_id and letter.id not in self._under_way:
+                self._remove(letter)
+                self._stepped.get(alert_id, set()).discard(letter.key.rpartition("/")[2])
+
+    def _bound(self) -> None:
+        """Memory is bounded: the mildest, of those the oldest, is let go."""
+        while len(self._letters) > MOST_LETTERS:
+            idle = [each for each in self._letters.values() if each.id not in self._under_way]
+            if not idle:
+                return
+            self._remove(min(idle, key=lambda each: (each.notice.severity.rank, each.id)))
+            self.dropped += 1
+        while len(self._stepped) > MOST_LETTERS:
+            del self._stepped[next(iter(self._stepped))]
+
+    # --- out -----------------------------------------------------------------------------------------
+
+    def next(self, now: int, at: float) -> list[Send]:
+        """What goes out now; each is to be answered by `delivered` or `failed`."""
+        ready = self._ready(now)
+        sends = []
+        for name, channel in self.channels.items():
+            if channel.busy or channel.rests_until > at:
+                continue
+            waiting = [letter for letter in ready if self._way_of(letter, at) == name]
+            allowed = [each for each in waiting if channel.allowance(each).wait(at) <= 0]
+            if allowed:
+                send = Send(name, _together(allowed))
+                channel.busy = True
+                channel.allowance(send.letters[0]).take()
+                self._under_way.update(letter.id for letter in send.letters)
+                for letter in send.letters:
+                    self._waiting.pop(letter.key, None)
+                sends.append(send)
+        return sends
+
+    def wake_in(self, now: int, at: float) -> float:
+        """Seconds until there may be something to send; at most a minute."""
+        soonest = 60.0
+        for letter in self._letters.values():
+            if letter.id in self._under_way:
+                continue
+            if letter.due > now:
+                soonest = min(soonest, (letter.due - now) / 1e9)
+                continue
+            for name in letter.channels:
+                channel = self.channels[name]
+                wait = max(channel.rests_until - at, channel.allowance(letter).wait(at))
+                soonest = min(soonest, wait if not channel.busy else 60.0)
+        return max(0.01, soonest)
+
+    def delivered(self, send: Send) -> bool:
+        """Somebody has them. Whether the channel had been in trouble."""
+        for letter in send.letters:
+            self._under_way.discard(letter.id)
+            self._remove(letter)
+        channel = self.channels[send.channel]
+        was_in_trouble = channel.failures >= TROUBLE_AFTER
+        channel.failures, channel.rests_until = 0, 0.0
+        return was_in_trouble
+
+    def failed(self, send: Send, at: float, rest: float = 0.0) -> bool:
+        """They wait for another channel, or for this one once it has rested, for `rest` s at least.
+        Whether the channel is in trouble as of now."""
+        for letter in send.letters:
+            self._under_way.discard(letter.id)
+            if letter.id in self._letters:
+                letter.tries += 1
+                if self._waiting.setdefault(letter.key, letter.id) != letter.id:
+                    self._remove(letter)  # there is a newer one of the same alert
+        channel = self.channels[send.channel]
+        channel.failures += 1
+        pause = pause_after(channel.failures, FIRST_REST_S, LONGEST_REST_S)
+        channel.rests_until = at + max(pause, rest)
+        return channel.failures == TROUBLE_AFTER
+
+    def free(self, name: str) -> None:
+        """The channel can take something again."""
+        self.channels[name].busy = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way."""
+        return not self._under_way
+
+    def has_ready(self, now: int, at: float) -> bool:
+        """Something could go out before long, by a channel that works."""
+        return any(self._way_of(letter, at) for letter in self._ready(now))
+
+    def _ready(self, now: int) -> list[Letter]:
+        """The gravest first; what is too old or needless is let go."""
+        ready = []
+        for letter in [*self._letters.values()]:
+            if letter.id in self._under_way or letter.due > now:
+                continue
+            is_old = now - letter.notice.updated_at > self._keep and not letter.due
+            if is_old or (letter.step and self._is_in_hand(letter.notice.id)):
+                self._remove(letter)
+                self.dropped += is_old
+            else:
+                ready.append(letter)
+        return sorted(ready, key=lambda each: (-each.notice.severity.rank, each.id))
+
+    def _way_of(self, letter: Letter, at: float) -> str:
+        """The first of its channels that is not left alone; empty where all are."""
+        for name in letter.channels:
+            if self.channels[name].rests_until <= at:
+                return name
+        return ""
+
+    # --- durable -------------------------------------------------------------------------------------
+
+    def changes(self) -> tuple[list[Letter], list[int]]:
+        """Letters new or changed, and ids gone, since `saved` was last called."""
+        changed = [self._letters[n] for n in sorted(self._changed) if n in self._letters]
+        return changed, sorted(self._gone)
+
+    def saved(self) -> None:
+        self._changed.clear()
+        self._gone.clear()
+
+    def _remove(self, letter: Letter) -> None:
+        if self._letters.pop(letter.id, None) is not None:
+            if self._waiting.get(letter.key) == letter.id:
+                del self._waiting[letter.key]
+            self._changed.discard(letter.id)
+            self._gone.add(letter.id)
+
+
+def _together(letters: Sequence[Letter]) -> tuple[Letter, ...]:
+    """Of those that wait, gravest first: one, or many at once. What failed before goes alone: it may be
+    what the channel does not take."""
+    if letters[0].tries or len(letters) <= FEW:
+        return (letters[0],)
+    return tuple(letter for letter in letters if not letter.tries)[:MOST_AT_ONCE]
+
+
+__all__ = ["Letter", "Outbox", "Send"]

@@ -1,0 +1,51 @@
+"""Who tells people of a run's alerts and trades, by its settings. Nobody where no channel is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from tradectl.config.settings import Settings
+from tradectl.domain.errors import StateError
+from tradectl.notification.channel import Channel, open_channel
+from tradectl.notification.dispatcher import Dispatcher
+from tradectl.notification.notice import TRADES
+from tradectl.notification.outbox import Outbox
+from tradectl.notification.routes import Routes
+from tradectl.storage.directory import StateDir
+from tradectl.storage.outbox_rows import OutboxRows
+
+
+def dispatcher_of(
+    settings: Settings, state_dir: StateDir, environ: Mapping[str, str] | None
+) -> Dispatcher | None:
+    """Raises ConfigError for a channel that cannot be used."""
+    configured = settings.alert_channels
+    if not configured:
+        return None
+    variables = os.environ if environ is None else environ
+    channels: dict[str, tuple[Channel, float]] = {
+        each.name: (open_channel(each, variables, state_dir.path), each.timeout_seconds)
+        for each in configured
+    }
+    rows = OutboxRows(state_dir.db)
+
+    def is_in_hand(alert_id: str) -> bool:
+        try:
+            return rows.is_in_hand(alert_id)
+        except StateError:
+            return False  # rather told once too often
+
+    names = [each.name for each in configured]
+    routes = Routes(names, settings.alert_routes, settings.alert_escalations, settings.alerts)
+    outbox = Outbox(
+        configured, routes, is_in_hand=is_in_hand, keep_hours=settings.alerts.keep_hours
+    )
+    return Dispatcher(outbox, channels, rows)
+
+
+def tells_of_trades(settings: Settings) -> bool:
+    return any(route.about == TRADES for route in settings.alert_routes)
+
+
+__all__ = ["dispatcher_of", "tells_of_trades"]
