@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(tmp_path: Path, end:
     (tmp_path / "fails.py").write_text(STRATEGY)
     (tmp_path / "c.toml").write_text(CONFIG)
     folder = tmp_path / "state"
-    address = {"TRADECTL_CHANNEL_PHONE_URL": end.url}
+    address: dict[str, Any] = {"TRADECTL_CHANNEL_PHONE_URL": end.url}
     words = ("-c", tmp_path / "c.toml", "--symbol", "BTCUSDT")
     failing = ("--strategy", f"{tmp_path / 'fails.py'}:Fails")
 

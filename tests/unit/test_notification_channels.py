@@ -13,7 +13,8 @@ import pytest
 from tests.fixtures.notices import OtherEnd, notice, other_end
 from tradectl.domain.errors import ConfigError
 from tradectl.notification.address import redaction_of, refuse_address, shown
-from tradectl.notification.channel import ChannelFailed, open_channel
+from tradectl.notification.channel import ChannelFailed
+from tradectl.notification.channels import open_channel
 from tradectl.notification.notice import message_of, safe
 from tradectl.notification.notification_settings import AlertChannel
 from tradectl.notification.webhook import Webhook

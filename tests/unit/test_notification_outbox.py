@@ -21,7 +21,7 @@ STEP = AlertEscalation(channels=("mail",), after_seconds=600)
 BOTH = AlertRoute(channels=("phone", "mail"))
 
 
-class Desk:
+class Sending:
     """An outbox and the time: what goes out is answered at once."""
 
     def __init__(
@@ -30,13 +30,14 @@ class Desk:
         steps: tuple[AlertEscalation, ...] = (),
         channels: tuple[AlertChannel, ...] = (PHONE, MAIL),
         settings: AlertSettings | None = None,
+        time_zone: str = "UTC",
     ) -> None:
         self.now, self.at = NOON, 100.0
         self.in_hand: set[str] = set()
         names = [channel.name for channel in channels]
         self.outbox = Outbox(
             channels,
-            Routes(names, routes, steps, settings),
+            Routes(names, routes, steps, settings, time_zone),
             is_in_hand=self.in_hand.__contains__,
         )
 
@@ -62,115 +63,117 @@ class Desk:
 
 
 def test_without_routes_what_is_a_warning_goes_to_the_first_channel() -> None:
-    desk = Desk()
-    desk.outbox.put(notice("a1", "warning"), desk.now)
-    desk.outbox.put(notice("a2", "info"), desk.now)
-    assert desk.sent() == ["phone:a1"]
-    assert desk.sent() == []
+    sending = Sending()
+    sending.outbox.put(notice("a1", "warning"), sending.now)
+    sending.outbox.put(notice("a2", "info"), sending.now)
+    assert sending.sent() == ["phone:a1"]
+    assert sending.sent() == []
 
 
 def test_a_channel_that_fails_escalates_to_the_next_at_once_and_is_tried_again_later() -> None:
-    desk = Desk(BOTH)
-    desk.outbox.put(notice("a1"), desk.now)
-    assert desk.sent("phone") == ["phone:a1", "mail:a1"]
-    desk.outbox.put(notice("a2"), desk.now)
-    assert desk.sent() == ["mail:a2"]
-    desk.wait(1.0)
-    desk.outbox.put(notice("a3"), desk.now)
-    assert desk.sent() == ["phone:a3"]
+    sending = Sending(BOTH)
+    sending.outbox.put(notice("a1"), sending.now)
+    assert sending.sent("phone") == ["phone:a1", "mail:a1"]
+    sending.outbox.put(notice("a2"), sending.now)
+    assert sending.sent() == ["mail:a2"]
+    sending.wait(1.0)
+    sending.outbox.put(notice("a3"), sending.now)
+    assert sending.sent() == ["phone:a3"]
 
 
 def test_where_no_channel_works_it_waits_twice_as_long_each_time() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
-    desk.outbox.put(notice("a1"), desk.now)
-    assert desk.sent("phone") == ["phone:a1"]
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    assert sending.sent("phone") == ["phone:a1"]
     for pause in (1, 2, 4, 8):
-        desk.wait(pause - 0.1)
-        assert desk.sent() == []
-        desk.wait(0.1)
-        assert desk.sent("phone") == ["phone:a1"]
-    desk.wait(300)
-    assert desk.sent() == ["phone:a1"]
-    assert len(desk.outbox) == 0
+        sending.wait(pause - 0.1)
+        assert sending.sent() == []
+        sending.wait(0.1)
+        assert sending.sent("phone") == ["phone:a1"]
+    sending.wait(300)
+    assert sending.sent() == ["phone:a1"]
+    assert len(sending.outbox) == 0
 
 
 def test_a_channel_is_in_trouble_from_its_second_failure_until_it_works() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
-    desk.outbox.put(notice("a1"), desk.now)
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
     told = []
     for _ in range(3):
-        (send,) = desk.next()
-        desk.outbox.free("phone")
-        told.append(desk.outbox.failed(send, desk.at))
-        desk.wait(300)
+        (send,) = sending.next()
+        sending.outbox.free("phone")
+        told.append(sending.outbox.failed(send, sending.at))
+        sending.wait(300)
     assert told == [False, True, False]
-    (send,) = desk.next()
-    assert desk.outbox.delivered(send)
+    (send,) = sending.next()
+    assert sending.outbox.delivered(send)
 
 
 def test_a_channel_that_asks_to_be_left_alone_is() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
-    desk.outbox.put(notice("a1"), desk.now)
-    (send,) = desk.next()
-    desk.outbox.free("phone")
-    desk.outbox.failed(send, desk.at, 30.0)
-    desk.wait(29)
-    assert desk.sent() == []
-    desk.wait(1)
-    assert desk.sent() == ["phone:a1"]
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    (send,) = sending.next()
+    sending.outbox.free("phone")
+    sending.outbox.failed(send, sending.at, 30.0)
+    sending.wait(29)
+    assert sending.sent() == []
+    sending.wait(1)
+    assert sending.sent() == ["phone:a1"]
 
 
 def test_what_is_newer_of_the_same_alert_replaces_what_waits() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
-    desk.outbox.put(notice("a1"), desk.now)
-    desk.outbox.put(notice("a1", count=7), desk.now)
-    (send,) = desk.next()
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    sending.outbox.put(notice("a1", count=7), sending.now)
+    (send,) = sending.next()
     assert [letter.notice.count for letter in send.letters] == [7]
-    desk.outbox.put(notice("a1", count=8), desk.now)
-    desk.outbox.free("phone")
-    desk.outbox.failed(send, desk.at)
-    desk.wait(1)
-    (send,) = desk.next()
+    sending.outbox.put(notice("a1", count=8), sending.now)
+    sending.outbox.free("phone")
+    sending.outbox.failed(send, sending.at)
+    sending.wait(1)
+    (send,) = sending.next()
     assert [letter.notice.count for letter in send.letters] == [8]
-    assert len(desk.outbox) == 1
+    assert len(sending.outbox) == 1
 
 
 def test_that_it_is_over_is_told_to_whom_it_was_told() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)), AlertRoute(channels=("mail",), resolved=False))
-    desk.outbox.put(notice("a1"), desk.now)
-    assert desk.sent() == ["phone:a1", "mail:a1"]
-    desk.outbox.put(resolved("a1"), desk.now)
-    assert desk.sent() == ["phone:a1"]
+    sending = Sending(
+        AlertRoute(channels=("phone",)), AlertRoute(channels=("mail",), resolved=False)
+    )
+    sending.outbox.put(notice("a1"), sending.now)
+    assert sending.sent() == ["phone:a1", "mail:a1"]
+    sending.outbox.put(resolved("a1"), sending.now)
+    assert sending.sent() == ["phone:a1"]
 
 
 def test_many_go_together_and_the_gravest_first() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
+    sending = Sending(AlertRoute(channels=("phone",)))
     for number in range(5):
-        desk.outbox.put(notice(f"a{number}"), desk.now)
-    desk.outbox.put(notice("worst", "critical"), desk.now)
-    assert desk.sent() == ["phone:worst+a0+a1+a2+a3+a4"]
+        sending.outbox.put(notice(f"a{number}"), sending.now)
+    sending.outbox.put(notice("worst", "critical"), sending.now)
+    assert sending.sent() == ["phone:worst+a0+a1+a2+a3+a4"]
 
 
 def test_what_failed_goes_alone() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
+    sending = Sending(AlertRoute(channels=("phone",)))
     for number in range(4):
-        desk.outbox.put(notice(f"a{number}"), desk.now)
-    assert desk.sent("phone") == ["phone:a0+a1+a2+a3"]
-    desk.wait(1)
-    assert desk.sent() == ["phone:a0", "phone:a1", "phone:a2", "phone:a3"]
+        sending.outbox.put(notice(f"a{number}"), sending.now)
+    assert sending.sent("phone") == ["phone:a0+a1+a2+a3"]
+    sending.wait(1)
+    assert sending.sent() == ["phone:a0", "phone:a1", "phone:a2", "phone:a3"]
 
 
 def test_more_than_is_allowed_waits_and_what_is_critical_does_not() -> None:
-    desk = Desk(
+    sending = Sending(
         AlertRoute(channels=("phone",)), channels=(AlertChannel(name="phone", per_minute=2),)
     )
     for alert_id in ("a1", "a2", "a3"):
-        desk.outbox.put(notice(alert_id), desk.now)
-    assert desk.sent() == ["phone:a1"]
-    desk.outbox.put(notice("grave", "critical"), desk.now)
-    assert desk.sent() == ["phone:grave"]
-    desk.wait(30)
-    assert desk.sent() == ["phone:a2"]
+        sending.outbox.put(notice(alert_id), sending.now)
+    assert sending.sent() == ["phone:a1"]
+    sending.outbox.put(notice("grave", "critical"), sending.now)
+    assert sending.sent() == ["phone:grave"]
+    sending.wait(30)
+    assert sending.sent() == ["phone:a2"]
 
 
 @pytest.mark.parametrize(
@@ -180,93 +183,93 @@ def test_more_than_is_allowed_waits_and_what_is_critical_does_not() -> None:
 def test_in_quiet_hours_only_what_is_critical_is_told(
     hour: int, severity: str, waits_hours: int
 ) -> None:
-    desk = Desk(settings=AlertSettings(quiet_hours="22:00-07:00"))
-    desk.now = NOON - 12 * HOUR + hour * HOUR
-    desk.outbox.put(notice("a1", severity, updated_at=desk.now), desk.now)
+    sending = Sending(settings=AlertSettings(quiet_hours="22:00-07:00"))
+    sending.now = NOON - 12 * HOUR + hour * HOUR
+    sending.outbox.put(notice("a1", severity, updated_at=sending.now), sending.now)
     if waits_hours:
-        desk.wait(waits_hours * 3600 - 1)
-        assert desk.sent() == []
-        desk.wait(1)
-    assert desk.sent() == ["phone:a1"]
+        sending.wait(waits_hours * 3600 - 1)
+        assert sending.sent() == []
+        sending.wait(1)
+    assert sending.sent() == ["phone:a1"]
 
 
 def test_quiet_hours_are_those_of_their_time_zone() -> None:
-    settings = AlertSettings(quiet_hours="00:00-08:00", quiet_timezone="Asia/Tokyo")
-    desk = Desk(settings=settings)
-    desk.now = NOON + 4 * HOUR  # 01:00 there
-    desk.outbox.put(notice("a1", updated_at=desk.now), desk.now)
-    desk.wait(7 * 3600 - 1)
-    assert desk.sent() == []
-    desk.wait(1)
-    assert desk.sent() == ["phone:a1"]
+    settings = AlertSettings(quiet_hours="00:00-08:00")
+    sending = Sending(settings=settings, time_zone="Asia/Tokyo")
+    sending.now = NOON + 4 * HOUR  # 01:00 there
+    sending.outbox.put(notice("a1", updated_at=sending.now), sending.now)
+    sending.wait(7 * 3600 - 1)
+    assert sending.sent() == []
+    sending.wait(1)
+    assert sending.sent() == ["phone:a1"]
 
 
 # --- escalation ----------------------------------------------------------------------------------------
 
 
 def test_a_step_is_taken_when_nobody_acknowledges() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)), steps=(STEP,))
-    desk.outbox.put(notice("a1", "critical"), desk.now)
-    desk.outbox.put(notice("a1", "critical", count=2), desk.now)
-    assert desk.sent() == ["phone:a1"]
-    desk.wait(599)
-    assert desk.sent() == []
-    desk.wait(1)
-    assert desk.sent() == ["mail:a1"]
-    desk.outbox.put(notice("a1", "critical", count=3), desk.now)
-    desk.wait(700)
-    assert desk.sent() == ["phone:a1"]
-    desk.outbox.put(resolved("a1", "critical"), desk.now)
-    assert desk.sent() == ["phone:a1", "mail:a1"]
+    sending = Sending(AlertRoute(channels=("phone",)), steps=(STEP,))
+    sending.outbox.put(notice("a1", "critical"), sending.now)
+    sending.outbox.put(notice("a1", "critical", count=2), sending.now)
+    assert sending.sent() == ["phone:a1"]
+    sending.wait(599)
+    assert sending.sent() == []
+    sending.wait(1)
+    assert sending.sent() == ["mail:a1"]
+    sending.outbox.put(notice("a1", "critical", count=3), sending.now)
+    sending.wait(700)
+    assert sending.sent() == ["phone:a1"]
+    sending.outbox.put(resolved("a1", "critical"), sending.now)
+    assert sending.sent() == ["phone:a1", "mail:a1"]
 
 
 @pytest.mark.parametrize("status", [AlertStatus.ACKNOWLEDGED, AlertStatus.RESOLVED])
 def test_no_step_is_taken_once_somebody_has_it_in_hand(status: AlertStatus) -> None:
-    desk = Desk(AlertRoute(channels=("phone",), resolved=False), steps=(STEP,))
-    desk.outbox.put(notice("a1", "critical"), desk.now)
-    desk.sent()
-    desk.outbox.put(notice("a1", "critical", status=status), desk.now)
-    desk.wait(3600)
-    assert desk.sent() == []
-    assert len(desk.outbox) == 0
+    sending = Sending(AlertRoute(channels=("phone",), resolved=False), steps=(STEP,))
+    sending.outbox.put(notice("a1", "critical"), sending.now)
+    sending.sent()
+    sending.outbox.put(notice("a1", "critical", status=status), sending.now)
+    sending.wait(3600)
+    assert sending.sent() == []
+    assert len(sending.outbox) == 0
 
 
 def test_no_step_is_taken_when_the_database_knows_that_it_is_in_hand() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)), steps=(STEP,))
-    desk.outbox.put(notice("a1", "critical"), desk.now)
-    desk.sent()
-    desk.in_hand.add("a1")
-    desk.wait(3600)
-    assert desk.sent() == []
+    sending = Sending(AlertRoute(channels=("phone",)), steps=(STEP,))
+    sending.outbox.put(notice("a1", "critical"), sending.now)
+    sending.sent()
+    sending.in_hand.add("a1")
+    sending.wait(3600)
+    assert sending.sent() == []
 
 
 def test_an_alert_that_gets_worse_escalates_from_then_on() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)), steps=(STEP,))
-    desk.outbox.put(notice("a1", "error"), desk.now)
-    desk.wait(3600)
-    assert desk.sent() == ["phone:a1"]
-    desk.outbox.put(notice("a1", "critical", updated_at=desk.now), desk.now)
-    assert desk.sent() == ["phone:a1"]
-    desk.wait(600)
-    assert desk.sent() == ["mail:a1"]
+    sending = Sending(AlertRoute(channels=("phone",)), steps=(STEP,))
+    sending.outbox.put(notice("a1", "error"), sending.now)
+    sending.wait(3600)
+    assert sending.sent() == ["phone:a1"]
+    sending.outbox.put(notice("a1", "critical", updated_at=sending.now), sending.now)
+    assert sending.sent() == ["phone:a1"]
+    sending.wait(600)
+    assert sending.sent() == ["mail:a1"]
 
 
 # --- durable, bounded ----------------------------------------------------------------------------------
 
 
 def test_what_is_to_be_stored_is_what_waits() -> None:
-    desk = Desk(BOTH, AlertRoute(channels=("mail",)))
-    desk.outbox.put(notice("a1"), desk.now)
-    changed, gone = desk.outbox.changes()
+    sending = Sending(BOTH, AlertRoute(channels=("mail",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    changed, gone = sending.outbox.changes()
     assert ([letter.key for letter in changed], gone) == (["a1/route0", "a1/route1"], [])
-    desk.outbox.saved()
-    assert desk.outbox.changes() == ([], [])
-    desk.sent()
-    assert desk.outbox.changes() == ([], [1, 2])
+    sending.outbox.saved()
+    assert sending.outbox.changes() == ([], [])
+    sending.sent()
+    assert sending.outbox.changes() == ([], [1, 2])
 
 
 def test_what_an_earlier_run_left_goes_by_the_channels_that_there_are() -> None:
-    before, after = Desk(BOTH), Desk(channels=(MAIL,))
+    before, after = Sending(BOTH), Sending(channels=(MAIL,))
     before.outbox.put(notice("a1"), before.now)
     before.outbox.put(notice("a2"), before.now)
     letters, _ = before.outbox.changes()
@@ -279,27 +282,27 @@ def test_what_an_earlier_run_left_goes_by_the_channels_that_there_are() -> None:
 
 
 def test_of_too_many_the_mildest_is_let_go() -> None:
-    desk = Desk(AlertRoute(channels=("phone",), severity=AlertSeverity.INFO))
-    desk.outbox.put(notice("mild", "info"), desk.now)
+    sending = Sending(AlertRoute(channels=("phone",), severity=AlertSeverity.INFO))
+    sending.outbox.put(notice("mild", "info"), sending.now)
     for number in range(MOST_LETTERS):
-        desk.outbox.put(notice(f"a{number}"), desk.now)
-    assert (len(desk.outbox), desk.outbox.dropped) == (MOST_LETTERS, 1)
+        sending.outbox.put(notice(f"a{number}"), sending.now)
+    assert (len(sending.outbox), sending.outbox.dropped) == (MOST_LETTERS, 1)
 
 
 def test_what_nobody_could_be_told_for_days_is_let_go() -> None:
-    desk = Desk(AlertRoute(channels=("phone",)))
-    desk.outbox.put(notice("a1"), desk.now)
-    desk.sent("phone")
-    desk.wait(73 * 3600)
-    assert desk.sent() == []
-    assert desk.outbox.dropped == 1
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    sending.sent("phone")
+    sending.wait(73 * 3600)
+    assert sending.sent() == []
+    assert sending.outbox.dropped == 1
 
 
 def test_it_wakes_for_what_is_due() -> None:
-    desk = Desk(settings=AlertSettings(quiet_hours="11:00-12:01"))
-    assert desk.outbox.wake_in(desk.now, desk.at) == 60
-    desk.outbox.put(notice("a1"), desk.now)
-    assert desk.outbox.wake_in(desk.now, desk.at) == pytest.approx(60)
-    desk.now += MINUTE
-    desk.sent("phone", "mail")
-    assert desk.outbox.wake_in(desk.now, desk.at) == pytest.approx(1)
+    sending = Sending(settings=AlertSettings(quiet_hours="11:00-12:01"))
+    assert sending.outbox.wake_in(sending.now, sending.at) == 60
+    sending.outbox.put(notice("a1"), sending.now)
+    assert sending.outbox.wake_in(sending.now, sending.at) == pytest.approx(60)
+    sending.now += MINUTE
+    sending.sent("phone", "mail")
+    assert sending.outbox.wake_in(sending.now, sending.at) == pytest.approx(1)

@@ -62,9 +62,10 @@ class AlertSettings(Section, frozen=True, kw_only=True):
         "a critical one that nobody acknowledges is told again after so long",
     ] = 300.0
     quiet_hours: Annotated[
-        str, "such as 22:00-07:00: meanwhile only what is critical is told, the rest at their end"
+        str,
+        "such as 22:00-07:00, in account.time_zone: meanwhile only what is critical is told, the rest at "
+        "their end",
     ] = ""
-    quiet_timezone: Annotated[str, "whose hours these are, such as Europe/Vienna"] = "UTC"
     keep_hours: Annotated[
         float, Bounds(ge=0.1, le=720), "what could not be told for so long is let go"
     ] = 72.0
@@ -74,11 +75,6 @@ class AlertSettings(Section, frozen=True, kw_only=True):
         if self.quiet_hours and not _HOURS.fullmatch(self.quiet_hours):
             raise ConfigError(
                 f"alerts.quiet_hours: expected such as 22:00-07:00, got {self.quiet_hours!r:.60}"
-            )
-        if not _is_timezone(self.quiet_timezone):
-            raise ConfigError(
-                "alerts.quiet_timezone: expected one such as UTC or Europe/Vienna, got "
-                f"{self.quiet_timezone!r:.60}"
             )
 
     @property
@@ -173,18 +169,6 @@ class AlertEscalation(Section, frozen=True, kw_only=True):
         super().__post_init__()
         if not self.channels:
             raise ConfigError("alert_escalations.channels: expected at least one")
-
-
-def _is_timezone(name: str) -> bool:
-    if name == "UTC":
-        return True
-    import zoneinfo  # only where another one is named
-
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 __all__ = [

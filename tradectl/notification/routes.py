@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from tradectl.domain.states import AlertSeverity
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import SECOND, zone
 from tradectl.notification.notice import TRADES, Notice
 from tradectl.notification.notification_settings import (
     AlertEscalation,
@@ -37,12 +37,13 @@ class Routes:
         routes: Sequence[AlertRoute] = (),
         escalations: Sequence[AlertEscalation] = (),
         settings: AlertSettings | None = None,
+        time_zone: str = "UTC",
     ) -> None:
         self._routes = tuple(routes) or (
             (AlertRoute(channels=tuple(channels)),) if channels else ()
         )
         self._escalations = tuple(escalations)
-        self._quiet = QuietHours(settings or AlertSettings())
+        self._quiet = QuietHours(settings or AlertSettings(), time_zone)
 
     def of(self, notice: Notice, now: int) -> Iterator[Recipient]:
         """Who is to have `notice`; the routes first."""
@@ -77,11 +78,11 @@ def _matches(patterns: Sequence[str], text: str) -> bool:
 
 
 class QuietHours:
-    """Of a day of its own time zone; past midnight where the end is before the beginning."""
+    """Of a day of `time_zone`; past midnight where the end is before the beginning."""
 
-    def __init__(self, settings: AlertSettings) -> None:
+    def __init__(self, settings: AlertSettings, time_zone: str = "UTC") -> None:
         self._minutes = settings.quiet_minutes
-        self._zone = _zone(settings.quiet_timezone) if self._minutes else UTC
+        self._zone = zone(time_zone)
 
     def end(self, now: int) -> int:
         """When what comes `now` is told (ns UTC): now, or once the quiet hours are over."""
@@ -96,14 +97,6 @@ class QuietHours:
         day = local.date() + timedelta(days=1 if minute >= stop else 0)
         over = datetime.combine(day, time(stop // 60, stop % 60), tzinfo=self._zone)
         return int(over.timestamp()) * SECOND
-
-
-def _zone(name: str) -> tzinfo:
-    if name == "UTC":
-        return UTC
-    import zoneinfo  # only where another one is named
-
-    return zoneinfo.ZoneInfo(name)
 
 
 __all__ = ["QuietHours", "Recipient", "Routes"]

@@ -11,7 +11,8 @@ from tradectl.documents.operations import ChannelTest
 from tradectl.domain.errors import UsageError
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described, suggest
-from tradectl.notification.channel import Channel, ChannelFailed, open_channel
+from tradectl.notification.channel import Channel, ChannelFailed
+from tradectl.notification.channels import open_channel
 from tradectl.notification.dispatcher import NO_ANSWER
 from tradectl.notification.notice import Message, Notice, message_of
 from tradectl.storage.directory import StateDir

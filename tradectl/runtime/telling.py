@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
-from tradectl.notification.channel import Channel, open_channel
+from tradectl.notification.channel import Channel
+from tradectl.notification.channels import open_channel
 from tradectl.notification.dispatcher import Dispatcher
 from tradectl.notification.notice import TRADES
 from tradectl.notification.outbox import Outbox
@@ -37,7 +38,13 @@ def dispatcher_of(
             return False  # rather told once too often
 
     names = [each.name for each in configured]
-    routes = Routes(names, settings.alert_routes, settings.alert_escalations, settings.alerts)
+    routes = Routes(
+        names,
+        settings.alert_routes,
+        settings.alert_escalations,
+        settings.alerts,
+        settings.account.time_zone,
+    )
     outbox = Outbox(
         configured, routes, is_in_hand=is_in_hand, keep_hours=settings.alerts.keep_hours
     )
