@@ -1,4 +1,4 @@
-"""The channels by their settings: webhook, the file alerts.log, the terminal's bell; the rest by Apprise."""
+"""The channels by their settings: webhook, alerts.log, the bell of the terminal; the rest by Apprise."""
 
 from __future__ import annotations
 
