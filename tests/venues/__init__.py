@@ -15,9 +15,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import pytest
+
 from tests.venues.dialect import Dialect
 
-_INFRASTRUCTURE = frozenset({"acts", "asked", "dialect", "door", "harness", "wrong"})
+pytest.register_assert_rewrite(f"{__name__}.contract")
+
+_INFRASTRUCTURE = frozenset({"acts", "asked", "contract", "dialect", "door", "harness", "wrong"})
 
 
 def spoken() -> list[tuple[str, str]]:

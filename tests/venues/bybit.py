@@ -12,7 +12,7 @@ from typing import Any
 from tests.loopback.orders import STOPS, ZERO, Fill, Order
 from tests.loopback.symbols import Rules
 from tests.venues import acts
-from tests.venues.asked import Asked, fees_of, newest, plain
+from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
 
@@ -130,7 +130,7 @@ def orders(found: list[Order], asked: Asked) -> Any:
         found = [o for o in found if is_waiting(o) == (wanted == "StopOrder")]
     elif wanted == "StopOrder":
         found = [o for o in found if o.type in STOPS]
-    return listed([order_of(order, asked) for order in found], asked.query["category"])
+    return page_of([order_of(order, asked) for order in found], asked, 20)
 
 
 def is_waiting(order: Order) -> bool:
@@ -168,10 +168,13 @@ def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
     if asked.query.get("execType", "Trade") not in ("Trade", "BustTrade"):
         pairs = []
     pairs = [(order, fill) for order, fill in pairs if order.forced is forced]
-    first, limit = int(asked.query.get("cursor") or 0), int(asked.query.get("limit", 50))
-    page = newest(pairs, len(pairs))[first : first + limit]
-    told = listed([fill_of(*pair, asked) for pair in page], asked.query["category"])
-    told["result"]["nextPageCursor"] = str(first + limit) if len(pairs) > first + limit else ""
+    return page_of([fill_of(*pair, asked) for pair in pairs[::-1]], asked, 50)
+
+
+def page_of(rows: list[Any], asked: Asked, usual: int) -> Any:
+    first, limit = int(asked.query.get("cursor") or 0), int(asked.query.get("limit", usual))
+    told = listed(rows[first : first + limit], asked.query["category"])
+    told["result"]["nextPageCursor"] = str(first + limit) if len(rows) > first + limit else ""
     return told
 
 

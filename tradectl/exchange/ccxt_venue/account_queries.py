@@ -21,7 +21,8 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed, nanoseconds
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.order_calls import feature
-from tradectl.exchange.ccxt_venue.quirks import FillPages, Next, Quirks
+from tradectl.exchange.ccxt_venue.paging import Next, Pages, by_number
+from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
 
@@ -68,7 +69,7 @@ class AccountQueries:
             else:
                 await self._by_full_pages(market, since, asked, found)
         wanted = [fill for fill in found.values() if fill.symbol and fill.ts >= since]
-        return sorted(wanted, key=lambda fill: (fill.ts, _by_number(fill.trade_id)))
+        return sorted(wanted, key=lambda fill: (fill.ts, by_number(fill.trade_id)))
 
     def _begin(self, since: int, now_ms: int) -> int:
         history = self._quirks.fills_history_ms.get(self._kind)
@@ -103,7 +104,7 @@ class AccountQueries:
         since: int,
         asked: Mapping[str, Any],
         found: Found,
-        pages: FillPages,
+        pages: Pages,
     ) -> None:
         """Of one that says how the next page is asked for: until a page has nothing."""
         now_ms = self._clock() // MILLISECOND
@@ -113,14 +114,14 @@ class AccountQueries:
             until = {} if is_last or window is None else {"until": begin + window - 1}
             following: dict[str, Any] = {}
             rows = 0
-            for nth in range(1, MOST_PAGES):
-                page, last = await self._rows(market, begin, {**asked, **until, **following}, pages)
+            for number in range(1, MOST_PAGES):
+                params = {**asked, **until, **following}
+                page, last = await self._rows(market, begin, params, pages, rows, number)
                 fresh = _add(page, found)
                 rows += len(page)
-                by = {Next.COUNT: str(rows), Next.PAGE: str(nth + 1)}.get(pages.by, last)
-                if not page or not by or (not fresh and pages.by is not Next.CURSOR):
+                if not last or (not fresh and pages.by is not Next.CURSOR):
                     break
-                following = {pages.param: by}
+                following = {pages.param: last}
             else:
                 raise NotExecuted(f"fills of {market.symbol}: more than {MOST_PAGES} pages")
             if is_last:
@@ -128,22 +129,23 @@ class AccountQueries:
             begin += window or 0
 
     async def _rows(
-        self, market: Market, since_ms: int, params: Mapping[str, Any], pages: FillPages
+        self,
+        market: Market,
+        since_ms: int,
+        params: Mapping[str, Any],
+        pages: Pages,
+        rows: int,
+        number: int,
     ) -> tuple[list[VenueFill], str]:
         """A page, and what the next one is asked for with; empty for none."""
         last = ""
 
         def read(raws: Any) -> list[VenueFill]:
             nonlocal last
-            told = [str((raw.get("info") or {}).get(pages.key) or "") for raw in listed(raws)]
-            told = [text for text in told if text]
-            if told and pages.by is Next.LEAST:
-                last = min(told, key=_by_number)
-            elif told:
-                last = told[-1]
+            last = pages.following(listed(raws), rows + len(raws), number)
             return [self._read(raw, market) for raw in raws]
 
-        page = await self._ask(market, since_ms, self._full_page, params, read)
+        page = await self._ask(market, since_ms, pages.most or self._full_page, params, read)
         return page, last
 
     async def _both_ways(
@@ -311,10 +313,6 @@ def _add(page: Sequence[VenueFill], found: Found) -> list[VenueFill]:
 def _key(fill: VenueFill) -> tuple[str, str]:
     """Two orders of one account may trade with each other: a fill each, of one trade."""
     return fill.trade_id, fill.venue_order_id
-
-
-def _by_number(trade_id: str) -> tuple[int, str]:
-    return (int(trade_id) if trade_id.isdigit() else 0, trade_id)
 
 
 __all__ = ["AccountQueries"]

@@ -31,6 +31,7 @@ from tradectl.exchange.ccxt_venue.report_parser import (
 )
 from tradectl.exchange.venue import OrderKey, VenueOrder
 
+MOST_PAGES = 200
 RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
 LISTS = ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders")
@@ -325,12 +326,35 @@ class OrderCalls:
         self, unified: str | None, is_stop: bool, asked: Mapping[str, Any] = _NOTHING
     ) -> list[VenueOrder]:
         params = {"trigger": True, **asked} if is_stop else dict(asked)
-        return await self._caller.ask(
-            "open orders",
-            lambda: self._client.fetch_open_orders(unified, None, None, params),
-            lambda raws: self._listed(raws, is_stop),
-            privileged=True,
-        )
+        lists = self._quirks.stop_lists.get(self._kind, (_NOTHING,)) if is_stop else (_NOTHING,)
+        found: list[VenueOrder] = []
+        for one in lists:
+            found += await self._open_list(unified, is_stop, {**params, **one})
+        return found
+
+    async def _open_list(
+        self, unified: str | None, is_stop: bool, params: Mapping[str, Any]
+    ) -> list[VenueOrder]:
+        """All of its pages."""
+        pages = self._quirks.open_pages.get("stops" if self._is_own(is_stop) else self._kind)
+        limit = feature(self._client, self._kind, "fetchOpenOrders", "limit") if pages else None
+        limit = pages.most or limit if pages else None
+        found: list[VenueOrder] = []
+        following: dict[str, Any] = {}
+        rows = 0
+        for number in range(1, MOST_PAGES):
+            ask = partial(
+                self._client.fetch_open_orders, unified, None, limit, {**params, **following}
+            )
+            raws = await self._caller.ask("open orders", ask, listed, privileged=True)
+            found += self._listed(raws, is_stop)
+            rows += len(raws)
+            if pages is None or (limit is not None and len(raws) < limit):
+                return found
+            if not (last := pages.following(raws, rows, number)):
+                return found
+            following = {pages.param: last}
+        raise NotExecuted(f"open orders: more than {MOST_PAGES} pages")
 
     def _listed(self, raws: Any, is_stop: bool) -> list[VenueOrder]:
         orders: list[VenueOrder] = []

@@ -16,6 +16,7 @@ from msgspec import Struct
 from tradectl.domain.events import CloseCause
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
+from tradectl.exchange.ccxt_venue.paging import Pages
 
 NEVER_MS = 365 * 86_400_000
 """how far ccxt's own keep-alive is put off"""
@@ -50,29 +51,6 @@ class StopBook(StrEnum):
     """among all other orders"""
 
 
-class Next(StrEnum):
-    """What the next page of fills is asked for with."""
-
-    CURSOR = "cursor"
-    """what stands at the key, in any of its rows"""
-    LEAST = "least"
-    """the smallest number at the key: pages begin with the newest"""
-    LAST = "last"
-    """what stands at the key in its last row"""
-    COUNT = "count"
-    """how many rows there have been"""
-    PAGE = "page"
-    """the number of the page"""
-
-
-class FillPages(Struct, frozen=True):
-    """How fills are asked for page by page: the next one by the parameter `param`."""
-
-    param: str
-    by: Next
-    key: str = ""
-
-
 class Quirks(Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
     """of ccxt, for every market"""
@@ -101,6 +79,16 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """our id may stand wherever its own does"""
     stop_param: str = "triggerPrice"
     """what `create_order` takes a stop's price by"""
+    stop_params: Mapping[str, str] = {}
+    """the same by kind of market, where it differs"""
+    stop_id_param: str = ""
+    """what `create_order` takes our id of a stop by, besides"""
+    stop_lists: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
+    """with what open stops are asked for, each of it by itself; by kind of market"""
+    open_pages: Mapping[str, Pages] = {}
+    """how open orders are told page by page, by kind of market, and those in a book of `stops`"""
+    order_id_key: str = ""
+    """where an order that is no stop has its id, where ccxt may take that of the stop it came of"""
     stops: frozenset[OrderType] | None = None
     """the stops that it takes; None: what ccxt says of it"""
     in_force: Mapping[str, str] = {}
@@ -150,7 +138,7 @@ class Quirks(Struct, frozen=True, kw_only=True):
     page without any of ours may have others before it"""
     fills_before: Callable[[int], Mapping[str, Any]] = lambda ms: {"until": ms}
     """asks for fills up to a time, ms"""
-    fills_pages: Mapping[str, FillPages] = {}
+    fills_pages: Mapping[str, Pages] = {}
     """by kind of market; without it pages are asked for by time, which may be too coarse"""
     fills_until: frozenset[str] = frozenset()
     """kinds of market for which fills up to a time can be asked for, though ccxt does not say so"""
@@ -194,4 +182,4 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-__all__ = ["NEVER_MS", "FillPages", "ListenKey", "Next", "Quirks", "StopBook"]
+__all__ = ["NEVER_MS", "ListenKey", "Quirks", "StopBook"]

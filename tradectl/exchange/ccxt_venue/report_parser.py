@@ -66,7 +66,10 @@ class ReportParser:
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
         found = self._market(raw.get("symbol"), market)
         venue_id = str(raw["id"])
-        if stop or self.is_stop(info):
+        own_id = info.get(self._quirks.order_id_key) if info else None
+        if not stop and not self.is_stop(info):
+            venue_id = str(own_id or venue_id)
+        else:
             venue_id = STOP + venue_id
             became = found.symbol, self.became(raw)
             self.remember(became, client_order_id or self.client_id(raw))
@@ -273,7 +276,8 @@ def _stop_price(raw: Mapping[str, Any]) -> Decimal | None:
 def _type(raw: Mapping[str, Any]) -> OrderType:
     is_market = raw.get("type") == "market"
     if _stop_price(raw) is not None:
-        return OrderType.STOP_MARKET if is_market else OrderType.STOP_LIMIT
+        has_limit = not is_market and above_zero(raw.get("price")) is not None
+        return OrderType.STOP_LIMIT if has_limit else OrderType.STOP_MARKET
     return OrderType.MARKET if is_market else OrderType.LIMIT
 
 

@@ -9,7 +9,8 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
-from tradectl.exchange.ccxt_venue.quirks import FillPages, Next, Quirks, StopBook
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
+from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 _BALANCES = BalanceRules(
@@ -19,6 +20,8 @@ _BALANCES = BalanceRules(
     ("equity",),
     ("equity", "-locked", "-totalPositionIM", "-totalOrderIM"),
 )
+
+_PAGES = Pages("cursor", Next.CURSOR, "nextPageCursor")
 
 TABLE = ExchangeTable(
     also=("bybiteu", "bybitid"),
@@ -58,9 +61,8 @@ TABLE = ExchangeTable(
         },
         stop_direction=frozenset({"perpetual"}),
         stop_book={"spot": StopBook.LIST, "perpetual": StopBook.NONE},
-        fills_pages=dict.fromkeys(
-            ("spot", "perpetual"), FillPages("cursor", Next.CURSOR, "nextPageCursor")
-        ),
+        fills_pages={"spot": _PAGES, "perpetual": _PAGES},
+        open_pages={"spot": _PAGES, "perpetual": _PAGES},
     ),
     codes=ErrorCodes(
         patterns=(r'"ret_?[cC]ode"\s*:\s*"?(-?[0-9]{1,9})"?',),

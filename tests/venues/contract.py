@@ -1,0 +1,367 @@
+"""What the live exchange needs of a `Venue`, case by case: each holds at every exchange, or its dialect
+says why it cannot (`cannot`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.venues.harness import SYMBOL, VenueAt
+from tradectl.domain.errors import (
+    AccessLost,
+    ExchangeError,
+    NotExecuted,
+    OutcomeUnknown,
+    VenueRefusal,
+)
+from tradectl.domain.money import Side
+from tradectl.domain.orders import OrderStatus, OrderType
+from tradectl.domain.refusals import RefusalCause
+
+S = OrderStatus
+Case = Callable[..., Awaitable[None]]
+CASES: dict[str, list[Callable[[VenueAt], Awaitable[None]]]] = {}
+"""By name, each with all of its variants."""
+
+
+def case(**variants: Sequence[Any]) -> Callable[[Case], Case]:
+    """A case of the contract; with `variants` of one of its parameters."""
+
+    def add(function: Case) -> Case:
+        name = function.__name__.replace("_", " ")
+        runs: list[Callable[[VenueAt], Awaitable[None]]] = [
+            partial(function, **{key: value})
+            for key, values in variants.items()
+            for value in values
+        ]
+        CASES[name] = runs or [function]
+        return function
+
+    return add
+
+
+FAULTS: tuple[tuple[dict[str, Any], type[ExchangeError]], ...] = (
+    ({"kind": "429", "seconds": 1.0}, NotExecuted),
+    ({"kind": "error", "code": -1021}, NotExecuted),
+    ({"kind": "error", "code": -2015}, AccessLost),
+    ({"kind": "error", "code": -1007}, OutcomeUnknown),
+    ({"kind": "error", "code": -1000, "status": 503}, OutcomeUnknown),
+    ({"kind": "html", "status": 502}, OutcomeUnknown),
+    ({"kind": "html", "status": 503}, OutcomeUnknown),
+    ({"kind": "empty"}, OutcomeUnknown),
+    ({"kind": "truncated"}, OutcomeUnknown),
+    ({"kind": "reset"}, OutcomeUnknown),
+)
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+@case()
+async def an_order_that_rests_is_found_by_our_id_and_in_the_list(at: VenueAt) -> None:
+    order = await at.submit("buy", "0.01", "50000")
+    assert order.status is S.ACCEPTED
+    assert (order.client_order_id, order.quantity, order.filled) == (
+        at.client_id,
+        Decimal("0.01"),
+        0,
+    )
+    again = await at.venue.find(SYMBOL, at.client_id, "")
+    assert again is not None
+    assert (again.venue_order_id, again.status) == (order.venue_order_id, S.ACCEPTED)
+    assert (again.side, again.type, again.price) == (Side.BUY, OrderType.LIMIT, Decimal(50000))
+    (listed,) = await at.venue.open_orders([SYMBOL])
+    assert (listed.client_order_id, listed.quantity) == (at.client_id, Decimal("0.01"))
+    (of_all,) = await at.venue.open_orders()
+    assert of_all.order_key == listed.order_key
+
+
+@case()
+async def an_order_at_the_market_is_filled_and_told_of(at: VenueAt) -> None:
+    order = await at.submit("buy", "0.01")
+    assert order.status in (S.ACCEPTED, S.FILLED)
+    over = await at.venue.find(SYMBOL, at.client_id, order.venue_order_id)
+    assert over is not None
+    assert (over.status, over.filled, over.side) == (S.FILLED, Decimal("0.01"), Side.BUY)
+    (fill,) = await at.venue.fills(SYMBOL, at.since)
+    assert (fill.quantity, fill.price, fill.side) == (Decimal("0.01"), Decimal(60010), Side.BUY)
+    assert fill.venue_order_id == order.venue_order_id
+    assert fill.fee > 0
+    assert fill.fee_currency == "USDT"
+    assert await at.held() == Decimal("0.01")
+
+
+@case()
+async def an_order_filled_in_part_says_how_much(at: VenueAt) -> None:
+    order = await at.submit("buy", "0.01", "60000")
+    at.exchange.engines[at.market].take(at.exchange.truth.ours()[-1], Decimal("0.004"))
+    part = await at.venue.find(SYMBOL, at.client_id, order.venue_order_id)
+    assert part is not None
+    assert (part.status, part.filled) == (S.PARTIALLY_FILLED, Decimal("0.004"))
+    cancelled = await at.venue.cancel(SYMBOL, at.client_id, order.venue_order_id)
+    assert cancelled is not None
+    assert (cancelled.status, cancelled.filled) == (S.CANCELED, Decimal("0.004"))
+
+
+@case()
+async def a_cancel_ends_an_order_by_either_name(at: VenueAt) -> None:
+    first = await at.submit("buy", "0.01", "50000")
+    gone = await at.venue.cancel(SYMBOL, at.client_id, first.venue_order_id)
+    assert gone is not None
+    assert gone.status is S.CANCELED
+    assert gone.filled == 0
+    await at.submit("buy", "0.01", "50000")
+    if "cancel by our id" in at.dialect.cannot:
+        with pytest.raises(VenueRefusal, match="its own id"):
+            await at.venue.cancel(SYMBOL, at.client_id, "")
+        return
+    again = await at.venue.cancel(SYMBOL, at.client_id, "")
+    assert again is not None
+    assert again.status is S.CANCELED
+    assert await at.venue.open_orders([SYMBOL]) == []
+
+
+@case()
+async def a_cancel_of_what_is_over_or_was_never_there_ends_nothing(at: VenueAt) -> None:
+    order = await at.submit("buy", "0.01", "50000")
+    await at.venue.cancel(SYMBOL, at.client_id, order.venue_order_id)
+    assert await at.venue.cancel(SYMBOL, at.client_id, order.venue_order_id) is None
+    if "cancel by our id" not in at.dialect.cannot:
+        assert await at.venue.cancel(SYMBOL, "tcabcde99999999999", "") is None
+
+
+@case()
+async def an_order_that_nobody_sent_is_not_found(at: VenueAt) -> None:
+    assert await at.venue.find(SYMBOL, "tcabcde99999999999", "") is None
+
+
+@case()
+async def an_order_that_is_over_is_found_by_our_id_too(at: VenueAt) -> None:
+    await at.submit("sell" if at.market == "futures" else "buy", "0.01")
+    over = await at.venue.find(SYMBOL, at.client_id, "")
+    assert over is not None
+    assert (over.status, over.filled) == (S.FILLED, Decimal("0.01"))
+
+
+@case(
+    count=(
+        1,
+        130,
+    )
+)
+async def every_order_that_rests_is_listed(at: VenueAt, count: int) -> None:
+    for number in range(count):
+        at.exchange.outside_order(
+            "main", SYMBOL, "BUY", "0.003", str(40_000 + number), market=at.market
+        )
+    listed = await at.venue.open_orders([SYMBOL])
+    assert {order.price for order in listed} == {Decimal(40_000 + n) for n in range(count)}
+    assert len(await at.venue.open_orders()) == count
+
+
+# --- fills ----------------------------------------------------------------------------------------
+
+
+@case(
+    count=(
+        1,
+        60,
+        130,
+    )
+)
+async def no_fill_is_lost_between_pages(at: VenueAt, count: int) -> None:
+    """Whether its pages begin with the oldest or the newest, and many of them of one moment."""
+    await at.submit("buy", "1", "60000")
+    order = at.exchange.truth.ours()[-1]
+    for _ in range(count):
+        at.exchange.engines[at.market].take(order, Decimal("0.001"))
+    told = await at.venue.fills(SYMBOL, at.since)
+    assert [fill.trade_id for fill in told] == [str(fill.id) for fill in order.fills]
+    assert sum(fill.quantity for fill in told) == order.filled
+
+
+# --- the account ----------------------------------------------------------------------------------
+
+
+@case()
+async def what_is_held(at: VenueAt) -> None:
+    before = (await at.venue.holdings()).balances["USDT"]
+    await at.submit("buy", "0.01")
+    (fill,) = await at.venue.fills(SYMBOL, at.since)
+    after = await at.venue.holdings()
+    assert after.of(at.venue.instrument(SYMBOL)) == Decimal("0.01")
+    spent = fill.fee if at.market == "futures" else fill.fee + Decimal("600.1")
+    if after.wallets_known:
+        assert after.balances["USDT"] == before - spent
+
+
+@case()
+async def a_short_position_is_below_zero(at: VenueAt) -> None:
+    if at.market == "spot":
+        return
+    await at.submit("sell", "0.02")
+    assert await at.held() == Decimal("-0.02")
+
+
+@case()
+async def reduce_only_reduces_and_nothing_else(at: VenueAt) -> None:
+    if at.market == "spot":
+        return
+    with pytest.raises(VenueRefusal) as refused:
+        await at.submit("sell", "0.01", reduce_only=True)
+    assert refused.value.cause is RefusalCause.REDUCE_ONLY
+    await at.submit("buy", "0.01")
+    await at.submit("sell", "0.01", reduce_only=True)
+    assert await at.held() == 0
+
+
+# --- stops ----------------------------------------------------------------------------------------
+
+
+@case()
+async def a_stop_waits_is_listed_and_ends_by_its_price(at: VenueAt) -> None:
+    if not at.venue.abilities.stop_orders:
+        assert "stops" in at.dialect.cannot
+        return
+    await at.submit("buy", "0.01")
+    stop = await at.submit(
+        "sell", "0.01", type=OrderType.STOP_MARKET, stop_price=Decimal(59000), reduce_only=True
+    )
+    assert stop.status is S.ACCEPTED
+    (listed,) = await at.venue.open_orders([SYMBOL])
+    assert (listed.client_order_id, listed.stop_price) == (at.client_id, Decimal(59000))
+    assert (listed.type, listed.quantity) == (OrderType.STOP_MARKET, Decimal("0.01"))
+    if at.market == "futures":
+        assert listed.reduce_only
+    waits = await at.venue.find(SYMBOL, at.client_id, stop.venue_order_id)
+    assert waits is not None
+    assert waits.status is S.ACCEPTED
+    at.quote("58900", "58990")
+    at.trade("58990", "0.001")
+    over = await at.venue.find(SYMBOL, at.client_id, stop.venue_order_id)
+    assert over is not None
+    assert (over.status, over.filled) == (S.FILLED, Decimal("0.01"))
+    assert await at.held() == 0
+
+
+@case()
+async def a_stop_is_cancelled_by_our_id(at: VenueAt) -> None:
+    if not at.venue.abilities.stop_orders:
+        return
+    await at.submit("buy", "0.01")
+    stop = await at.submit(
+        "sell", "0.01", type=OrderType.STOP_MARKET, stop_price=Decimal(59000), reduce_only=True
+    )
+    named = stop.venue_order_id if "cancel by our id" in at.dialect.cannot else ""
+    gone = await at.venue.cancel(SYMBOL, at.client_id, named)
+    assert gone is not None
+    assert gone.status is S.CANCELED
+    assert await at.venue.open_orders([SYMBOL]) == []
+    assert await at.venue.cancel(SYMBOL, at.client_id, stop.venue_order_id) is None
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@case()
+async def too_little_money_is_a_refusal_that_says_so(at: VenueAt) -> None:
+    with pytest.raises(VenueRefusal) as refused:
+        await at.submit("buy", "900", "50000")
+    assert refused.value.cause is RefusalCause.FUNDS
+
+
+@case()
+async def an_order_that_would_take_is_refused_where_it_must_not(at: VenueAt) -> None:
+    if "post only" in at.dialect.cannot:
+        return
+    try:
+        order = await at.submit("buy", "0.01", "60500", post_only=True)
+    except VenueRefusal:
+        return
+    over = await at.venue.find(SYMBOL, at.client_id, order.venue_order_id)
+    assert over is not None
+    assert over.status in (S.CANCELED, S.EXPIRED, S.REJECTED)
+    assert over.filled == 0
+
+
+@case(wrong=FAULTS)
+async def what_is_wrong_with_an_order_is_told_apart(
+    at: VenueAt, wrong: tuple[dict[str, Any], type[ExchangeError]]
+) -> None:
+    fault, expected = wrong
+    asked = {**fault, "count": 2} if fault.get("code") == -1021 else fault
+    at.exchange.misbehave(method="POST", path="*rder", **asked)
+    with pytest.raises(expected):
+        await at.submit("buy", "0.01", "50000")
+
+
+@case(
+    code=(
+        -4061,
+        -4108,
+    )
+)
+async def a_symbol_or_an_account_that_takes_no_orders_is_named(at: VenueAt, code: int) -> None:
+    if at.market == "spot":
+        return
+    at.exchange.misbehave("error", method="POST", path="*rder", code=code, placed=False)
+    with pytest.raises(VenueRefusal) as refused:
+        await at.submit("buy", "0.01", "50000")
+    why = RefusalCause.POSITION_SIDE if code == -4061 else RefusalCause.CLOSED
+    assert refused.value.cause in (why, RefusalCause.CLOSED)
+
+
+@case()
+async def an_answer_lost_after_it_was_done_is_resolved_by_asking(at: VenueAt) -> None:
+    at.exchange.misbehave("reset", method="POST", path="*rder", placed=True)
+    with pytest.raises(OutcomeUnknown):
+        await at.submit("buy", "0.01", "50000")
+    order = await at.venue.find(SYMBOL, at.client_id, "")
+    assert order is not None
+    assert order.status is S.ACCEPTED
+    assert at.exchange.truth.accepted(at.client_id) == 1
+
+
+@case()
+async def what_is_sent_twice_is_there_once(at: VenueAt) -> None:
+    if "duplicate" in at.dialect.cannot:
+        return
+    first = await at.submit("buy", "0.01", "50000")
+    at.sent -= 1
+    with pytest.raises(OutcomeUnknown):
+        await at.submit("buy", "0.01", "50000")
+    (only,) = await at.venue.open_orders([SYMBOL])
+    assert only.venue_order_id == first.venue_order_id
+
+
+@case()
+async def what_it_is_asked_about_an_order_while_it_fails_is_no_answer(at: VenueAt) -> None:
+    await at.submit("buy", "0.01", "50000")
+    at.exchange.misbehave("html", method="GET", count=-1, status=503)
+    with pytest.raises(NotExecuted):
+        await at.venue.find(SYMBOL, at.client_id, "")
+    with pytest.raises(NotExecuted):
+        await at.venue.open_orders([SYMBOL])
+    at.exchange.behave()
+
+
+# --- the market -----------------------------------------------------------------------------------
+
+
+@case()
+async def rules_and_prices(at: VenueAt) -> None:
+    rules = at.venue.instrument(SYMBOL)
+    assert (rules.base, rules.quote) == ("BTC", "USDT")
+    ours = at.engine.rules[SYMBOL]
+    assert rules.lot_size == ours.lot
+    quote = await at.venue.quote(SYMBOL)
+    assert (quote.bid, quote.ask) == (Decimal(59990), Decimal(60010))
+    at.trade("60000", "0.5")
+    trades = await at.venue.recent_trades(SYMBOL, 0)
+    assert (trades[-1].price, trades[-1].volume) == (Decimal(60000), Decimal("0.5"))
+    if at.venue._at.tells_time:
+        assert abs(await at.venue.clock_offset()) < 2_000_000_000
