@@ -38,6 +38,8 @@ class BalanceRules(Struct, frozen=True):
     wallet: tuple[str, ...]
     equity: tuple[str, ...]
     free: tuple[str, ...]
+    made: Callable[[Any], Any] | None = None
+    """makes the rows of an answer that has none: it is asked with what is found there"""
     unified: BalanceRules | None = None
     """those of an account for everything, whose answer has another shape: it does not tell the wallet
     from what open positions would yield, so that there is none"""
@@ -82,6 +84,8 @@ def _rows(info: Any, rules: BalanceRules) -> list[tuple[str, Any]]:
             if isinstance(info, list) and isinstance(step, str):
                 continue  # ccxt has taken it out already
             raise InvalidResponse("an account without balances") from None
+    if rules.made is not None:
+        info = rules.made(_mapping(info))
     if not rules.currency:
         return list(_mapping(info).items())
     rows = [info] if isinstance(info, Mapping) else listed(info)

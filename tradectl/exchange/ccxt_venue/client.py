@@ -18,7 +18,7 @@ import importlib.util
 import logging
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,6 +101,8 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
         client.timeout_on_exit = 0  # the pause is for TLS to say goodbye
     for name, answer in quirks.pins.get(settings.market, {}).items():
         setattr(client, name, _fixed(answer))
+    for name, answer in quirks.awaited_pins.items():
+        setattr(client, name, _fixed_later(answer))
     return client
 
 
@@ -286,6 +288,13 @@ def _redirected(urls: Any, url: str) -> Any:
 
 def _fixed(answer: Any) -> Callable[..., Any]:
     return lambda *_args, **_kwargs: answer
+
+
+def _fixed_later(answer: Any) -> Callable[..., Awaitable[Any]]:
+    async def fixed(*_args: Any, **_kwargs: Any) -> Any:
+        return answer
+
+    return fixed
 
 
 def _silent() -> logging.Logger:

@@ -8,7 +8,7 @@ both books are looked into, and the id of an order in it begins with `stop:`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -34,11 +34,11 @@ from tradectl.exchange.venue import OrderKey, VenueOrder
 MOST_PAGES = 200
 RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
+OPEN = "fetch_open_orders"
 LISTS = ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders")
 ENDS = frozenset({
     OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED, OrderStatus.REJECTED,
 })  # fmt: skip
-_NOTHING: Mapping[str, Any] = {}
 
 
 class OrderCalls:
@@ -273,18 +273,14 @@ class OrderCalls:
 
     async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
         """Our order among those that are open and those that were lately."""
-        by_ours: dict[str, Any] = {}
-        if self._quirks.search_id_param:
-            by_ours = {self._quirks.search_id_param: self._quirks.client_ids.theirs(ours)}
-        for order in await self._open(market.unified, is_stop, by_ours):
-            if order.client_order_id == ours and order.symbol == market.symbol:
-                return order
-        for name in self._lists_of_the_past():
-            fetch = getattr(self._client, name)
-            params = {"trigger": True, **by_ours} if is_stop else by_ours
+        for name, by in self._searched():
+            params: dict[str, Any] = {by: self._quirks.client_ids.theirs(ours)} if by else {}
+            if is_stop:
+                params["trigger"] = True
+            limit = self._quirks.open_limit if name == OPEN else RECENT
             found = await self._caller.ask(
                 f"search for {ours}",
-                partial(fetch, market.unified, None, RECENT, params),
+                partial(getattr(self._client, name), market.unified, None, limit, params),
                 lambda raws: [raw for raw in raws if self._parser.client_id(raw) == ours],
                 privileged=True,
             )
@@ -294,11 +290,12 @@ class OrderCalls:
                 )
         raise NotFound
 
-    def _lists_of_the_past(self) -> tuple[str, ...]:
+    def _searched(self) -> tuple[tuple[str, str], ...]:
         if self._quirks.searched:
             return self._quirks.searched
         has = self._client.has
-        return next(((name,) for name in LISTS if has.get(_camel(name))), ())
+        past = next(((name,) for name in LISTS if has.get(_camel(name))), ())
+        return tuple((name, "") for name in (OPEN, *past))
 
     def _books(self, venue_id: str) -> list[bool]:
         """Where an order may be, False for the plain book and True for that of stops."""
@@ -322,10 +319,8 @@ class OrderCalls:
                         found[order.order_key] = order
         return list(found.values())
 
-    async def _open(
-        self, unified: str | None, is_stop: bool, asked: Mapping[str, Any] = _NOTHING
-    ) -> list[VenueOrder]:
-        params = {"trigger": True, **asked} if is_stop else dict(asked)
+    async def _open(self, unified: str | None, is_stop: bool) -> list[VenueOrder]:
+        params = {"trigger": True} if is_stop else {}
         lists = self._quirks.stop_lists.get(self._kind, (_NOTHING,)) if is_stop else (_NOTHING,)
         found: list[VenueOrder] = []
         for one in lists:

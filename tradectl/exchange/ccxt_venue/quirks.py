@@ -58,6 +58,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the same by kind of market: spot, perpetual"""
     pins: Mapping[str, Mapping[str, Any]] = {}
     """methods of ccxt's object that are to give a fixed answer, by kind of market"""
+    awaited_pins: Mapping[str, Any] = {}
+    """the same of methods that are awaited, for every market"""
     rate: Mapping[str, float] = {}
     """what it allows a second, in the weights that ccxt gives its calls, by kind of market"""
     delisting_key: str = ""
@@ -70,11 +72,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the form that our ids must have there"""
     submit_id_param: str = "clientOrderId"
     """what `create_order` takes our id by"""
-    search_id_param: str = ""
-    """what lists of orders take to tell the one with our id only"""
-    searched: tuple[str, ...] = ()
-    """the lists that tell of orders which are over, all of which an order is searched in; empty: the
-    first that ccxt has"""
+    searched: tuple[tuple[str, str], ...] = ()
+    """the lists that an order is searched in which is not looked up by our id, each with what it takes
+    our id by, if it does; empty: the open ones, and the first list of the others that ccxt has"""
     client_id_as_id: bool = False
     """our id may stand wherever its own does"""
     stop_param: str = "triggerPrice"
@@ -168,6 +168,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """a message of its user stream in parts that ccxt takes one by one"""
     is_of_before: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """a message of the user stream that tells what was before it began"""
+    open_limit: int | None = None
+    """so many open orders are asked for: without it they may be cut short"""
     fee_currency_key: str = ""
     """in a fill, where the currency of its fee is, where ccxt does not look"""
     whole_is_sum: bool = False

@@ -1,16 +1,137 @@
-"""Hyperliquid: a wallet is the account."""
+"""Hyperliquid: a wallet is the account; what its key signs is done, or a key that it approved.
+
+The key is the address of the account, the secret a private key: best one of an API wallet, which may
+trade and not withdraw. Client ids are numbers of 128 bits. A market order is an immediate limit order
+within 5% of the price that it is sent with. ccxt would sign up for a referral and approve a fee for its
+authors: it is kept from both. The dead-man switch cancels the whole account's orders, and is not used.
+Fills and open orders are told of all symbols together.
+"""
 
 from __future__ import annotations
 
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from tradectl.domain.money import ZERO
+from tradectl.domain.orders import OrderType
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.ccxt_venue.balances import BalanceRules
+from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
+from tradectl.exchange.ccxt_venue.decimals import exact
+from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R
+from tradectl.exchange.ccxt_venue.quirks import LoginPart, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+
+BOTH = frozenset({"spot", "perpetual"})
+
+
+def _margin(info: Mapping[str, Any]) -> list[dict[str, Decimal]]:
+    """What it tells is the worth of all: what open positions would yield is among it."""
+    positions = [row["position"] for row in info["assetPositions"]]
+    yields = sum((exact(position["unrealizedPnl"]) for position in positions), ZERO)
+    worth = exact(info["marginSummary"]["accountValue"])
+    used = exact(info["marginSummary"]["totalMarginUsed"])
+    row: dict[str, Any] = {"coin": "USDC", "wallet": worth - yields, "worth": worth}
+    return [row | {"free": worth - used}]
+
+
+def _refused(what: RefusalCause, *texts: str) -> dict[str, RefusalCause]:
+    return dict.fromkeys(texts, what)
+
+
+_REFUSALS = {
+    **_refused(
+        RefusalCause.FUNDS, "Insufficient margin to place order", "Insufficient spot balance asset"
+    ),
+    **_refused(
+        RefusalCause.RULES,
+        "Price must be divisible by tick size",
+        "Order must have minimum value of",
+        "Order has invalid size",
+        "Order has zero size",
+        "Order price cannot be more than",
+    ),
+    **_refused(RefusalCause.REDUCE_ONLY, "Reduce only order would increase position"),
+    **_refused(
+        RefusalCause.NOT_FILLED,
+        "Order could not immediately match",
+        "No liquidity available for market order",
+    ),
+    **_refused(
+        RefusalCause.OTHER, "Post only order would have immediately matched", "Invalid TP/SL price"
+    ),
+}
+_KEYS = (
+    "User or API Wallet",
+    "L1 error: User or API Wallet",
+    "Must deposit before performing actions",
+)
+_TOO_OFTEN = "Too many cumulative requests sent"
+_GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
 TABLE = ExchangeTable(
     quirks=Quirks(
-        fills_until=frozenset({"spot", "perpetual"}),
-        reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
+        # each does what ccxt asks for before the first order: nothing of it is ours
+        options={"builderFee": False, "refSet": True},
+        kind_options={
+            "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+            "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+        },
+        awaited_pins={"handle_builder_fee_approval": True},
+        login={
+            "api_key": LoginPart(
+                "walletAddress", "0x[0-9a-fA-F]{40}", "the account's address, 0x and 40 digits"
+            ),
+            "api_secret": LoginPart(
+                "privateKey", "0x[0-9a-fA-F]{64}", "a private key, 0x and 64 digits"
+            ),
+        },
+        client_ids=HexClientIds(),
+        client_id_param="clientOrderId",
+        cancel_id_param="clientOrderId",
+        trade_client_id_key="cloid",
+        stops=frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT}),
+        wants_price=True,
+        not_in_force=frozenset({"FOK"}),
         statuses={"scheduledCancel": "canceled"},
+        reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
+        fills_of_all=BOTH,
+        fills_until=BOTH,
+        fee_currency_key="feeToken",
+        is_of_before=lambda message: _is_snapshot(message.get("data")),
     ),
+    codes=ErrorCodes(
+        patterns=("(" + "|".join((*_REFUSALS, *_KEYS, _TOO_OFTEN, *_GONE)) + ")",),
+        outcomes={
+            **dict.fromkeys(_REFUSALS, R),
+            **dict.fromkeys(_KEYS, A),
+            _TOO_OFTEN: N,
+        },
+        causes={
+            **dict.fromkeys(_KEYS, "the wallet is not known there, or its key may not sign for it"),
+            _TOO_OFTEN: "more requests than its trading has earned the account",
+        },
+        refusals=_REFUSALS,
+        not_found=frozenset(_GONE),
+    ),
+    balances={
+        "perpetual": BalanceRules(
+            (),
+            "coin",
+            ("wallet",),
+            ("worth",),
+            ("free",),
+            made=_margin,
+            # of an account for everything
+            unified=BalanceRules(("balances",), "coin", (), ("total",), ("total", "-hold")),
+        )
+    },
 )
+
+
+def _is_snapshot(data: Any) -> bool:
+    return isinstance(data, Mapping) and data.get("isSnapshot") is True
+
 
 __all__ = ["TABLE"]
