@@ -1,7 +1,7 @@
 """Kraken, spot: every answer is 200 with a list of errors, an order is acknowledged by its id alone.
 
-Its money has names of its own (XXBT, ZUSD), and so have pairs. Lists of orders take our id. Fills are told
-of all pairs, 50 at a time from a number on, newest first.
+Its money has names of its own (XXBT, ZUSD), and so have pairs. Lists of orders take our id. Fills are
+told of all pairs, 50 at a time from a number on, newest first.
 """
 
 from __future__ import annotations
