@@ -91,7 +91,7 @@ async def an_order_at_the_market_is_filled_and_told_of(at: VenueAt) -> None:
     assert (fill.quantity, fill.price, fill.side) == (Decimal("0.01"), Decimal(60010), Side.BUY)
     assert fill.venue_order_id == order.venue_order_id
     assert fill.fee > 0
-    assert fill.fee_currency == "USDT"
+    assert fill.fee_currency == at.dialect.money
     assert await at.held() == Decimal("0.01")
 
 
@@ -189,14 +189,14 @@ async def no_fill_is_lost_between_pages(at: VenueAt, count: int) -> None:
 
 @case()
 async def what_is_held(at: VenueAt) -> None:
-    before = (await at.venue.holdings()).balances["USDT"]
+    before = (await at.venue.holdings()).balances[at.dialect.money]
     await at.submit("buy", "0.01")
     (fill,) = await at.venue.fills(SYMBOL, at.since)
     after = await at.venue.holdings()
     assert after.of(at.venue.instrument(SYMBOL)) == Decimal("0.01")
     spent = fill.fee if at.market == "futures" else fill.fee + Decimal("600.1")
     if after.wallets_known:
-        assert after.balances["USDT"] == before - spent
+        assert after.balances[at.dialect.money] == before - spent
 
 
 @case()
@@ -355,7 +355,7 @@ async def what_it_is_asked_about_an_order_while_it_fails_is_no_answer(at: VenueA
 @case()
 async def rules_and_prices(at: VenueAt) -> None:
     rules = at.venue.instrument(SYMBOL)
-    assert (rules.base, rules.quote) == ("BTC", "USDT")
+    assert (rules.base, rules.quote) == ("BTC", at.dialect.money)
     ours = at.engine.rules[SYMBOL]
     assert rules.lot_size == ours.lot
     quote = await at.venue.quote(SYMBOL)

@@ -50,6 +50,8 @@ class Dialect:
     """coins of one contract"""
     unified: str = ""
     """ccxt's name of the market of bitcoin; usually BTC/USDT or BTC/USDT:USDT"""
+    money: str = "USDT"
+    """what it calls the money that the loopback exchange trades in"""
     credentials: tuple[str, str, str] = (KEY, SECRET, "passphrase-of-nobody")
     knows: Callable[[Asked], bool] | None = None
     """whose request it is, where the key is in no header and no parameter"""

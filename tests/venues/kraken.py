@@ -107,7 +107,8 @@ def txid(order_id: int) -> str:
 
 
 def number(name: str) -> str:
-    return str(int(name[1:].split("-")[0])) if name[1:6].isdigit() else ""
+    digits = name[1:].partition("-")[0]
+    return str(int(digits)) if digits.isdigit() else ""
 
 
 # --- what is told ---------------------------------------------------------------------------------

@@ -107,6 +107,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """where an answer hides our id when it is not in its usual place"""
     trade_client_id_key: str = ""
     """our order's id in a fill of the user stream"""
+    price_at: tuple[tuple[str, ...], ...] = ()
+    """where an answer has an order's limit, if ccxt leaves it out"""
     reasons: Mapping[str, frozenset[str]] = {}
     """where it says why it rejected or cancelled an order, and by that key what it says where nothing was
     wrong, or the order's owner cancelled it"""

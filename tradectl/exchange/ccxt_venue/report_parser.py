@@ -76,7 +76,8 @@ class ReportParser:
         ours = self._client_id(raw, (found.symbol, venue_id), client_order_id)
         quantity, filled = self._amounts(raw, info, found)
         status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
-        kind = _type(raw)
+        price = above_zero(raw.get("price")) or self._price_in(info)
+        kind = _type(raw, price)
         return VenueOrder(
             symbol=found.symbol,
             venue_order_id=venue_id,
@@ -86,7 +87,7 @@ class ReportParser:
             quantity=quantity,
             filled=filled,
             type=kind,
-            price=above_zero(raw.get("price")) if kind.has_limit else None,
+            price=price if kind.has_limit else None,
             stop_price=_stop_price(raw),
             reduce_only=raw.get("reduceOnly") is True,
             reason=self._reason(info),
@@ -167,6 +168,15 @@ class ReportParser:
             raise InvalidResponse(f"an answer about order {ours} to a question about {asked}")
         self.remember(key, asked or ours)
         return asked or ours
+
+    def _price_in(self, info: Any) -> Decimal | None:
+        for path in self._quirks.price_at:
+            found = info
+            for step in path:
+                found = found.get(step) if isinstance(found, Mapping) else None
+            if found is not None:
+                return above_zero(found)
+        return None
 
     def _whose(self, told: str, key: OrderKey) -> str:
         return told if tag_of(told) else self._ours.get(key) or told
@@ -273,10 +283,10 @@ def _stop_price(raw: Mapping[str, Any]) -> Decimal | None:
     return above_zero(raw.get("triggerPrice")) or above_zero(raw.get("stopLossPrice"))
 
 
-def _type(raw: Mapping[str, Any]) -> OrderType:
+def _type(raw: Mapping[str, Any], price: Decimal | None) -> OrderType:
     is_market = raw.get("type") == "market"
     if _stop_price(raw) is not None:
-        has_limit = not is_market and above_zero(raw.get("price")) is not None
+        has_limit = not is_market and price is not None
         return OrderType.STOP_LIMIT if has_limit else OrderType.STOP_MARKET
     return OrderType.MARKET if is_market else OrderType.LIMIT
 

@@ -31,6 +31,7 @@ TABLE = ExchangeTable(
         searched=(("fetch_orders", "cliOrdIds"), ("fetch_open_orders", "")),
         in_force={"IOC": "ioc"},
         not_in_force=frozenset({"FOK"}),
+        price_at=(("limitPrice",), ("order", "limitPrice")),
         statuses=dict.fromkeys(("REJECTED", "TRIGGER_ACTIVATION_FAILURE"), "rejected"),
         trade_client_id_key="cliOrdId",
         fills_of_all=frozenset({"perpetual"}),
