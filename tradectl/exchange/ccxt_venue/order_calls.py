@@ -8,7 +8,7 @@ both books are looked into, and the id of an order in it begins with `stop:`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -35,6 +35,7 @@ MOST_PAGES = 200
 RECENT = 500
 """orders that are searched where an exchange does not look one up by our id"""
 OPEN = "fetch_open_orders"
+_NOTHING: Mapping[str, Any] = {}
 LISTS = ("fetch_orders", "fetch_canceled_and_closed_orders", "fetch_closed_orders")
 ENDS = frozenset({
     OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED, OrderStatus.REJECTED,
@@ -277,7 +278,7 @@ class OrderCalls:
             params: dict[str, Any] = {by: self._quirks.client_ids.theirs(ours)} if by else {}
             if is_stop:
                 params["trigger"] = True
-            limit = self._quirks.open_limit if name == OPEN else RECENT
+            limit = None if name == OPEN else RECENT
             found = await self._caller.ask(
                 f"search for {ours}",
                 partial(getattr(self._client, name), market.unified, None, limit, params),

@@ -170,8 +170,6 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """a message of its user stream in parts that ccxt takes one by one"""
     is_of_before: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """a message of the user stream that tells what was before it began"""
-    open_limit: int | None = None
-    """so many open orders are asked for: without it they may be cut short"""
     fee_currency_key: str = ""
     """in a fill, where the currency of its fee is, where ccxt does not look"""
     whole_is_sum: bool = False

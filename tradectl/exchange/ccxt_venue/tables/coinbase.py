@@ -15,6 +15,7 @@ from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, each
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
@@ -31,7 +32,7 @@ TABLE = ExchangeTable(
             **dict.fromkeys(("PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"), "open"),
         },
         reasons={"reject_reason": frozenset({"REJECT_REASON_UNSPECIFIED"})},
-        open_limit=1000,
+        open_pages={"spot": Pages("cursor", Next.CURSOR, "cursor")},
         whole_is_sum=True,
     ),
     codes=ErrorCodes(

@@ -15,7 +15,8 @@ from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R, U
-from tradectl.exchange.ccxt_venue.quirks import FillPages, Next, Quirks
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
+from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 
@@ -44,7 +45,7 @@ TABLE = ExchangeTable(
         stops=frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT}),
         reasons={"reason": frozenset({"User requested", "None"})},
         fills_of_all=frozenset({"spot"}),
-        fills_pages={"spot": FillPages("ofs", Next.COUNT)},
+        fills_pages={"spot": Pages("ofs", Next.COUNT)},
         streamed=frozenset({"fills"}),
         split=_row_by_row,
         is_of_before=lambda message: message.get("type") == "snapshot",
