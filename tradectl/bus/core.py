@@ -124,9 +124,8 @@ class Core:
         """Handle one input at time `at` (ns), and all that follows; append every record made."""
         self.at = at
         self._ids_given = 0
-        self._handle(event, 0, records)
-        if self._caused:
-            self._cascade(records)
+        self._caused.append((0, event))
+        self._cascade(records, self.seq + 1)
 
     def march(
         self,
@@ -158,10 +157,10 @@ class Core:
                     emitted = handler(event, record)
                     if emitted:
                         self._follow(seq, emitted)
-                except Exception as error:  # as in _handle
+                except Exception as error:  # as in _cascade
                     caused.append((seq, _failure(handler, error)))
             if caused:
-                self._cascade(records)
+                self._cascade(records, seq)
             if done == most or self.outbox or inputs.urgent_waiting:
                 return done
             if not market or market[0].ts >= scheduler.next_due:
@@ -202,52 +201,55 @@ class Core:
         and nobody decides anything anew."""
         books = self._books
         for record in records:
-            self.seq, self.at = record.seq, record.at
             event = record.event
             for handler in books[event.__class__]:
                 try:
                     handler(event, record)
                 except Exception:  # what it led to then, a halt say, is among the records
                     continue
+        if records:
+            self.seq, self.at = records[-1].seq, records[-1].at
 
-    def _cascade(self, records: list[Record]) -> None:
-        caused, last_allowed, halted = self._caused, self.seq + self._max_cascade, False
+    def _cascade(self, records: list[Record], first: int) -> None:
+        """Handle all that waits, and what follows from it; `first` is the number of the input."""
+        caused, handlers, at = self._caused, self._handlers, self.at
+        seq, last_allowed, halted = self.seq, first + self._max_cascade, False
         while caused:
             cause, event = caused.popleft()
-            self._handle(event, cause, records)
-            if self.seq < last_allowed:
+            self.seq = seq = seq + 1
+            if event.__class__ is not TimerFired:
+                self.happened = seq
+            record = Record(seq, at, event, cause)  # type: ignore[arg-type]  # one of AnyEvent
+            records.append(record)
+            for handler in handlers[event.__class__]:
+                try:
+                    emitted = handler(event, record)
+                    if emitted:
+                        self._follow(seq, emitted)
+                except (
+                    Exception
+                ) as error:  # a component's bug must not stop the others: _failure tells
+                    caused.append((seq, _failure(handler, error)))
+            if seq < last_allowed:
                 continue
             caused.clear()
             if not halted:
                 # What follows from this halt (cancels, above all) still counts, as far again.
-                halted, last_allowed = True, self.seq + self._max_cascade
+                halted, last_allowed = True, seq + self._max_cascade
                 self.outbox.clear()
                 runaway = RunawayCascade(f"one input caused more than {self._max_cascade:,} events")
                 caused.append((cause, _halt("runaway_cascade", str(runaway))))
 
-    def _handle(self, event: Event, cause: int, records: list[Record]) -> None:
-        self.seq = seq = self.seq + 1
-        if event.__class__ is not TimerFired:
-            self.happened = seq
-        record = Record(seq, self.at, event, cause)  # type: ignore[arg-type]  # one of AnyEvent
-        records.append(record)
-        caused = self._caused
-        for handler in self._handlers[event.__class__]:
-            try:
-                emitted = handler(event, record)
-                if emitted:
-                    self._follow(seq, emitted)
-            except Exception as error:  # a component's bug must not stop the others: _failure tells
-                caused.append((seq, _failure(handler, error)))
-
     def _follow(self, cause: int, emitted: Iterable[Event]) -> None:
         """They wait in their order; one that is `at_once` goes before all that wait."""
-        for follower in emitted:
-            event = checked(follower)
+        caused = self._caused
+        for event in emitted:
+            if event.__class__ not in KINDS:
+                checked(event)
             if event.at_once:
-                self._caused.appendleft((cause, event))
+                caused.appendleft((cause, event))
             else:
-                self._caused.append((cause, event))
+                caused.append((cause, event))
 
 
 def checked(event: Event) -> Event:

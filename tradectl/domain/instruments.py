@@ -170,11 +170,12 @@ BUILT_IN = {
 }
 
 
-class Instruments:
-    """The instruments of a run, by symbol; what nobody described is guessed, once.
+class Instruments(dict[str, Instrument]):
+    """The instruments of a run, by symbol; what nobody described is guessed, once, when it is asked for.
 
-    `known` limits the run to the described symbols; without it any symbol may appear. Only what is
-    described can be a perpetual. `exchanges` are their names, that of symbols without one first.
+    `known` limits the run to the described symbols; without it any symbol may appear, and is in here.
+    Only what is described can be a perpetual. `exchanges` are their names, that of symbols without one
+    first.
     """
 
     def __init__(
@@ -184,29 +185,25 @@ class Instruments:
         known: bool = False,
         exchanges: tuple[str, ...] = (),
     ) -> None:
-        self._by_symbol = {i.symbol: i for i in described}
+        super().__init__((i.symbol, i) for i in described)
         self._known = known
         self.exchanges = exchanges
         self._coins = {
-            (self.exchange_of(i.symbol), i.base): i.symbol
-            for i in [*self._by_symbol.values()]
-            if not i.can_short
+            (self.exchange_of(i.symbol), i.base): i.symbol for i in self.values() if not i.can_short
         }
-        self._perpetuals = {i.symbol: i for i in self._by_symbol.values() if i.can_short}
+        self._perpetuals = {i.symbol: i for i in self.values() if i.can_short}
 
     @property
     def any_perpetual(self) -> bool:
         return bool(self._perpetuals)
 
-    def __contains__(self, symbol: str) -> bool:
-        return not self._known or symbol in self._by_symbol
+    def __contains__(self, symbol: object) -> bool:
+        return not self._known or super().__contains__(symbol)
 
-    def __getitem__(self, symbol: str) -> Instrument:
-        found = self._by_symbol.get(symbol)
-        if found is None:
-            if self._known:
-                raise UsageError(f"unknown symbol {symbol!r}: not among {sorted(self._by_symbol)}")
-            found = self._by_symbol[symbol] = self._unknown(symbol)
+    def __missing__(self, symbol: str) -> Instrument:
+        if self._known:
+            raise UsageError(f"unknown symbol {symbol!r}: not among {sorted(self)}")
+        found = self[symbol] = self._unknown(symbol)
         return found
 
     def _unknown(self, symbol: str) -> Instrument:
@@ -233,12 +230,12 @@ class Instruments:
 
     def describe(self, instrument: Instrument) -> None:
         """Its rules from now on."""
-        self._by_symbol[instrument.symbol] = instrument
+        self[instrument.symbol] = instrument
         if instrument.can_short:
             self._perpetuals[instrument.symbol] = instrument
 
     def all(self) -> list[Instrument]:
-        return list(self._by_symbol.values())
+        return list(self.values())
 
 
 __all__ = [

@@ -7,6 +7,7 @@ after the checks that make sure there are figures to work with.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -40,21 +41,15 @@ class OrderImpact(Struct, frozen=True):
 class RiskContext:
     """An `order` to be judged at `at` (ns UTC), in the account that `view` shows."""
 
-    __slots__ = ("_impact", "at", "order", "view")
-
     def __init__(self, order: OrderSpec, view: AccountView, at: int) -> None:
         self.order = order
         self.view = view
         self.at = at
-        self._impact: OrderImpact | None = None
 
-    @property
+    @cached_property
     def impact(self) -> OrderImpact:
         """For checks after BAD_NUMBER only: the symbol is known and the numbers are sane."""
-        impact = self._impact
-        if impact is None:
-            impact = self._impact = _impact(self.order, self.view)
-        return impact
+        return _impact(self.order, self.view)
 
     @property
     def only_reduces(self) -> bool:

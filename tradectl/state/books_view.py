@@ -55,7 +55,7 @@ class BooksView(OrdersView):
         super().__init__(account)
         self.limits = limits or RiskLimits()
         self._counts_trips = self.limits.counts_trips
-        self.instruments = instruments or Instruments()
+        self.instruments = Instruments() if instruments is None else instruments
         for rules in account.rules.values():
             self.instruments.describe(rules.instrument)
         self._arrived: dict[str, MarketDataEvent] = {}
