@@ -18,7 +18,7 @@ from tradectl.config.render import effective
 from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.backtest import Backtest, BacktestRow
-from tradectl.documents.backups import Backup, Restore
+from tradectl.documents.backups import Backup, Restore, Vacuumed
 from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
@@ -92,6 +92,7 @@ DOCUMENTS: dict[str, Any] = {
     "stop": Stopped,
     "strategies": list[AvailableStrategy],
     "strategies NAME": StrategyDescription,
+    "vacuum": Vacuumed,
     "web": WebBegun,
     "why --none": NotTraded,
     "why ORDER_ID": OrderWhy,

@@ -130,6 +130,21 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         Literal["batched", "strict"],
         "batched: survives a crash of the process; strict: survives a power loss before an order leaves",
     ] = "batched"
+    pack_after_days: Annotated[
+        float | None,
+        Bounds(ge=0.01),
+        "`vacuum` compresses journals of ended runs that are older; they are read as before",
+    ] = 1.0
+    keep_days: Annotated[
+        float | None,
+        Bounds(ge=1),
+        "`vacuum` removes journals that are older, but what an account or an open order needs",
+    ] = None
+    keep_recorded_days: Annotated[
+        float | None,
+        Bounds(ge=0.01),
+        "the same of runs on recorded data, and of kept results of backtests",
+    ] = None
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -40,6 +40,29 @@ class Manifest(Struct, kw_only=True, frozen=True):
     problems: list[str] = []
 
 
+class Packed(Struct, kw_only=True, frozen=True):
+    """A journal that was compressed: its bytes before and after."""
+
+    run_id: str
+    before: int
+    after: int
+
+
+class Vacuumed(Struct, kw_only=True, frozen=True):
+    """`vacuum`: what was done to which runs' journals; `kept` are those that are old enough to go and
+    needed all the same, with the reason. Sizes of the database in bytes; `database` says what was done
+    to it: rewritten, or, while a run goes on, only the free pages given back."""
+
+    packed: list[Packed]
+    removed: list[str]
+    kept: dict[str, str]
+    results_removed: int
+    database: str
+    database_before: int
+    database_after: int
+    problems: list[str] = []
+
+
 class Backup(Struct, kw_only=True, frozen=True):
     """`backup`: what was written where; `size` in bytes, of `file`."""
 

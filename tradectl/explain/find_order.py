@@ -19,6 +19,7 @@ from tradectl.domain.orders import client_order_id, run_of, tag_of
 from tradectl.feeds.whole_log import read_log
 from tradectl.storage.directory import RUN_ID, StateDir
 from tradectl.storage.reader import StateReader
+from tradectl.storage.run_names import run_of_file
 
 OURS = re.compile(rf"{RUN_ID.pattern}-\d+-\d+")
 VENUES = re.compile(r"\d{6}")
@@ -39,14 +40,14 @@ def find_order(state_dir: StateDir, name: str, journal: Path | None = None) -> F
     """The order called `name`, of the run of `journal` if that is given; of several the newest. None
     where there is none of the name."""
     if OURS.fullmatch(name):
-        return FoundOrder(name, journal or state_dir.journals / f"{run_of(name)}.jsonl")
+        return FoundOrder(name, journal or state_dir.journal_of(run_of(name)))
     with contextlib.suppress(NotRunning, TimeoutError, ControlError):
         ask(state_dir.socket, "flush", Done, timeout=FLUSH_S)
     is_told, known = _by_database(state_dir, name)
     if journal is not None:
-        known = [order_id for order_id in known if run_of(order_id) == journal.stem]
+        known = [order_id for order_id in known if run_of(order_id) == run_of_file(journal)]
     if known:
-        return FoundOrder(known[-1], journal or state_dir.journals / f"{run_of(known[-1])}.jsonl")
+        return FoundOrder(known[-1], journal or state_dir.journal_of(run_of(known[-1])))
     from_elsewhere = journal is not None and journal.parent != state_dir.journals
     may_be_id = bool(tag_of(name) or VENUES.search(name)) or from_elsewhere
     if is_told and not may_be_id:

@@ -11,7 +11,7 @@ from tradectl.journal.reader import read_header
 from tradectl.recovery.recovery import account_journals
 from tradectl.storage.directory import RUN_ID, StateDir
 from tradectl.storage.kept_backtests import KeptBacktests
-from tradectl.storage.run_names import LATEST, is_file_name, run_named
+from tradectl.storage.run_names import LATEST, is_file_name, run_named, run_of_file
 
 
 def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
@@ -29,17 +29,18 @@ def find_journal(state_dir: StateDir, asked: str | None = None) -> Path:
         if not files:
             raise UsageError("no run has left a journal here: `tradectl run --paper` makes one")
         return files[-1]
-    by_run = {file.stem: file for file in state_dir.journal_files()}
+    by_run = state_dir.all_journals()
     KeptBacktests(state_dir.backtests).refuse_without_journal(asked or "", by_run)
     return by_run[run_named([*by_run], asked or "")]
 
 
 def run_after(path: Path) -> Path | None:
     """The journal of the run that went on from that of `path`, beside it; None where there is none."""
-    for later in sorted(path.parent.glob("*.jsonl")):
-        if later.name > path.name and RUN_ID.fullmatch(later.stem):
+    run_id = run_of_file(path)
+    for later in sorted(path.parent.glob("*.jsonl*")):
+        if run_of_file(later) > run_id and RUN_ID.fullmatch(run_of_file(later)):
             with contextlib.suppress(JournalError):
-                if read_header(later).continues == path.stem:
+                if read_header(later).continues == run_id:
                     return later
     return None
 

@@ -7,8 +7,8 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
+from typing import IO, cast
 
 from tradectl.domain.errors import JournalError
 from tradectl.files.own import open_named
@@ -19,20 +19,27 @@ AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
 """Bytes read at a time."""
 PART = 64 * 1024
 """Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
-GZIP = b"\x1f\x8b"
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+"""What a file that was put away begins with."""
 
-Opened = BufferedReader | gzip.GzipFile
+Opened = IO[bytes]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
     """A journal that was put away is read as it is."""
     with os.fdopen(open_named(path), "rb") as file:
-        if not file.peek(len(GZIP)).startswith(GZIP):
+        begins = file.peek(len(ZSTD))
+        if begins.startswith(GZIP):
+            with gzip.GzipFile(fileobj=file) as packed:
+                yield cast("Opened", packed)
+        elif begins.startswith(ZSTD):
+            from tradectl.journal.packed import unpacked  # only then it is loaded
+
+            with unpacked(file) as packed_so:
+                yield packed_so
+        else:
             yield file
-            return
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked
 
 
 def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:
@@ -44,9 +51,16 @@ def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]
             yield block
             size = min(2 * size, AT_ONCE)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise JournalError(f"{path} is a broken gzip file: {error}") from error
+        packed_by = "gzip" if isinstance(file, gzip.GzipFile) else "zstd"
+        raise JournalError(f"{path} is a broken {packed_by} file: {error}") from error
     except OSError as error:
         raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
+    except Exception as error:  # of a library that is loaded only where there is such a file
+        from tradectl.journal.packed import Broken
+
+        if not isinstance(error, Broken):
+            raise
+        raise JournalError(f"{path} is a broken zstd file: {error}") from error
 
 
 def sealed_groups(data: bytes, looked_at: int) -> Iterator[tuple[bytes, bytes, int]]:

@@ -37,7 +37,7 @@ def account_runs(state_dir: StateDir, asked: str | None = None) -> AccountRuns:
     last = reader.last_run()
     if last is None:
         raise UsageError("no run has traded an account here: `tradectl run --paper` begins one")
-    files = {path.name.split(".")[0]: path for path in state_dir.journal_files()}
+    files = state_dir.all_journals()
     ids = [run.run_id for run in reader.runs() if run.account_id == last.account_id]
     return AccountRuns(
         last.account_id,

@@ -160,7 +160,7 @@ class _Archive:
     def _journals(self) -> tuple[list[Path], dict[Path, str]]:
         """All, and the last of each account: asked again where a run begins just now."""
         while True:
-            journals = self._dir.journal_files()
+            journals = [*self._dir.all_journals().values()]
             newest = self._newest()
             if newest.keys() <= {*journals}:
                 return journals, newest

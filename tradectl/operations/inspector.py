@@ -195,7 +195,7 @@ class Inspector:
         return run.run_id
 
     def _journal(self, run: StoredRun) -> Path:
-        return self._dir.journals / f"{run.run_id}.jsonl"
+        return self._dir.journal_of(run.run_id)
 
     def _run_row(self, run: StoredRun) -> RunRow:
         left = None if run.ended_at is None else run.end_reason or Ending.CLEAN

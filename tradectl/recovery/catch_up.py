@@ -78,7 +78,7 @@ def _unknown_runs_before(
     unknown, header = [], recovered.header
     with contextlib.suppress(JournalError):  # the same
         while header.continues and not _is_complete(reader.run(header.continues)):
-            path = state_dir.journals / f"{header.continues}.jsonl"
+            path = state_dir.journal_of(header.continues)
             header = read_header(path)
             unknown.append(path)
     return unknown[::-1]

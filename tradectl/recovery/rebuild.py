@@ -115,7 +115,7 @@ async def rebuilt(state_dir: StateDir, *, fresh: bool = False) -> str:
 
 async def _from_journals(state_dir: StateDir, reader: StateReader) -> tuple[int, int]:
     """Store every run that has a journal, oldest first: how many were stored, how many cannot be read."""
-    files = state_dir.journal_files()
+    files = [*state_dir.all_journals().values()]
     if not files:
         return 0, 0
     stored = unread = 0

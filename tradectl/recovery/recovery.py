@@ -49,6 +49,7 @@ from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
 from tradectl.state.account import Account, Fill
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import LARGEST_INTEGER, StateReader, StoredRun
+from tradectl.storage.run_names import run_of_file
 from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
 from tradectl.system.follower import Folding
 from tradectl.system.trading_system import BookkeepingSystem
@@ -267,7 +268,7 @@ def _what_was_cut(path: Path, reader: StateReader, last_seq: int) -> str:
     words; empty where nothing is missing."""
     known = None
     with contextlib.suppress(StateError):  # without a readable database there is still the journal
-        known = reader.run(path.stem)
+        known = reader.run(run_of_file(path))
     if known is None or known.last_seq <= last_seq:
         return ""
     return harmless(
@@ -277,7 +278,7 @@ def _what_was_cut(path: Path, reader: StateReader, last_seq: int) -> str:
 
 
 def _refuse_another_run(header: Header | Beginning, path: Path) -> None:
-    if header.run_id != path.stem:
+    if header.run_id != run_of_file(path):
         raise JournalError(
             harmless(f"{path} holds the journal of run {header.run_id}: put its own back")
         )

@@ -1,6 +1,6 @@
 """The state directory: one account's files, one owner, one process at a time.
 
-state.db   journals/RUN_ID.jsonl   control.sock   lock (the lease)   reserve (room)
+state.db   journals/RUN_ID.jsonl (put away: .jsonl.zst)   control.sock   lock (the lease)   reserve (room)
 halt (the latch)   halt-cleared, restored (notes for the next run)   backtests/RUN_ID.KEY.json (results)
 """
 
@@ -27,6 +27,7 @@ from tradectl.storage.lease import FileLease
 from tradectl.storage.restored import RestoredNote
 
 RUN_ID = re.compile(r"\d{8}T\d{9}-[0-9a-f]{4}")
+ENDINGS = ("jsonl", "jsonl.zst")
 MOMENT = len("20240808T235415342")
 
 
@@ -93,18 +94,32 @@ class StateDir:
         check_folder(self.path)
 
     def journal_files(self) -> list[Path]:
-        """Journals by run, oldest first: run ids begin with their time. Copies are left aside. Raises
-        StateError where they cannot be listed: that is not the same as none."""
+        """Journals as runs write them, oldest first: run ids begin with their time. Copies are left
+        aside. Raises StateError where they cannot be listed: that is not the same as none."""
+        return [path for path in self.all_journals().values() if path.suffix == ".jsonl"]
+
+    def all_journals(self) -> dict[str, Path]:
+        """By run, oldest first, those that were put away, too. Raises StateError."""
         try:
             names = sorted(own_names(self.journals))
         except FileNotFoundError:
-            return []
+            return {}
         except OSError as error:
             raise StateError(
                 f"cannot read the journals in {self.journals}: {error.strerror}"
             ) from error
-        files = (self.journals / name for name in names)
-        return [file for file in files if file.suffix == ".jsonl" and RUN_ID.fullmatch(file.stem)]
+        found: dict[str, Path] = {}
+        for name in names:
+            run_id, _, ending = name.partition(".")
+            if ending in ENDINGS and RUN_ID.fullmatch(run_id):
+                found.setdefault(run_id, self.journals / name)  # the original counts
+        return found
+
+    def journal_of(self, run_id: str) -> Path:
+        """Where it is, or would be."""
+        path = self.journals / f"{run_id}.jsonl"
+        packed = path.with_name(f"{path.name}.zst")
+        return packed if not path.exists() and packed.exists() else path
 
     def owned(self, *, guest: bool = False, stops: bool = False) -> AbstractContextManager[None]:
         """Be the only process here; as a guest, for a moment; or as an emergency stop, which `stops`.

@@ -94,7 +94,7 @@ def own_names(folder: Path) -> list[str]:
     with _opened(folder) as fd:
         names = _names(fd)
         for name in names:
-            if name.endswith(".jsonl") and (odd := _odd(name, fd)):
+            if name.endswith((".jsonl", ".jsonl.zst")) and (odd := _odd(name, fd)):
                 raise StateError(harmless(f"{folder / name} cannot be used: {odd}"))
         return names
 

@@ -10,7 +10,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.text import harmless
 
 LATEST = "latest"
-ENDINGS = (".jsonl", ".jsonl.gz")
+ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 def is_file_name(asked: str) -> bool:
@@ -18,10 +18,15 @@ def is_file_name(asked: str) -> bool:
     return os.sep in asked or asked.endswith(ENDINGS) or (asked != LATEST and Path(asked).exists())
 
 
+def run_of_file(path: Path) -> str:
+    """The id of the run whose journal it is, by its name, put away or not."""
+    return path.name.partition(".")[0]
+
+
 def run_named(known: Sequence[str], asked: str) -> str:
     """The one of the ids `known`, oldest first. Raises UsageError where it is none, or more than one."""
     if is_file_name(asked):
-        asked = Path(asked).name.partition(".")[0]
+        asked = run_of_file(Path(asked))
     told = repr(harmless(asked, 40))
     if asked == LATEST:
         found = list(known[-1:])
@@ -39,4 +44,4 @@ def run_named(known: Sequence[str], asked: str) -> str:
     return found[0]
 
 
-__all__ = ["LATEST", "is_file_name", "run_named"]
+__all__ = ["LATEST", "is_file_name", "run_named", "run_of_file"]

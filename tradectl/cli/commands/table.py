@@ -48,6 +48,7 @@ MODULES = {
     "alerts": "alerts",
     "backup": "backup",
     "restore": "backup",
+    "vacuum": "vacuum",
     "config": "config",
     "new": "new",
     "web": "web",

@@ -82,6 +82,7 @@ def why(
     )
     from tradectl.explain.runs import find_journal
     from tradectl.storage.directory import StateDir
+    from tradectl.storage.run_names import run_of_file
 
     directory = StateDir(state_dir)
     if none is not None:
@@ -98,7 +99,7 @@ def why(
         return
     path = named or find_journal(directory)
     if named is None:
-        say(f"of run {path.stem}, the newest one: --run names another", err=True)
+        say(f"of run {run_of_file(path)}, the newest one: --run names another", err=True)
     from tradectl.explain.why_symbol import why_symbol
 
     silent = _silent(path) if point is None else 0

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from tradectl.cli.output import figures
 from tradectl.cli.output.cells import DIM, GOOD, WARN, Cell
 from tradectl.cli.output.listing import line, value
-from tradectl.documents.backups import Backup, BackupAccount, Restore
+from tradectl.documents.backups import Backup, BackupAccount, Restore, Vacuumed
 
 
 def backup(found: Backup) -> RenderableType:
@@ -38,6 +38,25 @@ def restore(found: Restore) -> RenderableType:
         *_accounts(found.accounts),
         *_warnings(said),
         line("next", Cell("its next run begins paused: look at `status`, then `resume`")),
+    )
+
+
+def vacuumed(found: Vacuumed) -> RenderableType:
+    before = sum(each.before for each in found.packed)
+    after = sum(each.after for each in found.packed)
+    packed = (
+        f"{figures.size(before)} became {figures.size(after)}"
+        if found.packed
+        else "none old enough"
+    )
+    sizes = f"{figures.size(found.database_before)} became {figures.size(found.database_after)}"
+    results = f", {found.results_removed} results of backtests" if found.results_removed else ""
+    return Group(
+        line("packed", value(f"{len(found.packed)} journals"), Cell(f"  {packed}", DIM)),
+        line("removed", value(f"{len(found.removed)} journals{results}")),
+        *(line("kept", value(run_id), Cell(f"  {why}", DIM)) for run_id, why in found.kept.items()),
+        line("database", value(found.database), Cell(f"  {sizes}", DIM)),
+        *_warnings(found.problems),
     )
 
 

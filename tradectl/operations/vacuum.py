@@ -1,0 +1,191 @@
+"""Housekeeping: journals of runs that ended are compressed, and go when their time is over, where a
+setting says so; the database gives back what it does not need.
+
+Nothing goes that somebody goes on from. Of each account that is its last run, and those before it that a
+restart would warm its strategies from; and every run that an order which still works came from: `why`
+asks for it. A run that goes on, whoever it is, has its journal locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from tradectl.bus.clock import ComputerClock
+from tradectl.config.settings import JournalSettings, Settings
+from tradectl.documents.backups import Packed, Vacuumed
+from tradectl.domain.errors import AlreadyRunning, JournalError, UsageError
+from tradectl.domain.orders import run_of
+from tradectl.domain.text import harmless
+from tradectl.domain.time import DAY, SECOND
+from tradectl.journal.reader import read_header
+from tradectl.journal.run_lock import goes_on
+from tradectl.journal.writer import SHORT
+from tradectl.recovery.recovery import CONTINUED, last_journal
+from tradectl.storage.directory import StateDir
+from tradectl.storage.reader import StateReader
+from tradectl.storage.schema import LOCK_TIMEOUT_S, SIDE_FILES, connect, database_error, is_there
+
+LAST = "an account goes on from it"
+BEFORE = "strategies are warmed from it"
+WORKS = "an order that it made still works"
+
+
+def vacuum(state_dir: StateDir, settings: JournalSettings) -> Vacuumed:
+    """Raises UsageError, StateError."""
+    state_dir.check()
+    if not state_dir.path.is_dir():
+        raise UsageError(f"there is no state directory {state_dir.path}: nothing to tidy up")
+    needed = _needed(state_dir)
+    tidied = _Tidied(state_dir, settings, needed)
+    tidied.journals()
+    before = _size(state_dir.db)
+    done = _rewrite(state_dir) if is_there(state_dir.db, "tidy up") else "there is none"
+    return Vacuumed(
+        packed=tidied.packed,
+        removed=tidied.removed,
+        kept=tidied.kept,
+        results_removed=tidied.results(),
+        database=done,
+        database_before=before,
+        database_after=_size(state_dir.db),
+        problems=tidied.problems,
+    )
+
+
+def settings_of_last(state_dir: StateDir) -> JournalSettings:
+    """As the account's last run had them."""
+    state_dir.check()
+    for kind in CONTINUED:
+        with contextlib.suppress(JournalError):
+            if (path := last_journal(state_dir, kind)) is not None:
+                return Settings.load(read_header(path).config).journal
+    return JournalSettings()
+
+
+def _needed(state_dir: StateDir) -> dict[str, str]:
+    """The runs that stay as they are, and why. Raises JournalError where that cannot be seen."""
+    needed: dict[str, str] = {}
+    for kind in CONTINUED:
+        path = last_journal(state_dir, kind)
+        if path is None:
+            continue
+        header = read_header(path)
+        needed[header.run_id] = LAST
+        while header.continues and header.continues not in needed:
+            needed[header.continues] = BEFORE
+            was_short = header.source in SHORT
+            try:
+                header = read_header(state_dir.journal_of(header.continues))
+            except JournalError:
+                break
+            if not was_short and header.source not in SHORT:
+                break
+    for run_id in _runs_of_working_orders(state_dir):
+        needed.setdefault(run_id, WORKS)
+    return needed
+
+
+def _runs_of_working_orders(state_dir: StateDir) -> Iterator[str]:
+    reader = StateReader(state_dir.db)
+    for kind in CONTINUED:
+        run = reader.last_run_of(kind)
+        if run is not None and run.status is not None:
+            for row in run.status.open_orders:
+                yield row.run_id
+                yield run_of(row.order_id)
+
+
+class _Tidied:
+    """What was done, by `settings`, to all but the `needed` runs."""
+
+    def __init__(
+        self, state_dir: StateDir, settings: JournalSettings, needed: dict[str, str]
+    ) -> None:
+        self._dir, self._settings, self._needed = state_dir, settings, needed
+        self._now = ComputerClock.wall()
+        self.packed: list[Packed] = []
+        self.removed: list[str] = []
+        self.kept: dict[str, str] = {}
+        self.problems: list[str] = []
+
+    def journals(self) -> None:
+        """Each is looked at by itself: one that cannot be touched keeps no other from its turn."""
+        recorded = StateReader(self._dir.db).recorded_runs()
+        for run_id, path in self._dir.all_journals().items():
+            keep = self._settings.keep_days
+            if run_id in recorded:
+                keep = self._settings.keep_recorded_days
+            try:
+                self._tidy(run_id, path, keep)
+            except OSError as error:
+                self.problems.append(f"{harmless(path)}: {error.strerror or error}")
+
+    def _tidy(self, run_id: str, path: Path, keep: float | None) -> None:
+        if self._is_older(path, keep):
+            if run_id in self._needed:
+                self.kept[run_id] = self._needed[run_id]
+            elif not goes_on(path):
+                path.unlink()
+                self.removed.append(run_id)
+            return
+        is_over = path.suffix == ".jsonl" and run_id not in self._needed and not goes_on(path)
+        if is_over and self._is_older(path, self._settings.pack_after_days):
+            from tradectl.journal.packed import pack
+
+            before = path.stat().st_size
+            packed = pack(path)
+            self.packed.append(Packed(run_id=run_id, before=before, after=packed.stat().st_size))
+            self._note(run_id, packed)
+
+    def _note(self, run_id: str, path: Path) -> None:
+        """Where it is now, for `runs`."""
+        try:
+            with closing(sqlite3.connect(self._dir.db, timeout=LOCK_TIMEOUT_S)) as db, db:
+                db.execute("UPDATE runs SET journal = ? WHERE run_id = ?", (str(path), run_id))
+        except sqlite3.Error as error:
+            self.problems.append(str(database_error("write", self._dir.db, error)))
+
+    def results(self) -> int:
+        """Of backtests, which can be asked again."""
+        count = 0
+        for path in self._dir.backtests.glob("*.json"):
+            with contextlib.suppress(OSError):
+                if self._is_older(path, self._settings.keep_recorded_days):
+                    path.unlink()
+                    count += 1
+        return count
+
+    def _is_older(self, path: Path, days: float | None) -> bool:
+        age = self._now / SECOND - path.stat().st_mtime
+        return days is not None and age >= days * DAY / SECOND
+
+
+def _rewrite(state_dir: StateDir) -> str:
+    """The database, whole, where nobody else is at it. Raises StateError."""
+    try:
+        with state_dir.owned(guest=True), closing(connect(str(state_dir.db))) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("VACUUM")
+            return "rewritten"
+    except AlreadyRunning:
+        pass
+    except sqlite3.Error as error:
+        raise database_error("tidy up", state_dir.db, error) from error
+    try:
+        with closing(connect(str(state_dir.db))) as db:
+            db.executescript("PRAGMA incremental_vacuum(2000)")
+            return "free pages given back: a run goes on"
+    except sqlite3.Error as error:
+        raise database_error("tidy up", state_dir.db, error) from error
+
+
+def _size(path: Path) -> int:
+    names = (path, *(Path(f"{path}{end}") for end in SIDE_FILES))
+    return sum(name.stat().st_size for name in names if name.exists())
+
+
+__all__ = ["settings_of_last", "vacuum"]
