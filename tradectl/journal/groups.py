@@ -7,8 +7,9 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from tradectl.domain.errors import JournalError
 from tradectl.files.own import open_named
@@ -22,7 +23,7 @@ PART = 64 * 1024
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 """What a file that was put away begins with."""
 
-Opened = IO[bytes]
+Opened = BufferedReader | gzip.GzipFile
 
 
 @contextmanager
@@ -32,12 +33,12 @@ def opened(path: Path) -> Iterator[Opened]:
         begins = file.peek(len(ZSTD))
         if begins.startswith(GZIP):
             with gzip.GzipFile(fileobj=file) as packed:
-                yield cast("Opened", packed)
+                yield packed
         elif begins.startswith(ZSTD):
             from tradectl.journal.packed import unpacked  # only then it is loaded
 
             with unpacked(file) as packed_so:
-                yield packed_so
+                yield cast("Opened", packed_so)
         else:
             yield file
 
