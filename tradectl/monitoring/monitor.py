@@ -46,7 +46,8 @@ log = logging.getLogger("tradectl.monitor")
 
 class SystemMonitor:
     """Times are in seconds. `stall_limit` is how long the loop may stand still before the watchdog
-    calls `on_stall(seconds)` from its thread; zero does without a watchdog. What the monitor finds
+    calls `on_stall(seconds)` from its thread, and `on_lasting_stall(seconds)` once it has stood still for
+    `lasting_stall`; zero does without a watchdog. What the monitor finds
     goes to `post`, by default the bus, where it is journalled like any other input."""
 
     name = "monitor"
@@ -63,6 +64,8 @@ class SystemMonitor:
         stale_after: float = 30.0,
         stall_limit: float = 2.0,
         on_stall: Callable[[float], object] | None = None,
+        lasting_stall: float = 0.0,
+        on_lasting_stall: Callable[[float], object] | None = None,
         post: Callable[[SystemEvent], object] | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -79,7 +82,12 @@ class SystemMonitor:
         self._data = DataAge(state.books, bus.clock, stale_after=stale_after)
         self._post = post or bus.post
         self._watchdog = Watchdog(
-            self._post, limit=stall_limit, on_stall=on_stall, monotonic=self._clock.monotonic
+            self._post,
+            limit=stall_limit,
+            on_stall=on_stall,
+            lasting=lasting_stall,
+            on_lasting_stall=on_lasting_stall,
+            monotonic=self._clock.monotonic,
         )
         self._has_watchdog = stall_limit > 0
         self._resources = ResourceReader()
@@ -146,6 +154,10 @@ class SystemMonitor:
     def resources(self) -> Resources:
         """The figures of the machine as they were last read; empty before the first."""
         return replace(self._last_resources, loop_lag_ms=self._loop_lag_ms)
+
+    def unwell(self) -> list[str]:
+        """The components that were unhealthy or worse when they were last checked."""
+        return [*self._alerted]
 
     def data_age(self) -> dict[str, float]:
         """Seconds since the newest market data, by symbol."""

@@ -25,7 +25,8 @@ log = logging.getLogger("tradectl.watchdog")
 
 class Watchdog:
     """`on_stall(seconds)` is called in the watchdog's thread, once for each time that something blocks
-    the loop for longer than `limit` s. `processor` gives the seconds of a processor that were used.
+    the loop for longer than `limit` s; `on_lasting_stall(seconds)` the same after `lasting` s (0: never).
+    `processor` gives the seconds of a processor that were used.
 
     `post` gets a SystemEvent `loop_stalled` once the loop is back.
     """
@@ -36,6 +37,8 @@ class Watchdog:
         *,
         limit: float = 2.0,
         on_stall: Callable[[float], object] | None = None,
+        lasting: float = 0.0,
+        on_lasting_stall: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         processor: Callable[[], float] = ComputerClock.processor,
     ) -> None:
@@ -47,6 +50,7 @@ class Watchdog:
         self._processor = processor
         self._used = processor()
         self._on_stall = on_stall
+        self._lasting, self._on_lasting_stall = lasting, on_lasting_stall
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,7 +84,7 @@ class Watchdog:
 
     def _watch(self, stopped: threading.Event) -> None:
         """The thread: reports once for each beat that grew too old."""
-        reported = 0.0
+        reported = acted_on = 0.0
         self._own_stalls.beat()
         while not stopped.wait(self._limit / BEATS_PER_LIMIT):
             self._stood = max(self._stood, self._own_stalls.beat())
@@ -89,6 +93,12 @@ class Watchdog:
             if silence and beat != reported and not self._did_not_run(silence):
                 reported = beat
                 self._report(silence)
+            if self._lasts(silence) and beat != acted_on and not self._did_not_run(silence):
+                acted_on = beat
+                self._call(self._on_lasting_stall, silence)
+
+    def _lasts(self, silence: float) -> bool:
+        return 0 < self._lasting <= silence
 
     def _did_not_run(self, silence: float) -> bool:
         """The process itself stood, for most of the time in which the loop was silent."""
@@ -96,14 +106,17 @@ class Watchdog:
         return stood > silence / 2 and self._processor() - self._used < silence / 2
 
     def _report(self, silence: float) -> None:
-        try:
-            if self._on_stall is not None:
-                self._on_stall(silence)
-        except Exception as error:  # a bug in the callback must not end the watch
-            log.error("the stall callback failed: %s", described(error))
+        self._call(self._on_stall, silence)
         log.error(
             "the event loop has stood still for %.1f s: a strategy or handler blocks it", silence
         )
+
+    def _call(self, callback: Callable[[float], object] | None, silence: float) -> None:
+        try:
+            if callback is not None:
+                callback(silence)
+        except Exception as error:  # a bug in the callback must not end the watch
+            log.error("the stall callback failed: %s", described(error))
 
 
 def _stalled_event(silence: float, *, blocked: bool) -> SystemEvent:

@@ -54,6 +54,7 @@ from tradectl.runtime.halted_start import (
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.left_notes import LeftNotes
 from tradectl.runtime.named_symbols import refuse_absent_symbols
+from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
     Recording,
@@ -220,6 +221,13 @@ class TradingRun(Session):
             escalate_after=settings.alerts.remind_seconds,
         )
         self.warnings = RunWarnings(self.alerts)
+        self._stalls = (
+            None
+            if options.data
+            else stalls_of(options.state_dir, self.run_id, self._dispatcher, self._stopped_by_stall)
+        )
+        self._heartbeat_url = "" if options.data else heartbeat_url(settings, options.environ)
+        watching = settings.monitoring
         self.monitor = SystemMonitor(
             self.bus,
             self.state,
@@ -227,6 +235,10 @@ class TradingRun(Session):
             interval=settings.orchestrator.health_check_interval_seconds,
             # an exchange's feed watches the age of its data itself, and holds back what is old
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
+            stall_limit=watching.stall_seconds,
+            on_stall=self._stalls.report if self._stalls else None,
+            lasting_stall=watching.stall_stop_seconds,
+            on_lasting_stall=self._stalls.stop if self._stalls else None,
             post=self.alerts.on_event if options.data else None,
         )
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
@@ -254,8 +266,7 @@ class TradingRun(Session):
         for name, component in self.system.components():
             add(name, component)
         if not self.options.data:
-            handlers = ControlHandlers(self, self.status, self.alerts, self.end).by_command()
-            add("control", ControlServer(self.state_dir.socket, handlers))
+            add("control", ControlServer(self.state_dir.socket, self._handlers().by_command()))
         if isinstance(self.feed, SimulatedMarket):
             add_loop("feed", LiveFeedDriver(self.bus, self.feed).run)
         elif isinstance(self.feed, RecordedFeed):
@@ -263,7 +274,16 @@ class TradingRun(Session):
         else:
             add_loop("feed", self.feed.run)
         add_loop("sampler", self._sample)
+        if not self.options.data:
+            for name, watcher in watchers_outside(self, self._heartbeat_url):
+                add(name, watcher)
         self._tell_of_exchanges()
+
+    def _handlers(self) -> ControlHandlers:
+        return ControlHandlers(self, self.status, self.alerts, self.end)
+
+    async def _stopped_by_stall(self, reason: str) -> None:
+        await self._handlers().emergency_stop(reason)
 
     def _recorded_driver(self, feed: RecordedFeed) -> RecordedFeedDriver:
         options = self.options
@@ -311,6 +331,8 @@ class TradingRun(Session):
                 if not self.options.data:
                     notes.tell(is_halted=self.options.halt is not None)
                 self.warm_up()
+                if self._stalls is not None:
+                    self._stalls.watch(asyncio.get_running_loop())
                 await self.orchestrator.start()
                 self._continue_halt()
                 await notes.forget()

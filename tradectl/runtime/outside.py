@@ -1,0 +1,92 @@
+"""Who watches a run from outside of its loop: a person's alerts, systemd, whoever hears the heartbeat.
+
+And what is done when the loop stands still. The watchdog's thread calls for it, in which nothing of the
+run may be touched: it sets the latch through a file of its own, as another process would, and leaves to
+the loop what only that can do, for the moment when it turns again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tradectl.config.settings import Settings
+from tradectl.domain.states import AlertSeverity
+from tradectl.monitoring.heartbeat import Heartbeat
+from tradectl.monitoring.service_manager import service_manager_of
+from tradectl.monitoring.stall_report import StallReport
+from tradectl.notification.address import address_of, refuse_address
+from tradectl.storage.directory import StateDir
+
+if TYPE_CHECKING:
+    from tradectl.notification.dispatcher import Dispatcher
+    from tradectl.runtime.run import TradingRun
+
+HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
+
+EmergencyStop = Callable[[str], Coroutine[Any, Any, object]]
+
+
+class Stalls:
+    """Of a run in `state_dir`: reported, and where they last too long ended by `emergency_stop(reason)`
+    in the loop."""
+
+    def __init__(
+        self, report: StallReport, state_dir: StateDir, emergency_stop: EmergencyStop
+    ) -> None:
+        self.report = report
+        self._state_dir = state_dir
+        self._emergency_stop = emergency_stop
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def stop(self, silence: float) -> None:
+        """In the watchdog's thread. Raises StateError where no latch can be set."""
+        reason = f"the event loop has stood still for {silence:.1f} s"
+        StateDir(self._state_dir.path).latch.set(reason)
+        self.report.tell(f"{reason}: the emergency stop is latched", AlertSeverity.CRITICAL)
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._emergency_stop(reason), self._loop)
+
+
+def stalls_of(
+    state_dir: StateDir, run_id: str, dispatcher: Dispatcher | None, emergency_stop: EmergencyStop
+) -> Stalls:
+    """To be made in the thread of the loop."""
+    tell = dispatcher.put if dispatcher is not None else None
+    return Stalls(StallReport(state_dir.path, run_id, tell), state_dir, emergency_stop)
+
+
+def heartbeat_url(settings: Settings, environ: Mapping[str, str] | None) -> str:
+    """Empty for none. Raises ConfigError for what is no address."""
+    variables = os.environ if environ is None else environ
+    written = settings.monitoring.heartbeat_url
+    url = address_of(HEARTBEAT_VARIABLE, "heartbeat.url", written, variables)
+    if url:
+        refuse_address(
+            url, HEARTBEAT_VARIABLE if variables.get(HEARTBEAT_VARIABLE) else "heartbeat"
+        )
+    return url
+
+
+def watchers_outside(run: TradingRun, url: str) -> Iterator[tuple[str, Any]]:
+    """What is started last, by its name: the run has begun by then."""
+    settings, clock = run.settings.monitoring, run.bus.clock
+
+    def troubles() -> list[str]:
+        failed = ["journal"] if run.bus.failure is not None else []
+        return failed + run.monitor.unwell()
+
+    if url:
+        beat = Heartbeat(url, settings.heartbeat_seconds, troubles, run.alerts, clock)
+        yield beat.name, beat
+    service = service_manager_of(os.environ, lambda: run.orchestrator.state, clock)
+    if service is not None:
+        yield service.name, service
+
+
+__all__ = ["Stalls", "heartbeat_url", "watchers_outside"]
