@@ -89,7 +89,8 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
     """ccxt's object for an exchange, nothing asked of it yet. Raises UsageError for an unknown id."""
     client = _class_of(settings.id)(_config(settings, credentials, quirks))
     client.logger = _silent()
-    client.has["fetchCurrencies"] = False
+    for name in ("fetchCurrencies", *quirks.unused):
+        client.has[name] = False
     client.verbose = False
     client.ssl_context = _tls(client.cafile)
     _keep_watch(client)
@@ -251,7 +252,8 @@ def _config(
 def _login(settings: ExchangeSettings, credentials: Credentials, quirks: Quirks) -> dict[str, str]:
     """Raises UsageError for credentials of another form, without showing them."""
     names = {"api_key": "apiKey", "api_secret": "secret", "passphrase": "password"}
-    found = {part: getattr(credentials, part) for part in names}
+    # a key of several lines is one line in an environment
+    found = {part: getattr(credentials, part).replace("\\n", "\n") for part in names}
     for part, expected in quirks.login.items():
         names[part] = expected.name
         if not re.fullmatch(expected.form, found[part]):

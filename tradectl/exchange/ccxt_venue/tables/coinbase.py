@@ -21,6 +21,9 @@ from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
     quirks=Quirks(
+        # by default ccxt asks for wallets, which do not tell what orders hold
+        options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+        unused=frozenset({"fetchBidsAsks"}),  # it takes a key
         submit_id_param="client_order_id",
         # ccxt's direction of a `triggerPrice` is that of a profit
         stop_param="stopLossPrice",
@@ -32,17 +35,20 @@ TABLE = ExchangeTable(
             **dict.fromkeys(("PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED"), "open"),
         },
         reasons={"reject_reason": frozenset({"REJECT_REASON_UNSPECIFIED"})},
+        fills_pages={"spot": Pages("cursor", Next.CURSOR, "cursor")},
         open_pages={"spot": Pages("cursor", Next.CURSOR, "cursor")},
         whole_is_sum=True,
     ),
     codes=ErrorCodes(
         patterns=(
+            "(request timestamp expired)",
             r'"preview_failure_reason"\s*:\s*"(PREVIEW_[A-Z_]{1,80})"',
             r'"error"\s*:\s*"([A-Za-z_]{3,80})"',
             r'"id"\s*:\s*"([a-z_]{1,60})"',
             r"(cancelOrders\(\) has failed)",
         ),
         outcomes={
+            "request timestamp expired": N,  # ccxt blames the keys
             "rate_limit_exceeded": N,
             "resource_exhausted": N,
             "unauthorized": A,
@@ -50,6 +56,7 @@ TABLE = ExchangeTable(
             "authentication_error": A,
         },
         causes={
+            "request timestamp expired": causes.CLOCK,
             "rate_limit_exceeded": causes.TOO_OFTEN,
             "unauthorized": causes.KEY,
             "Unauthorized": causes.KEY,
