@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
+from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.heartbeat import Heartbeat
+from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
 from tradectl.monitoring.stall_report import StallReport
 from tradectl.notification.address import address_of, refuse_address
+from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
 if TYPE_CHECKING:
     from tradectl.notification.dispatcher import Dispatcher
-    from tradectl.runtime.run import TradingRun
 
 HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
 
@@ -73,18 +75,19 @@ def heartbeat_url(settings: Settings, environ: Mapping[str, str] | None) -> str:
     return url
 
 
-def watchers_outside(run: TradingRun, url: str) -> Iterator[tuple[str, Any]]:
-    """What is started last, by its name: the run has begun by then."""
-    settings, clock = run.settings.monitoring, run.bus.clock
+def watchers_outside(
+    session: Session, monitor: SystemMonitor, alerts: AlertManager, url: str
+) -> Iterator[tuple[str, Any]]:
+    """What is started last, by its name: the run has begun by then. `url` has the heartbeat's address."""
+    bus, settings = session.bus, session.settings.monitoring
 
     def troubles() -> list[str]:
-        failed = ["journal"] if run.bus.failure is not None else []
-        return failed + run.monitor.unwell()
+        return (["journal"] if bus.failure is not None else []) + monitor.unwell()
 
     if url:
-        beat = Heartbeat(url, settings.heartbeat_seconds, troubles, run.alerts, clock)
+        beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
         yield beat.name, beat
-    service = service_manager_of(os.environ, lambda: run.orchestrator.state, clock)
+    service = service_manager_of(os.environ, lambda: session.orchestrator.state, bus.clock)
     if service is not None:
         yield service.name, service
 
