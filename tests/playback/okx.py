@@ -41,8 +41,9 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
         dated = _position(facts) | {"instId": "BTC-USDT-270326", "instType": "FUTURES"}
         return _said([dated, _position(facts)] if facts.coins else [])
     if path == "/api/v5/trade/fills-history":
-        page = page_of_fills(facts, query, "begin", "end", 20)
-        return _said([_fill(each) for each in page])
+        whole = page_of_fills(facts, query, "begin", "end", 1_000_000)
+        after_bill = int(query.get("after") or 10**9)
+        return _said([_fill(each) for each in whole if each.number < after_bill][:20])
     if path == "/api/v5/trade/order":
         found = facts.order(query.get("ordId", ""))
         return _said([_order(found)]) if found else refuse("51603", "Order does not exist").body
@@ -98,7 +99,7 @@ def _fill(each: Traded) -> dict[str, str]:
     kinds = {"trade": "1", "liquidation": "104", "adl": "125"}
     return {
         "instId": "BTC-USDT-SWAP", "instType": "SWAP", "tradeId": str(each.number), "clOrdId": "",
-        "ordId": f"1000{each.number}", "billId": "1", "subType": kinds[each.kind], "fillPx": "60000",
+        "ordId": f"1000{each.number}", "billId": str(each.number), "subType": kinds[each.kind], "fillPx": "60000",
         "fillSz": str(Decimal(each.coins) / COIN_SIZE), "side": each.side, "posSide": "net",
         "execType": "T", "feeCcy": "USDT", "fee": "-0.3", "ts": str(each.ms), "tag": "",
     }  # fmt: skip

@@ -9,6 +9,7 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import BY_NUMBER, A, ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
@@ -31,7 +32,26 @@ TABLE = ExchangeTable(
         client_id_param="clOrdId",
         cancel_id_param="clOrdId",
         reasons={"cancelSource": frozenset({"1"})},
-        stop_id_keys=("algoId",),
+        # what a triggered stop became names the stop too
+        stop_id_keys=("actualSide",),
+        stop_became_keys=("ordId",),
+        order_id_key="ordId",
+        original_id_keys=("algoClOrdId",),
+        trade_client_id_key="clOrdId",
+        # a trigger order, of the two that a stop may be, is never reduce-only
+        stop_params={"perpetual": "stopLossPrice"},
+        stop_id_param="algoClOrdId",
+        stop_lists=dict.fromkeys(
+            ("spot", "perpetual"),
+            tuple({"ordType": kind} for kind in ("conditional,oco", "trigger", "move_order_stop")),
+        ),
+        open_pages={
+            "spot": Pages("after", Next.LEAST, "ordId"),
+            "perpetual": Pages("after", Next.LEAST, "ordId"),
+            "stops": Pages("after", Next.LEAST, "algoId"),
+        },
+        fills_pages=dict.fromkeys(("spot", "perpetual"), Pages("after", Next.LEAST, "billId")),
+        fills_history_ms=dict.fromkeys(("spot", "perpetual"), 89 * DAY_MS),
         forced_keys={
             # of a fill
             "subType": {
