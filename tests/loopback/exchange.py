@@ -93,7 +93,7 @@ class LoopbackExchange(
 
         self._newest_ms = 0  # it may have been made by another clock
         self._server = Server(self)
-        if self.dialect is not None:
+        if self.dialect is not None and not self.dialect.is_native:
             from tests.venues.door import DialectServer
 
             self._server = DialectServer(self, self.dialect)

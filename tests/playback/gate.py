@@ -44,10 +44,14 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/api/v4/futures/usdt/positions":
         return [_position(facts)] if facts.coins else []
     if path == "/api/v4/futures/usdt/my_trades_timerange":
-        return [_fill(each) for each in page_of_fills(facts, query, "from", "to", 100, 1000)]
+        whole = page_of_fills(facts, query, "from", "to", 1_000_000, 1000)
+        first = int(query.get("offset", "0"))
+        return [_fill(each) for each in whole[first : first + 100]]
     if path.startswith("/api/v4/futures/usdt/orders/"):
         found = facts.order(path.rsplit("/", 1)[1])
         return _order(found) if found else refuse("ORDER_NOT_FOUND", "no such order").body
+    if path in ("/api/v4/futures/usdt/price_orders", "/api/v4/futures/usdt/orders"):
+        return []
     if path.startswith("/api/v4/futures/usdt/price_orders/"):
         return refuse("AUTO_ORDER_NOT_FOUND", "no such order").body
     if path == "/api/v4/futures/usdt/account_book":

@@ -99,7 +99,8 @@ def _fill(each: Traded) -> dict[str, str]:
     kinds = {"trade": "1", "liquidation": "104", "adl": "125"}
     return {
         "instId": "BTC-USDT-SWAP", "instType": "SWAP", "tradeId": str(each.number), "clOrdId": "",
-        "ordId": f"1000{each.number}", "billId": str(each.number), "subType": kinds[each.kind], "fillPx": "60000",
+        "ordId": f"1000{each.number}", "billId": str(each.number), "subType": kinds[each.kind],
+        "fillPx": "60000",
         "fillSz": str(Decimal(each.coins) / COIN_SIZE), "side": each.side, "posSide": "net",
         "execType": "T", "feeCcy": "USDT", "fee": "-0.3", "ts": str(each.ms), "tag": "",
     }  # fmt: skip

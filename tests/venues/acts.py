@@ -131,6 +131,7 @@ OPEN_STOPS = Act("GET", "openAlgoOrders", partial(trading.open_orders, algo=True
 OVER = Act("GET", "allOrders", _over)
 OVER_STOPS = Act("GET", "allAlgoOrders", partial(_over, algo=True))
 LISTED = Act("GET", "allOrders", _listed)
+LISTED_STOPS = Act("GET", "openAlgoOrders", partial(_listed, algo=True))
 FILLS = Act("GET", "userTrades", _fills)
 ACCOUNT = Act("GET", "account", _account)
 POSITIONS = Act("GET", "positionRisk", _positions)

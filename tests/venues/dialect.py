@@ -57,8 +57,8 @@ class Dialect:
     """whose request it is, where the key is in no header and no parameter"""
     signed_at: Callable[[Asked], tuple[int, int] | None] = lambda _: None
     cannot: Mapping[str, str] = field(default_factory=dict)
-    page: int = 50
-    """fills of one page"""
+    is_native: bool = False
+    """it is what the loopback exchange speaks anyway"""
 
     @property
     def market(self) -> str:

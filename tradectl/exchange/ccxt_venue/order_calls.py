@@ -139,6 +139,8 @@ class OrderCalls:
 
     def takes(self, kind: OrderType) -> bool:
         """A kind of stop."""
+        if self._kind in self._quirks.no_stops:
+            return False
         if self._quirks.stops is not None:
             bounded = self._quirks.bounded.get(self._kind, frozenset())
             return kind in self._quirks.stops | bounded
@@ -156,9 +158,9 @@ class OrderCalls:
     async def _cancel(
         self, market: Market, ours: str, venue_id: str, is_stop: bool
     ) -> VenueOrder | None:
-        by_ours = bool(ours and self._quirks.cancel_id_param)
+        by_ours = bool(ours and self._quirks.cancel_id_param) and not self._by_own_id(is_stop)
         named = self._quirks.client_ids.theirs(ours)
-        known_as = _bare(venue_id) or (named if ours and self._quirks.client_id_as_id else "")
+        known_as = _bare(venue_id) or self._as_its_own(named if ours else "", is_stop)
         if not by_ours and not known_as:
             # it cancels by its own id only: that is asked for first
             found = await self._find(market, ours, venue_id, is_stop)
@@ -228,7 +230,7 @@ class OrderCalls:
     async def _find(
         self, market: Market, ours: str, venue_id: str, is_stop: bool
     ) -> VenueOrder | None:
-        by_ours = bool(ours and self._quirks.client_id_param)
+        by_ours = bool(ours and self._quirks.client_id_param) and not self._by_own_id(is_stop)
         if not by_ours and not venue_id:
             return await self._search(market, ours, is_stop)
         named = self._quirks.client_ids.theirs(ours)
@@ -302,7 +304,17 @@ class OrderCalls:
         """Where an order may be, False for the plain book and True for that of stops."""
         if self._stop_book is StopBook.NONE:
             return [False]
-        return [True, False] if venue_id.startswith(STOP) else [False, True]
+        if venue_id.startswith(STOP):
+            return [True, False]
+        return [False] if self._kind in self._quirks.no_stops else [False, True]
+
+    def _by_own_id(self, is_stop: bool) -> bool:
+        return is_stop and self._kind in self._quirks.stops_by_own_id
+
+    def _as_its_own(self, named: str, is_stop: bool) -> str:
+        """Our id, where it may stand for the exchange's."""
+        may = self._quirks.client_id_as_id and not self._by_own_id(is_stop)
+        return named if may else ""
 
     def _is_own(self, is_stop: bool) -> bool:
         """An order of the list of stops has an id of its own."""
@@ -313,7 +325,7 @@ class OrderCalls:
         asked: list[str] | list[None] = named or [None]
         found: dict[OrderKey, VenueOrder] = {}
         for unified in asked:
-            for is_stop in self._books(""):
+            for is_stop in (False,) if self._stop_book is StopBook.NONE else (False, True):
                 for order in await self._open(unified, is_stop):
                     as_plain = order.symbol, _bare(order.venue_order_id)
                     if not is_stop or as_plain not in found:

@@ -93,6 +93,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """where an order that is no stop has its id, where ccxt may take that of the stop it came of"""
     stops: frozenset[OrderType] | None = None
     """the stops that it takes; None: what ccxt says of it"""
+    no_stops: frozenset[str] = frozenset()
+    """kinds of market in which it takes none that could be told to be ours"""
+    stops_by_own_id: frozenset[str] = frozenset()
+    """kinds of market in which a stop is looked up and cancelled by its own id alone"""
     in_force: Mapping[str, str] = {}
     """how IOC and FOK are written for it, where not so"""
     not_in_force: frozenset[str] = frozenset()

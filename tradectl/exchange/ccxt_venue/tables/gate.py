@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CloseCause
+from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.client_ids import ClientIds
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
@@ -19,7 +21,22 @@ TABLE = ExchangeTable(
         client_id_param="clientOrderId",
         client_ids=ClientIds("t-"),
         client_id_as_id=True,
-        fills_until=frozenset({"perpetual"}),
+        # a market buy is by cost, and a stop on spot does not carry our id
+        bounded={"spot": frozenset({OrderType.MARKET})},
+        no_stops=frozenset({"spot"}),
+        stops_by_own_id=frozenset({"perpetual"}),
+        stop_id_keys=("trigger",),
+        stop_became_keys=("trade_id",),
+        open_pages={
+            "spot": Pages("page", Next.PAGE, most=100),
+            "perpetual": Pages("offset", Next.COUNT, most=100),
+            "stops": Pages("offset", Next.COUNT, most=100),
+        },
+        fills_pages={
+            "spot": Pages("page", Next.PAGE, most=1000),
+            "perpetual": Pages("offset", Next.COUNT, most=1000),
+        },
+        fills_window_ms={"spot": 30 * DAY_MS},
         trade_client_id_key="text",
         reasons={
             "finish_as": frozenset(
