@@ -13,8 +13,8 @@ from tests.contracts import check_output
 from tests.fixtures.command import Answer
 from tests.fixtures.live_trader import KEYS
 from tests.fixtures.run_inputs import Typed
-from tests.loopback import LoopbackExchange
 from tradectl.cli.app import main
+from tradectl.testkit import LoopbackExchange
 
 
 @pytest.fixture

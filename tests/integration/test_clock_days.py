@@ -11,12 +11,12 @@ import pytest
 
 from tests.fixtures.live_trader import Trader, settings_for, trading, verified
 from tests.integration.test_clock_steps import DAY_S, MIDNIGHT_S, OnPaper
-from tests.loopback import LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
 from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = [
     pytest.mark.usefixtures("key_environment"),

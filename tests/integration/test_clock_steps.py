@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, settings_for, trading, verified
-from tests.loopback import LoopbackExchange
 from tests.simulated_os.system import EPOCH_S
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
@@ -22,6 +21,7 @@ from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = [
     pytest.mark.usefixtures("key_environment"),

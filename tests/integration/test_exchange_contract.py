@@ -18,7 +18,6 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK
 from tests.fixtures.paper_exchange import quote, trade
-from tests.loopback import KEY, SECRET, LoopbackExchange
 from tradectl.domain.commands import ApprovedOrder, CancelOrder, SubmitOrder
 from tradectl.domain.events import Event, ExecutionEvent, MarketDataEvent, OrderFilled, Record
 from tradectl.domain.instruments import Instrument, Instruments
@@ -39,6 +38,7 @@ from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.paper.paper_exchange import PaperExchange
+from tradectl.testkit import KEY, SECRET, LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

@@ -14,11 +14,11 @@ from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import SPOT, Trader, protected, remains_of, trading
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_protection import FOREVER, FUTURES, never_naked, nothing, stops
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import Order
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import BracketTriggered, StrategySignalEvent
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import Order
 
 D = Decimal
 STOP_AND_TARGET = Bracket(stop_loss_pct=D(3), take_profit_pct=D(2))

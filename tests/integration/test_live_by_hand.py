@@ -14,11 +14,11 @@ import pytest
 
 from tests.fixtures.fake_venue import turns
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS
 from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.monitoring import Alert
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import STOPS
 
 FUTURES = "futures"
 D = Decimal

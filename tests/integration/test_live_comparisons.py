@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
-from tests.loopback import LoopbackExchange
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.events import Acceptance, SystemEventKind
 from tradectl.exchange.base import Accepted
@@ -20,6 +19,7 @@ from tradectl.runtime.in_process_reconcile import (
     SharedComparison,
     compare,
 )
+from tradectl.testkit import LoopbackExchange
 
 MARKETS = ("spot", "futures")
 RATES = {"spot": 5, "futures": 6}

@@ -17,10 +17,10 @@ from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
 from tests.fixtures.run_inputs import Character
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import STOPS
 
 D = Decimal
 ODD = D("0.02345")

@@ -25,7 +25,6 @@ from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, remains_of, settings_for, trading
 from tests.fixtures.run_inputs import Character, look, written
-from tests.loopback import FOREVER, loopback_thread
 from tradectl.control.client import ask
 from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import JournalFailed
@@ -35,6 +34,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.replay.replay import Replay
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import FOREVER, loopback_thread
 
 NOT_CONFIRMED, HALTED = 5, 6
 

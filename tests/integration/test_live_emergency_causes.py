@@ -22,9 +22,9 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_emergency import by_the_socket, is_safe, killed, stop
-from tests.loopback import loopback_thread
 from tests.profiles import is_deep
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import loopback_thread
 
 Receipt = dict[str, Any]
 D = Decimal

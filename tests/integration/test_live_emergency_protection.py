@@ -28,10 +28,10 @@ from tests.fixtures.live_trader import (
 )
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_protection import never_naked, stops
-from tests.loopback import FOREVER, loopback_thread
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import FOREVER, loopback_thread
 
 FUTURES = "futures"
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])

@@ -23,7 +23,6 @@ from tests.fixtures.live_trader import (
     trading,
 )
 from tests.fixtures.network_line import Line
-from tests.loopback import FOREVER, LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import Acceptance, RestrictionKind
@@ -31,6 +30,7 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import Accepted
 from tradectl.risk.limits import RiskLimits
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 

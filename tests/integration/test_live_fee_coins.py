@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.live_trader import SPOT, settings_for, trading
-from tests.loopback import Fees, LoopbackExchange
+from tradectl.testkit import Fees, LoopbackExchange
 
 BNB = "BNBUSDT"
 pytestmark = pytest.mark.usefixtures("key_environment")

@@ -17,7 +17,6 @@ import pytest
 
 from tests.fixtures.command import journals
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
-from tests.loopback import LoopbackExchange
 from tradectl.domain.event import SignalAction
 from tradectl.domain.events import (
     CloseCause,
@@ -29,6 +28,7 @@ from tradectl.domain.states import TradingState
 from tradectl.journal.reader import JournalReader
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.state.consistency import problems_of
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 

@@ -15,8 +15,6 @@ import pytest
 
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS, Order
 from tradectl.domain.errors import Halted, JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.orders import OrderType
@@ -25,6 +23,8 @@ from tradectl.exchange.base import Proof
 from tradectl.runtime.in_process_stop import Stop, stop_session
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import HaltLatch
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import STOPS, Order
 
 D = Decimal
 MARKETS = ("spot", "futures")

@@ -16,7 +16,6 @@ import pytest
 
 from tests.fixtures.command import journals
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
-from tests.loopback import FOREVER, LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.events import Acceptance, CashMoved, Event, FundingPaid, RestrictionKind
 from tradectl.domain.states import TradingState
@@ -24,6 +23,7 @@ from tradectl.exchange.base import Accepted
 from tradectl.journal.reader import JournalReader
 from tradectl.runtime.in_process_reconcile import compare
 from tradectl.state.consistency import problems_of
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 

@@ -18,7 +18,6 @@ import pytest
 
 from tests.fixtures.live_trader import SPOT, settings_for
 from tests.integration.test_clock_steps import OnPaper
-from tests.loopback import LoopbackExchange
 from tests.profiles import is_deep
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
@@ -30,6 +29,7 @@ from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.state import order_books
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import LoopbackExchange
 
 HOURS, TICKS_A_SECOND = (4.0, 1.0) if is_deep() else (0.007, 25.0)
 WAYS = ["trading", "paused"] if is_deep() else ["paused"]

@@ -13,10 +13,10 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.integration.test_live_emergency import by_the_socket, killed, stop
-from tests.loopback import LoopbackExchange, loopback_thread
 from tradectl.domain.events import InstrumentChanged, OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import LoopbackExchange, loopback_thread
 
 FUTURES = "futures"
 D = Decimal

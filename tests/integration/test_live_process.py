@@ -29,11 +29,11 @@ from tests.fixtures.live_trader import (
     trading,
 )
 from tests.fixtures.run_inputs import Character, look
-from tests.loopback import FOREVER, LoopbackExchange, loopback_thread
 from tradectl.cli.commands.live_approval import approval
 from tradectl.domain.errors import StateError, TradectlError, UsageError
 from tradectl.domain.events import RestrictionKind
 from tradectl.monitoring.alert import Alert
+from tradectl.testkit import FOREVER, LoopbackExchange, loopback_thread
 
 USAGE, HALTED = 2, 6
 APPROVED = approval(True, None)

@@ -18,10 +18,10 @@ from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import SPOT, protected, trading
 from tests.fixtures.run_inputs import Character
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import STOPS, Order
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.base import Whose
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import STOPS, Order
 
 FUTURES, OTHER = "futures", "ETHUSDT"
 FOREVER = -1

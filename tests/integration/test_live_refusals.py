@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
-from tests.loopback import LoopbackExchange
 from tradectl.domain.events import OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order, OrderType, TimeInForce
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.time import SECOND
+from tradectl.testkit import LoopbackExchange
 
 FUTURES = "futures"
 FOREVER = -1

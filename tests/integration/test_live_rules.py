@@ -15,13 +15,13 @@ import pytest
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.fixtures.run_inputs import Character
-from tests.loopback import LoopbackExchange
 from tradectl.domain.events import (
     InstrumentChanged,
     OrderRejected,
     RestrictionKind,
 )
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import LoopbackExchange
 
 FUTURES = "futures"
 D = Decimal

@@ -26,7 +26,6 @@ from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import live_harness
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
 from tests.fixtures.run_inputs import Character, Typed, look, replayed, written
-from tests.loopback import loopback_thread
 from tradectl.domain.events import Acceptance, TargetComputed
 from tradectl.domain.states import TradingState
 from tradectl.exchange.base import Accepted
@@ -34,6 +33,7 @@ from tradectl.journal.reader import read_header
 from tradectl.portfolio.steering import Steering
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import loopback_thread
 
 HALTED = 6
 UNSENT = "are being compared|the same order"
@@ -43,9 +43,9 @@ RESTING = ", order_type = 'limit', limit_offset_bps = 50, min_trade_notional = 1
 
 @contextmanager
 def by_hand(*words: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """`python -m tests.loopback`: its address, the keys that it says to export, and its lines of TOML."""
+    """`python -m tradectl.testkit`: its address, the keys that it says to export, its lines of TOML."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "tests.loopback", "--port", "0", *words],
+        [sys.executable, "-u", "-m", "tradectl.testkit", "--port", "0", *words],
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),

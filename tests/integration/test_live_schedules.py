@@ -29,7 +29,6 @@ import pytest
 from tests.fixtures.command import header_of, journals, wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
-from tests.loopback.orders import Order
 from tests.profiles import is_deep, schedule_seeds
 from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
@@ -39,6 +38,7 @@ from tests.schedules.quoting_plans import quoting_plan
 from tests.schedules.scheduled_run import Outcome, perform
 from tests.schedules.worked_plans import by_hand_plan, worked_plan
 from tradectl.domain.orders import client_order_id
+from tradectl.testkit.orders import Order
 
 SEED = os.environ.get("TRADECTL_SCHEDULE_SEED", "")
 WORKED_SEED = [int(seed) for seed in os.environ.get("TRADECTL_WORKED_SEED", "").split(",") if seed]

@@ -22,13 +22,13 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Typed, private
-from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.exchange.credentials import Credentials
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 KEY = "CanaryKeyCanaryKeyCanaryKey0000000000000000000000000000000000001"
 SECRET = "CanarySecretCanarySecretCanarySecret0000000000000000000000000002"

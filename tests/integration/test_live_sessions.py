@@ -18,12 +18,12 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, subscribed, trading
 from tests.integration.test_live_protection import stops
-from tests.loopback import LoopbackExchange
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.events import SymbolRestricted
 from tradectl.domain.events import SystemEventKind as Kind
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.testkit import LoopbackExchange
 
 FUTURES = "futures"
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
-from tests.loopback import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.strategy.configured import StrategyInstance
+from tradectl.testkit import LoopbackExchange
 
 OTHER = f"other:{SPOT}"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from tests.fixtures.command import PATIENCE_S, wait_until
 from tests.fixtures.live_harness import EXCHANGE, LiveHarness
 from tests.fixtures.run_inputs import look, private
-from tests.loopback import loopback_thread
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.account import OrderRow
 from tradectl.documents.by_hand import HandOrder
 from tradectl.domain.errors import NotRunning
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import loopback_thread
 
 SILENT = """
 [[strategies]]

@@ -15,9 +15,9 @@ import pytest
 
 from tests.fixtures.live_trader import KEYS
 from tests.fixtures.users import OWNER, STRANGER, Users, users_can_be_made
-from tests.loopback import loopback_thread
 from tradectl.files.places import FOLDER
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import loopback_thread
 
 pytestmark = users_can_be_made
 

@@ -12,7 +12,6 @@ import pytest
 from tests.fixtures.command import journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
-from tests.loopback import loopback_thread
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.exchange.credentials import read_proxy
@@ -20,6 +19,7 @@ from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.journal.reader import read_header
 from tradectl.runtime.own_hosts import hosts_of, refuse_other_hosts
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import loopback_thread
 
 NOT_CONFIRMED = 5
 

@@ -24,9 +24,9 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.processes import kill_group, start
 from tests.fixtures.run_inputs import Typed
-from tests.loopback import loopback_thread
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
 from tradectl.operations.recorder import default_path
+from tradectl.testkit import loopback_thread
 
 THREE = ("--symbol", "BTCUSDT", "--symbol", "ETHUSDT")
 NOWHERE = "http://127.0.0.1:9"

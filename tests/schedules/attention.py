@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.loopback.orders import Order
 from tests.schedules.steps import Life
 from tests.simulated_os.system import Clock
 from tradectl.adapters.live_gateway import LiveGateway
 from tradectl.domain.events import SystemEventKind
 from tradectl.runtime.run import TradingRun
+from tradectl.testkit.orders import Order
 
 
 class Attention:

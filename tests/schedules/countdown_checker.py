@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.loopback.exchange import LoopbackExchange
-from tests.loopback.orders import STOPS, Order
+from tradectl.testkit.exchange import LoopbackExchange
+from tradectl.testkit.orders import STOPS, Order
 
 
 class CountdownChecker:

@@ -15,10 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.income import IncomeHistory
-from tests.loopback.orders import Order
-from tests.loopback.trading import hidden
 from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
 from tests.schedules.journal_checker import JournalChecker
@@ -44,6 +40,10 @@ from tradectl.runtime.run import TradingRun
 from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.income import IncomeHistory
+from tradectl.testkit.orders import Order
+from tradectl.testkit.trading import hidden
 
 FRESH_LATCH_S = 0.06
 """The latch is read again within a millisecond, and looked up by name within 50."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.loopback import FOREVER
 from tests.schedules.plans import Plan, Step
+from tradectl.testkit import FOREVER
 
 SYMBOL = "BTCUSDT"
 

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from decimal import Decimal
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.errors import ApiError
 from tests.schedules.plans import Plan
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.errors import ApiError
 
 THIN = "0.003"
 

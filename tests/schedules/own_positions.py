@@ -12,8 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.exchange_acts import ADL, LIQUIDATION
 from tradectl.domain.events import CloseCause, Event, OrderApproved, PositionLiquidated
 from tradectl.domain.money import ZERO
 from tradectl.domain.positions import Position
@@ -24,6 +22,8 @@ from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.exchange_acts import ADL, LIQUIDATION
 
 E = TypeVar("E", bound=Event)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.loopback.exchange import LoopbackExchange
-from tests.loopback.orders import STOPS, Order
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order as BooksOrder
 from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
 from tradectl.domain.positions import nearer_zero
 from tradectl.state.books import Books
+from tradectl.testkit.exchange import LoopbackExchange
+from tradectl.testkit.orders import STOPS, Order
 
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 SMALL = Decimal(110)

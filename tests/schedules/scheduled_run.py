@@ -23,9 +23,6 @@ from random import Random
 from typing import Any
 from unittest import mock
 
-from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
-from tests.loopback import server as doors
-from tests.loopback.answers import reply
 from tests.schedules.attention import Attention
 from tests.schedules.exits_held_back import exits_held_back
 from tests.schedules.invariant_checker import InvariantChecker
@@ -47,6 +44,9 @@ from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt, HaltLatch
+from tradectl.testkit import KEY, SECRET, Fees, LoopbackExchange
+from tradectl.testkit import server as doors
+from tradectl.testkit.answers import reply
 
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 QUIET_S = 150.0

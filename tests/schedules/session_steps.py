@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.loopback import LoopbackExchange
 from tests.schedules.plans import Plan
 from tests.simulated_os.system import SimulatedOS
+from tradectl.testkit import LoopbackExchange
 
 
 class SessionSteps:

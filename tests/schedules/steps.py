@@ -10,8 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.errors import ApiError
 from tests.schedules.how_it_is_worked import worked_by
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.order_steps import OrderSteps
@@ -37,6 +35,8 @@ from tradectl.runtime.in_process_reconcile import compare
 from tradectl.runtime.run import TradingRun
 from tradectl.storage.latch import HaltLatch
 from tradectl.strategy.quote_words import Level, Quotes, quote_set
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.errors import ApiError
 
 LOOKS_INTO_IT_S = 4.0
 """How long the operator thinks about a halt before clearing it."""

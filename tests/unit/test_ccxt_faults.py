@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.fixtures.loopback_venue import SYMBOL, VenueHarness, venue_harness
-from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -23,6 +22,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.venue import Channel
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

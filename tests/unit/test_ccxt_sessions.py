@@ -14,7 +14,6 @@ import pytest
 from tests.fixtures.loopback_venue import KINDS, SYMBOL, News, VenueHarness, stopped, user_stream
 from tests.fixtures.loopback_venue import venue_harness as opened
 from tests.fixtures.proxy import Proxy
-from tests.loopback import FOREVER, LoopbackExchange
 from tradectl.domain.errors import (
     AccessLost,
     ConfigError,
@@ -32,6 +31,7 @@ from tradectl.exchange.ccxt_venue.quirks import ListenKey
 from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.credentials import read_proxy, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 ccxt = pytest.importorskip("ccxt")
 

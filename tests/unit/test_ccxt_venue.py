@@ -19,7 +19,6 @@ from tests.fixtures.loopback_venue import (
     user_stream,
     venue_harness,
 )
-from tests.loopback import LoopbackExchange
 from tradectl.domain.errors import AccessLost, NotExecuted, UsageError, VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
@@ -29,6 +28,7 @@ from tradectl.exchange.ccxt_venue.client import make_client, reachable_exchanges
 from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, VenueOrder
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import FOREVER
-from tests.loopback.exchange import LoopbackExchange
 from tradectl.config.settings import Settings
 from tradectl.doctor.examination import diagnose
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.storage.directory import StateDir
+from tradectl.testkit import FOREVER
+from tradectl.testkit.exchange import LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

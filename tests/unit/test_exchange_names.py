@@ -13,12 +13,14 @@ import tradectl
 
 ROOT = Path(tradectl.__file__).parent
 ROOM = ROOT / "exchange" / "ccxt_venue" / "tables"
+TESTKIT = ROOT / "testkit"
+"""It is one of them."""
 EXAMPLES = {
     "config/template.py": "an example of a table that is commented out",
     "exchange/gate.py": "the gate that orders pass, and no exchange",
 }
 """Where a name stands as an example, and why."""
-MODULES = sorted(p for p in ROOT.rglob("*.py") if ROOM not in p.parents)
+MODULES = sorted(p for p in ROOT.rglob("*.py") if not {ROOM, TESTKIT} & {*p.parents})
 NAMES = frozenset(ccxt.exchanges)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.loopback import LoopbackExchange
 from tradectl.domain.events import (
     BookEvent,
     Event,
@@ -22,6 +21,7 @@ from tradectl.exchange.ccxt_venue import CcxtVenue
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.live.live_feed import LiveFeed
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.loopback import LoopbackExchange
 from tests.real_data import real_data
 from tradectl.adapters import StrategyAdapter
 from tradectl.bus.event_bus import EventBus
@@ -23,6 +22,7 @@ from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.strategy import Strategy
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
+from tradectl.testkit import LoopbackExchange
 
 pytestmark = pytest.mark.virtual_time
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.loopback import Fees, LoopbackExchange
-from tests.loopback.errors import ApiError
-from tests.loopback.orders import Order
+from tradectl.testkit import Fees, LoopbackExchange
+from tradectl.testkit.errors import ApiError
+from tradectl.testkit.orders import Order
 
 D = Decimal
 ZERO = D(0)

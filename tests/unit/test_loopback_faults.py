@@ -11,9 +11,9 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.loopback import FOREVER, Kind, LoopbackExchange
-from tests.loopback.clients import SPOT_SYMBOL as BTC
-from tests.loopback.clients import spot_client
+from tradectl.testkit import FOREVER, Kind, LoopbackExchange
+from tradectl.testkit.clients import SPOT_SYMBOL as BTC
+from tradectl.testkit.clients import spot_client
 
 pytestmark = pytest.mark.virtual_time
 

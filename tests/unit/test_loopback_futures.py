@@ -10,9 +10,9 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.clients import SWAP_SYMBOL as BTC
-from tests.loopback.clients import swap_client
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.clients import SWAP_SYMBOL as BTC
+from tradectl.testkit.clients import swap_client
 
 pytestmark = pytest.mark.virtual_time
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.loopback import KEY, SECRET, LoopbackExchange, point_at
+from tradectl.testkit import KEY, SECRET, LoopbackExchange, point_at
 
 ccxt = pytest.importorskip("ccxt.pro")
 

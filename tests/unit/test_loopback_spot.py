@@ -10,9 +10,9 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.loopback import Fees, LoopbackExchange
-from tests.loopback.clients import SPOT_SYMBOL as BTC
-from tests.loopback.clients import spot_client
+from tradectl.testkit import Fees, LoopbackExchange
+from tradectl.testkit.clients import SPOT_SYMBOL as BTC
+from tradectl.testkit.clients import spot_client
 
 pytestmark = pytest.mark.virtual_time
 

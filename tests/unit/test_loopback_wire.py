@@ -12,9 +12,9 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.loopback import LoopbackExchange, loopback_thread, point_at
-from tests.loopback.clients import SPOT_SYMBOL as BTC
-from tests.loopback.clients import spot_client
+from tradectl.testkit import LoopbackExchange, loopback_thread, point_at
+from tradectl.testkit.clients import SPOT_SYMBOL as BTC
+from tradectl.testkit.clients import spot_client
 
 pytestmark = pytest.mark.virtual_time
 
@@ -109,7 +109,7 @@ async def test_by_hand() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.loopback",
+        "tradectl.testkit",
         "--port",
         "0",
         cwd=ROOT,

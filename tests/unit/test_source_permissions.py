@@ -70,6 +70,7 @@ MODE = re.compile("[rwaxbt+]+")
 ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
     ("operations/new_strategy.py", "os.open"): "a new name, in a folder that the user named",
+    ("testkit/wire.py", "gzip.open"): "a recording that a developer names",
     ("report/page.py", "files(__package__).joinpath(name).read_text"): "a part of the program",
 }
 

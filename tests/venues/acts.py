@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from tests.loopback import errors, trading
-from tests.loopback.accounts import Account
-from tests.loopback.calls import Call
-from tests.loopback.income import Income
-from tests.loopback.orders import Fill, Order
-from tests.loopback.symbols import Rules
-from tests.loopback.trades import Trade
+from tradectl.testkit import errors, trading
+from tradectl.testkit.accounts import Account
+from tradectl.testkit.calls import Call
+from tradectl.testkit.income import Income
+from tradectl.testkit.orders import Fill, Order
+from tradectl.testkit.symbols import Rules
+from tradectl.testkit.trades import Trade
 
 FAR = 10**15
 

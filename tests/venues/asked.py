@@ -9,15 +9,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from tests.loopback import errors
-from tests.loopback.accounts import Account
-from tests.loopback.engine import Engine
-from tests.loopback.orders import Fill, Order
-from tests.loopback.symbols import Rules
+from tradectl.testkit import errors
+from tradectl.testkit.accounts import Account
+from tradectl.testkit.engine import Engine
+from tradectl.testkit.orders import Fill, Order
+from tradectl.testkit.symbols import Rules
 
 if TYPE_CHECKING:
-    from tests.loopback.exchange import LoopbackExchange
     from tests.venues.dialect import Dialect
+    from tradectl.testkit.exchange import LoopbackExchange
 
 
 @dataclass

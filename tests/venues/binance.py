@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.loopback.symbols import Rules
 from tests.venues.acts import Act
 from tests.venues.dialect import Dialect
 from tests.venues.wrong import Said
+from tradectl.testkit.symbols import Rules
 
 
 def name(rules: Rules) -> str:
@@ -26,7 +26,7 @@ DIALECTS = {
         routes={},
         words={},
         refusal=refusal,
-        source="tests/loopback: binance's own REST and streams",
+        source="tradectl/testkit: binance's own REST and streams",
         is_native=True,
     )
     for kind in ("spot", "perpetual")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.loopback.orders import STOPS, ZERO, Fill, Order
-from tests.loopback.symbols import Rules
 from tests.venues import acts
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
+from tradectl.testkit.symbols import Rules
 
 SOURCE = (
     "ccxt 4.5.90, static/response/bybit.json: createOrder, cancelOrder, fetchOrder, fetchOpenOrders, "

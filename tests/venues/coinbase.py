@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.loopback.orders import STOPS, Fill, Order
-from tests.loopback.symbols import Rules
 from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.orders import STOPS, Fill, Order
+from tradectl.testkit.symbols import Rules
 
 SOURCE = (
     "ccxt 4.5.90, static/response/coinbase.json: createOrder, fetchOrder, fetchOrders, fetchMyTrades, "

@@ -8,11 +8,12 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from tests.loopback.exchange import KEY, SECRET
-from tests.loopback.symbols import FUTURES, SPOT, Rules
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.exchange import KEY, SECRET, LoopbackExchange
+from tradectl.testkit.server import Server
+from tradectl.testkit.symbols import FUTURES, SPOT, Rules
 
 Params = dict[str, str]
 
@@ -59,6 +60,11 @@ class Dialect:
     cannot: Mapping[str, str] = field(default_factory=dict)
     is_native: bool = False
     """it is what the loopback exchange speaks anyway"""
+
+    def server(self, exchange: LoopbackExchange) -> Server:
+        from tests.venues.door import DialectServer
+
+        return Server(exchange) if self.is_native else DialectServer(exchange, self)
 
     @property
     def market(self) -> str:

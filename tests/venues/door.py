@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from tests.loopback import errors, server
-from tests.loopback.answers import Answer, reset
-from tests.loopback.calls import Call
-from tests.loopback.errors import ApiError
-from tests.loopback.symbols import SPOT
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.dialect import Dialect, Route
 from tests.venues.wrong import wrong_of
+from tradectl.testkit import errors, server
+from tradectl.testkit.answers import Answer, reset
+from tradectl.testkit.calls import Call
+from tradectl.testkit.errors import ApiError
+from tradectl.testkit.symbols import SPOT
 
 
 class DialectServer(server.Server):

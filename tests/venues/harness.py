@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from tests.loopback import Fees, LoopbackExchange
 from tests.venues.dialect import Dialect
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.testkit import Fees, LoopbackExchange
 
 SYMBOL = "BTCUSDT"
 

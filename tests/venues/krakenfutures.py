@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.loopback.orders import STOPS, Fill, Order
-from tests.loopback.symbols import Rules
 from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.orders import STOPS, Fill, Order
+from tradectl.testkit.symbols import Rules
 
 SOURCE = (
     "ccxt 4.5.90, static/response/krakenfutures.json: createOrder, cancelOrder, fetchOrder, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from tests.loopback.errors import ApiError
+from tradectl.testkit.errors import ApiError
 
 
 class Wrong(StrEnum):

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tests.loopback import LoopbackExchange
-from tests.loopback.orders import Fill, Order
 from tests.schedules.invariant_checker import LINES
 from tradectl.domain.money import ZERO
 from tradectl.state.books import Books
+from tradectl.testkit import LoopbackExchange
+from tradectl.testkit.orders import Fill, Order
 
 EXCHANGE = "binance"
 

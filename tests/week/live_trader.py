@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tests.loopback import KEY, SECRET, Fees, LoopbackExchange
-from tests.loopback.orders import Order
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.plans import LIMIT
 from tests.simulated_os.patches import nothing_left_behind, run_on
@@ -42,6 +40,8 @@ from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 from tradectl.strategy.configured import StrategyInstance
+from tradectl.testkit import KEY, SECRET, Fees, LoopbackExchange
+from tradectl.testkit.orders import Order
 
 Plan = Callable[["LiveTrader"], None]
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 
-from tests.loopback import LoopbackExchange
 from tests.simulated_os.system import SimulatedOS
+from tradectl.testkit import LoopbackExchange
 
 HOUR_S = 3600.0
 HOURS = 7 * 24.0

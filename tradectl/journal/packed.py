@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from tradectl.files.own import open_own
+from tradectl.files.own import open_folder, open_own
 
 if TYPE_CHECKING or sys.version_info < (3, 14):
     from backports import zstd
@@ -66,7 +66,7 @@ def _hash_of(file: Any) -> bytes:
 
 
 def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fd = open_folder(folder)
     try:
         os.fsync(fd)
     finally:
