@@ -28,6 +28,8 @@ class StrategyAdapter(Adapter):
         self.engine = engine or StrategyEngine([DEFAULT_STRATEGY])
 
     def attach_all(self) -> None:
+        if self.engine.best_exchange is not None:  # hears it before it is asked
+            self.attach(MarketDataEvent, self.engine.best_exchange.on_market, Stage.STRATEGY)
         self.attach(MarketDataEvent, self.engine.on_market, Stage.STRATEGY)
         self.attach(CommandReceived, self._on_command, Stage.STRATEGY)
         self.attach(WarmUpReceived, self._on_warm_up, Stage.STRATEGY)

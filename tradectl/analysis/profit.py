@@ -32,7 +32,6 @@ from tradectl.domain.events import (
     Record,
     StrategiesCrossed,
 )
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, less_exactly, plus_exactly
 from tradectl.domain.positions import Position
 from tradectl.domain.time import EPOCH, MICROSECOND, SECOND
@@ -55,7 +54,7 @@ def books_of(header: Header) -> tuple[Books, Core]:
     settings = Settings.load(header.config)
     account = Account.begun_with(header.state, header.run_id)
     account.configured = tuple(strategy.name for strategy in settings.strategies)
-    books = Books(account, Instruments(settings.instruments), limits=settings.risk, projected=False)
+    books = Books(account, settings.all_instruments(), limits=settings.risk, projected=False)
     core = Core(header.run_id)
     attach_books(core, books)
     return books, core

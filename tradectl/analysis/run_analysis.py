@@ -55,7 +55,6 @@ from tradectl.domain.events import (
     TargetComputed,
     TradingConcluded,
 )
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import less_exactly
 from tradectl.domain.text import harmless
 from tradectl.domain.time import from_iso
@@ -133,7 +132,7 @@ class RunAnalysis:
         account = Account.begun_with(header.state, header.run_id)
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         self.books = Books(
-            account, Instruments(settings.instruments), limits=settings.risk, projected=False
+            account, settings.all_instruments(), limits=settings.risk, projected=False
         )
         self._core = Core(header.run_id)
         attach_books(self._core, self.books)

@@ -12,14 +12,14 @@ import msgspec
 from tradectl.config.settings import PAPER, Settings
 from tradectl.domain.brackets import TRAIL_STEP_BPS, Bracket
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.instruments import Instrument, Instruments
+from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import BY_HAND
 from tradectl.domain.setting import check_values
 from tradectl.domain.text import harmless, suggest
 from tradectl.domain.time import zone
 from tradectl.portfolio.allocation.allocator import check_packages
-from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance, listings_of
 
 LONGEST_SYMBOL = 50
 
@@ -174,7 +174,7 @@ def _check_funding(settings: Settings) -> None:
 
 
 def _check_currency(settings: Settings) -> None:
-    instruments = Instruments(settings.instruments)
+    instruments = settings.all_instruments()
     for symbol in settings.traded_symbols():
         quote, currency = instruments[symbol].quote, settings.account.currency
         if quote != currency:
@@ -311,10 +311,25 @@ def _check_reach(key: str, strategy: StrategyInstance, symbols: tuple[str, ...])
     reach = [("symbols", symbol) for symbol in strategy.symbols]
     if strategy.trades:
         reach.append(("trades", strategy.trades))
+    if strategy.routed:
+        _check_routed(key, strategy, symbols)
     for name, symbol in reach:
         if symbol not in symbols:
             raise ConfigError(
                 f"{key}.{name}: {symbol!r:.60} is not traded: expected some of {', '.join(symbols)}"
+            )
+
+
+def _check_routed(key: str, strategy: StrategyInstance, symbols: tuple[str, ...]) -> None:
+    if strategy.trades:
+        raise ConfigError(f"{key}.trades: routed says where it trades: leave out one of them")
+    if not strategy.symbols:
+        raise ConfigError(f"{key}.symbols: routed needs those that it hears, such as BTCUSDT")
+    for symbol in strategy.symbols:
+        if len(listings_of(symbol, symbols)) < 2:
+            raise ConfigError(
+                f"{key}.routed: {symbol!r:.60} is listed once: expected another exchange's among "
+                f"symbols, such as kraken:{symbol:.40}"
             )
 
 

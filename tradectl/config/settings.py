@@ -12,7 +12,7 @@ import msgspec
 
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.instruments import Instrument
+from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import HOUR
@@ -199,6 +199,10 @@ class Settings(Section, frozen=True, kw_only=True):
         if self.exchanges:
             return tuple(exchange.prefix for exchange in self.exchanges)
         return (PAPER, *(exchange.name for exchange in self.paper.exchanges))
+
+    def all_instruments(self) -> Instruments:
+        """As the configuration describes them, at their exchanges."""
+        return Instruments(self.instruments, exchanges=self.exchange_names())
 
     def undescribed(self, symbols: Iterable[str]) -> list[str]:
         """Those that no `instruments` describe."""

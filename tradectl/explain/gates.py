@@ -244,7 +244,7 @@ class Gates:
             yield quoted
             return
         engine, name = self._system.strategy.engine, instance.name
-        hears = instance.symbols if instance.trades else (self._symbol,)
+        hears = instance.hears(self._symbol)
         if any(engine.deferred(name, symbol) for symbol in hears):
             text = "signals came too fast: the last one waits"
             yield self._row(ShutGate.COOLING_DOWN, text, strategy=name)

@@ -19,12 +19,12 @@ class HeardBars:
 
     def __init__(self, instances: Iterable[StrategyInstance]) -> None:
         self._lengths: dict[str, int] = {}
-        self._hears: dict[str, tuple[str, ...]] = {}
+        self._instances: dict[str, StrategyInstance] = {}
         for each in instances:
             length = _length(each)
             if length:
                 self._lengths[each.name] = length
-                self._hears[each.name] = each.symbols if each.trades else ()
+                self._instances[each.name] = each
         self._builders: dict[tuple[str, int], BarBuilder] = {}
         self._newest: dict[tuple[str, int], BarEvent] = {}
 
@@ -45,7 +45,7 @@ class HeardBars:
         length = self._lengths.get(strategy)
         if length is None:
             return None
-        hears = self._hears[strategy] or (symbol,)
+        hears = self._instances[strategy].hears(symbol) or (symbol,)
         return self._newest.get((hears[0], length))
 
 

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from tradectl.config.settings import Settings
 from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import StateError
-from tradectl.domain.instruments import Instruments
 from tradectl.recovery.recovery import (
     CONTINUED,
     LIVE_ACCOUNT,
@@ -93,7 +92,7 @@ def by_journal(recovered: Recovered, now: int) -> StopReport:
 
 
 def _books_of(recovered: Recovered) -> BooksView:
-    instruments = Instruments(Settings.load(recovered.header.config).instruments)
+    instruments = Settings.load(recovered.header.config).all_instruments()
     return BooksView(recovered.account, instruments)
 
 

@@ -10,7 +10,6 @@ from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.risk import RiskReport
 from tradectl.domain.errors import NotRunning
-from tradectl.domain.instruments import Instruments
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, recover
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -37,7 +36,7 @@ def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
         account = recovered.account
     books = Books(
         account or Account.open("", settings.account.currency, settings.account.cash),
-        Instruments(settings.instruments),
+        settings.all_instruments(),
         limits=settings.risk_limits(),
         projected=False,
     )

@@ -18,7 +18,6 @@ import msgspec
 from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
 from tradectl.domain.errors import AlreadyRunning, JournalError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
@@ -118,7 +117,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         )
         await store.begin_run(row)
     settings = Settings.load(header.config)
-    instruments = Instruments(settings.instruments)
+    instruments = settings.all_instruments()
     brackets = Brackets(
         {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
     )

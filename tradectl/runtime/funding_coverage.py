@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.time import HOUR, iso
 from tradectl.exchange.paper.funding_rates import FundingRates
 from tradectl.runtime.session import Session
@@ -18,7 +17,7 @@ from tradectl.runtime.session import Session
 
 def refuse_useless_file(settings: Settings, symbols: Iterable[str]) -> None:
     """Raises UsageError where a file of rates is given and none of the `symbols` is a perpetual."""
-    instruments, names = Instruments(settings.instruments), sorted(symbols)
+    instruments, names = settings.all_instruments(), sorted(symbols)
     if settings.paper.funding_file and not any(instruments[name].can_short for name in names):
         raise UsageError(
             "--funding (paper.funding_file) is of perpetuals, and none is traded "

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted, StateError, TradectlError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.protection import is_dust
 from tradectl.domain.states import TradingState
 from tradectl.recovery.recovery import Recovered, recover
@@ -85,7 +84,7 @@ def refusal(halt: Halt) -> Halted:
 
 
 def _has_open(recovered: Recovered, settings: Settings) -> bool:
-    books = BooksView(recovered.account, Instruments(settings.instruments))
+    books = BooksView(recovered.account, settings.all_instruments())
     if books.working_orders():
         return True
     return any(not is_dust(position, books) for position in books.positions())

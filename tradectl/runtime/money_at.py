@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, floor_to, plain
 from tradectl.state.account import Account
 
@@ -20,7 +19,7 @@ CENT = Decimal("0.01")
 
 def traded_at(settings: Settings, symbols: tuple[str, ...]) -> tuple[str, ...]:
     """The exchanges of those `symbols` that orders may be about, in the order of the configuration."""
-    names, instruments = settings.exchange_names(), Instruments(exchanges=settings.exchange_names())
+    names, instruments = settings.exchange_names(), settings.all_instruments()
     meant = {symbol for s in settings.strategies for symbol in s.reach(symbols)} or set(symbols)
     used = {instruments.exchange_of(symbol) for symbol in meant}
     return tuple(name for name in names if name in used)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.instruments import Instruments
 from tradectl.runtime.run_options import RunOptions
 from tradectl.strategy.own_process import while_loading
 
@@ -16,7 +15,7 @@ def refuse_absent_symbols(options: RunOptions, ahead: Collection[str]) -> None:
     """Raises UsageError for a parameter that names a symbol that is not traded, or no perpetual where it
     has to be one. `ahead` is what the feed will bring; a recording may bring more, later on."""
     settings = options.settings
-    instruments = Instruments(settings.instruments)
+    instruments = settings.all_instruments()
     for strategy in settings.strategies:
         with while_loading():
             parameters = options.find(strategy.strategy).parameters()

@@ -19,7 +19,6 @@ from tradectl.config.settings import Settings
 from tradectl.documents.backtest import DataFile
 from tradectl.domain.currencies import quote_in
 from tradectl.domain.errors import JournalForged, JournalMissing, UsageError
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.symbols import without_exchange
 from tradectl.feeds.base import BATCH_SIZE, Feed
@@ -111,10 +110,10 @@ async def account_on_exchange(
     settings = options.settings
     if recovered is None and options.live:
         currency = currency_of(settings, settings.traded_symbols())
-        return await venues.new_account(Instruments(settings.instruments), currency)
+        return await venues.new_account(settings.all_instruments(), currency)
     account = starting_account(settings, settings.traded_symbols(), recovered)
     if options.live:
-        await venues.take_note_of_what_is_there(account, Instruments(settings.instruments))
+        await venues.take_note_of_what_is_there(account, settings.all_instruments())
     return account
 
 
@@ -284,7 +283,7 @@ def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: R
             f"the account is in {account.currency}, the symbols are quoted in {currency}: "
             "choose others, or open a new account with --fresh"
         )
-    now, then = (Instruments(s.instruments) for s in (settings, before))
+    now, then = (s.all_instruments() for s in (settings, before))
     held = [p.symbol for p in account.positions.values() if p.quantity]
     for symbol in [*held, *(order.spec.symbol for order in account.orders)]:
         if now[symbol].kind is not then[symbol].kind:
@@ -304,7 +303,7 @@ def _reached(settings: Settings) -> str:
 
 def currency_of(settings: Settings, symbols: tuple[str, ...]) -> str:
     """What the symbols are quoted in. Raises UsageError when that is not one currency."""
-    instruments = Instruments(settings.instruments)
+    instruments = settings.all_instruments()
     quotes = sorted({instruments[symbol].quote for symbol in symbols})
     if len(quotes) > 1:
         raise UsageError(

@@ -1,5 +1,6 @@
 """A strategy as it is configured: which one, on what, with which share of the equity."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Struct
@@ -29,6 +30,11 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     trades: Annotated[
         str, "the symbol that its signals are about, where that is not the one whose data it gets"
     ] = ""
+    routed: Annotated[
+        bool,
+        "of those exchanges where its symbol is listed (as name:SYMBOL among the run's symbols) an entry "
+        "goes to the one that is best by price, fee and depth, and an exit where the position is",
+    ] = False
     parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
     allocation: Annotated[Share, "share of the equity"] = ONE
     bracket: Annotated[
@@ -37,7 +43,25 @@ class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
     def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a run's `symbols` that its signals may be about."""
+        if self.routed and symbols:
+            return tuple(s for s in symbols if self.hears(s)[0] in self.symbols)
         return (self.trades,) if self.trades else self.symbols or symbols
+
+    def hears(self, symbol: str) -> tuple[str, ...]:
+        """By the data of which symbols it speaks of this one."""
+        if self.routed:
+            return next(((s,) for s in self.symbols if is_listed(s, symbol)), (symbol,))
+        return self.symbols if self.trades else (symbol,)
+
+
+def is_listed(symbol: str, elsewhere: str) -> bool:
+    """`elsewhere` is the symbol itself, or the same at an exchange that it names."""
+    return elsewhere == symbol or elsewhere.endswith(f":{symbol}")
+
+
+def listings_of(symbol: str, symbols: Iterable[str]) -> tuple[str, ...]:
+    """The symbol and the same of other exchanges, of a run's `symbols`, in their order."""
+    return tuple(each for each in symbols if is_listed(symbol, each))
 
 
 DEFAULT_STRATEGY = StrategyInstance(name="ema-cross", strategy="ema-cross")
@@ -60,4 +84,11 @@ def check(config: StrategyInstance, cls: type[Strategy]) -> None:
         )
 
 
-__all__ = ["DEFAULT_STRATEGY", "WARMED_BY", "StrategyInstance", "check"]
+__all__ = [
+    "DEFAULT_STRATEGY",
+    "WARMED_BY",
+    "StrategyInstance",
+    "check",
+    "is_listed",
+    "listings_of",
+]

@@ -33,6 +33,7 @@ from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
 from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.base import Strategy
+from tradectl.strategy.best_exchange import BestExchange
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.instances import (
     BOOKS,
@@ -60,6 +61,7 @@ class StrategyEngine:
     `max_signals_per_second` for a symbol; of those that come faster the last is deferred until it may.
     `moment` gives the number of the event that is handled: notes of an earlier one are not this one's.
     `view` is the account, of which each strategy sees its own part, and hears of its fills and orders.
+    `best_exchange` says where the signals go of those that are routed.
     Raises UsageError for an instance that cannot be run.
     """
 
@@ -76,6 +78,7 @@ class StrategyEngine:
         view: AccountView | None = None,
         find: Callable[[str], type[Strategy]] = catalog.find,
         decides_on: int = 0,
+        best_exchange: BestExchange | None = None,
     ) -> None:
         if max_failures < 1 or max_signals_per_second < 1:
             raise UsageError("max_failures and max_signals_per_second must be at least 1")
@@ -93,6 +96,10 @@ class StrategyEngine:
         self._events: list[Event] = []
         self._silent = False
         self._view = view
+        self.best_exchange = best_exchange
+        if best_exchange is not None:
+            for running in self._strategies.values():
+                running.may_hold(best_exchange.listings(running.config.name))
         self._quoting: set[tuple[str, str]] = set()
         """by strategy and symbol, who has quoted in this run: a word of a run before places nothing"""
         intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
@@ -240,7 +247,7 @@ class StrategyEngine:
         for callback in callbacks:
             try:
                 answer = callback.call(event)
-                words = None if answer is None else self._words(callback, answer)
+                words = None if answer is None else self._words(callback, answer, at)
             except BaseException as error:  # a user's code: whatever it raises, the others go on
                 self._count_failure(callback, error)
                 continue
@@ -250,7 +257,7 @@ class StrategyEngine:
                 for word in words:
                     self._emit(slot.running.slots.get(word.symbol, slot), word, at)
 
-    def _words(self, callback: Callback, answer: object) -> list[Word]:
+    def _words(self, callback: Callback, answer: object, at: int) -> list[Word]:
         """What a callback returned, checked: one word, or several of them. Raises TypeError or
         ValueError."""
         slot = callback.slot
@@ -261,6 +268,8 @@ class StrategyEngine:
             raise ValueError(
                 "on_timer of a strategy of all symbols: name the symbol of what it says"
             )
+        if self.best_exchange is not None:
+            return [self.best_exchange.routed(word, at) for word in words]
         return words
 
     def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:

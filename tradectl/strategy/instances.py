@@ -9,7 +9,7 @@ would never fail several times in a row.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
 from functools import partial
@@ -80,10 +80,20 @@ class OwnHoldings:
     def __init__(self, config: StrategyInstance, view: AccountView | None) -> None:
         self._name, self._allocation = config.name, config.allocation
         self._view = view
+        self.listings: Mapping[str, tuple[str, ...]] = {}
+        """by symbol, where it may hold it instead, where it is routed"""
 
     def position(self, symbol: str) -> Position:
-        held = None if self._view is None else self._view.holdings(symbol).get(self._name)
-        return Position(symbol) if held is None else held
+        if self._view is None:
+            return Position(symbol)
+        found = [
+            held
+            for listing in self.listings.get(symbol, (symbol,))
+            if (held := self._view.holdings(listing).get(self._name)) is not None
+        ]
+        return next(
+            (held for held in found if held.quantity), found[0] if found else Position(symbol)
+        )
 
     def budget(self) -> Decimal:
         if self._view is None:
@@ -251,6 +261,10 @@ class RunningStrategy:
             return symbol in config.reach(())
         return symbol in self.slots
 
+    def may_hold(self, listings: Mapping[str, tuple[str, ...]]) -> None:
+        """Its symbols at other exchanges, too."""
+        self._holdings.listings = listings
+
     def objects(self) -> list[SymbolSlot]:
         """A slot for each object that it has."""
         slots = list(self.slots.values())
@@ -260,7 +274,7 @@ class RunningStrategy:
         """The slots of the objects that are to hear of orders in `symbol`."""
         if self.config.trades or not self.cls.per_symbol:
             return self.objects()
-        return [self.slots[symbol]] if symbol in self.slots else []
+        return [self.slots[s] for s in self.config.hears(symbol) if s in self.slots]
 
     def wants_bars(self, symbol: str, timeframe: int) -> bool:
         slot = self.slots.get(symbol)

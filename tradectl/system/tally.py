@@ -31,7 +31,7 @@ from tradectl.domain.events import (
 from tradectl.domain.text import counted
 from tradectl.risk.engine import reason_of
 from tradectl.state.books import Books
-from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.configured import StrategyInstance, listings_of
 from tradectl.strategy.engine import StrategyEngine
 
 MOST_REASONS = 50
@@ -192,6 +192,13 @@ class OutcomeTally:
         self, instance: StrategyInstance, symbol: str, engine: StrategyEngine, books: Books
     ) -> list[Reason]:
         traded = instance.trades or symbol
+        if instance.routed:
+            traded = max(
+                listings_of(symbol, (symbol, *books.last)),
+                key=lambda s: self._signals.get(
+                    (instance.name, s), Counter[SignalAction]()
+                ).total(),
+            )
         signals = self._signals.get((instance.name, traded))
         if not signals:
             return [engine.why_silent(instance.name, symbol, books.data_time(symbol))]

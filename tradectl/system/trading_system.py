@@ -28,7 +28,6 @@ from tradectl.documents.reasons import Untraded
 from tradectl.domain.brackets import NO_BRACKET
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import Event, Record
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, MILLISECOND, SECOND
@@ -50,6 +49,7 @@ from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.lease import Lease
 from tradectl.storage.manager import attach_books
 from tradectl.strategy.base import Strategy
+from tradectl.strategy.best_exchange import BestExchange
 from tradectl.strategy.catalog import find, fingerprint, modules_of
 from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.tally import OutcomeTally
@@ -87,7 +87,7 @@ class BookkeepingSystem:
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
-        instruments = Instruments(settings.instruments, exchanges=settings.exchange_names())
+        instruments = settings.all_instruments()
         self.books = Books(account, instruments, limits=settings.risk_limits(), projected=projected)
         attach_books(self.bus.core, self.books)
 
@@ -162,6 +162,7 @@ class TradingSystem(BookkeepingSystem):
             view=self.books,
             find=find,
             decides_on=settings.paper.decides_on_ms * MILLISECOND,
+            best_exchange=best_exchange(settings, self.books),
         )
         risk = RiskEngine(limits)
         portfolio = PortfolioEngine(
@@ -229,6 +230,21 @@ class TradingSystem(BookkeepingSystem):
             ("execution", self.execution),
             ("portfolio", self.portfolio),
         ]
+
+
+def best_exchange(settings: Settings, books: Books) -> BestExchange | None:
+    """Where routed strategies trade; None where none is. Its fees are those of paper, with money, too."""
+    if not any(strategy.routed for strategy in settings.strategies):
+        return None
+    fees = {name: settings.paper.at(name).taker_fee for name in settings.exchange_names()}
+    return BestExchange(
+        settings.strategies,
+        settings.symbols,
+        books,
+        lambda symbol: fees[books.exchange_of(symbol)],
+        part=settings.portfolio.fraction,
+        stale_after=int(settings.feed.stale_after_seconds * SECOND),
+    )
 
 
 def planned_by(settings: Settings) -> PlanFor | None:
