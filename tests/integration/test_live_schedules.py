@@ -18,7 +18,7 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -32,6 +32,7 @@ from tests.fixtures.run_inputs import Character
 from tests.profiles import is_deep, schedule_seeds
 from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
+from tests.schedules.limited_plans import allotted_plan, braked_plan, legs_plan
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.quoting_plans import quoting_plan
@@ -131,6 +132,32 @@ QUOTING = range(8)
 @pytest.mark.parametrize("seed", QUOTING_SEED or (range(300) if is_deep() else QUOTING))
 def test_what_strategies_want_to_rest_breaks_no_promise(seed: int, tmp_path: Path) -> None:
     judged(quoting_plan(seed), tmp_path / str(seed))
+
+
+LIMITED_SEED = [
+    int(seed) for seed in os.environ.get("TRADECTL_LIMITED_SEED", "").split(",") if seed
+]
+LIMITED: dict[Callable[[int], Plan], Sequence[int]] = {
+    braked_plan: range(3),
+    legs_plan: range(2),
+    allotted_plan: range(2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED) and not LIMITED_SEED, reason="one seed is asked for")
+@pytest.mark.parametrize(
+    ("family", "seed"),
+    [
+        (family, seed)
+        for family, seeds in LIMITED.items()
+        for seed in LIMITED_SEED or (range(300) if is_deep() else seeds)
+    ],
+)
+def test_brakes_hold_legs_stay_together_and_weights_are_kept(
+    family: Callable[[int], Plan], seed: int, tmp_path: Path
+) -> None:
+    judged(family(seed), tmp_path / str(seed))
 
 
 FOUND = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tests.schedules.limited_plans import settings_about
 from tests.schedules.plans import LIMIT, Plan
 from tests.schedules.worked_plans import execution_of
 from tradectl.config.settings import OrchestratorConfig, Settings
@@ -39,7 +40,7 @@ def settings_of(plan: Plan, url: str) -> Settings:
         drawdown_pause_pct=None,
         drawdown_halt_pct=None,
     )
-    return Settings(
+    settings = Settings(
         mode="live",
         symbols=plan.symbols,
         strategies=(),
@@ -51,6 +52,7 @@ def settings_of(plan: Plan, url: str) -> Settings:
             portfolio_rebalance_interval_seconds=plan.rebalance, store_interval_seconds=3.0
         ),
     )
+    return settings_about(plan, settings)
 
 
 __all__ = ["settings_of"]

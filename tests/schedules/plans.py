@@ -79,6 +79,8 @@ class Plan:
     """that orders are worked by"""
     brackets: Mapping[str, Bracket] = field(default_factory=dict)
     """of what strategies signal, by name"""
+    about: str = ""
+    """what decides beside signals (see `limited_plans`)"""
 
     @property
     def end(self) -> float:

@@ -24,8 +24,10 @@ from typing import Any
 from unittest import mock
 
 from tests.schedules.attention import Attention
+from tests.schedules.brakes_held import entered_in_spite
 from tests.schedules.exits_held_back import exits_held_back
 from tests.schedules.invariant_checker import InvariantChecker
+from tests.schedules.limited_plans import BRAKES, LEGS, legs_apart
 from tests.schedules.plan_settings import settings_of
 from tests.schedules.plans import Plan
 from tests.schedules.screen import Screen
@@ -146,6 +148,8 @@ class ScheduledRun(Stops):
         await self.checker.journals.replayed()
         if self.plan.ends_flat:
             self.checker.wrong += exits_held_back(self.folder / "journals")
+        if self.plan.about == BRAKES:
+            self.checker.wrong += entered_in_spite(self.folder / "journals")
         self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
 
     # --- the operator ---------------------------------------------------------------------------
@@ -393,6 +397,8 @@ class ScheduledRun(Stops):
             self.checker.protection.stops_of_strategies([*self.plan.symbols], run.books)
         elif self.plan.stop_loss is not None:
             self.checker.protection.one_stop_each([*self.plan.symbols])
+        if self.plan.about == LEGS:
+            self.checker.wrong += legs_apart(run.books)
         told = await self._reconciled(life, run)
         if not told.clean:
             self.checker.say(f"the reconciliation is not clean: {told}")

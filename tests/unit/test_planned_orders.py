@@ -375,6 +375,39 @@ def test_slippage_slows_it() -> None:
     assert run.held() == TEN
 
 
+@pytest.mark.parametrize(
+    ("budget", "spread", "held"),
+    [
+        ({"stop_at_mid_bps": 50}, "2", "2.5"),  # a percent from the middle, with the first child
+        ({"stop_at_mid_bps": 50}, "0.5", "10"),
+        ({"slow_at_mid_bps": 50}, "2", "10"),
+        ({"stop_at_bps": 500}, "2", "10"),
+    ],
+)
+def test_a_wide_market_slows_or_ends_it_though_its_price_stays(
+    budget: dict[str, int], spread: str, held: str
+) -> None:
+    run = Worked(execution("twap", **{name: Decimal(bps) for name, bps in budget.items()}))
+    run.price("100", spread=spread)
+    run.long()
+    run.go_on(15, lambda _: "100", spread=spread)
+    assert run.held() == Decimal(held)
+    parts = ["2.5", "5", "2.5"] if "slow_at_mid_bps" in budget else ["2.5"] * len(run.children())
+    assert sizes(run) == parts
+    assert run.replayed() == run.records
+
+
+def test_the_middle_is_known_of_a_child_after_a_restart_too() -> None:
+    run = begun("twap", stop_at_mid_bps=Decimal(500))
+    run.go_on(6)
+    (parent,) = run.parents()
+    known = run.order(parent)
+    assert known.cost_with_mid == known.cost > 0
+    assert known.beyond_mid > 0
+    again = run.killed("run2").order(parent)
+    assert (again.beyond_mid, again.cost_with_mid) == (known.beyond_mid, known.cost_with_mid)
+
+
 # --- exits ----------------------------------------------------------------------------------------------
 
 

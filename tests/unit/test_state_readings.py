@@ -524,3 +524,29 @@ def test_baselines_hold_whatever_happens(steps: list[tuple[str, int]]) -> None:
         assert reviewed.ledger.books.limit_peak <= account.high_water
         assert account.max_drawdown >= worst or what == "transfer"
         worst = account.max_drawdown
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(70, 100), st.sampled_from([1, SECOND // 2, SECOND, 5 * SECOND])),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_limit_acts_at_the_very_check_that_confirms_its_loss(
+    checks: list[tuple[int, int]],
+) -> None:
+    """Not at the next one: each check here has a new price, and either it is the third running that
+    is beyond the limit, or the second with a second in between."""
+    reviewed = all_in(
+        RiskLimits(daily_loss_halt_pct=None, drawdown_pause_pct=None, drawdown_halt_pct=None)
+    )
+    beyond: list[bool] = []
+    for price, after in checks:
+        reviewed.prints([price], every=after)
+        beyond.append(price <= 90)
+        apart = beyond[-2:] == [True, True] and after >= SECOND
+        if apart or beyond[-3:] == [True, True, True]:
+            assert reviewed.state is TradingState.PAUSED
+            return
+        assert reviewed.state is TradingState.RUNNING

@@ -263,7 +263,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     it; or for all that hold the symbol, where it only takes the position down (stops, closings). It may
     be a `leg` of its strategy's bracket.
 
-    One with a `plan` does not leave itself: its children do, each of which names it (`parent_id`).
+    One with a `plan` does not leave itself: its children do, each of which names it (`parent_id`), and,
+    where the plan has a budget for that, the middle of the market as it was made (`mid`).
     """
 
     order_id: str
@@ -282,6 +283,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
     plan: ExecutionPlan | None = None
     leg: Leg | None = None
     tag: str = ""
+    mid: Decimal | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -341,7 +343,8 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
 
 class Order(Struct, omit_defaults=True):
     """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids; of
-    one with a plan what its children filled, whose the trades are."""
+    one with a plan what its children filled, whose the trades are; `beyond_mid` what that cost against
+    the middle of the market as each was made, of `cost_with_mid` where it is known."""
 
     spec: OrderSpec
     created_at: int
@@ -353,6 +356,8 @@ class Order(Struct, omit_defaults=True):
     venue_order_id: str = ""
     reason: str = ""
     trades: list[str] = []
+    beyond_mid: Decimal = ZERO
+    cost_with_mid: Decimal = ZERO
 
     @property
     def remaining(self) -> Decimal:

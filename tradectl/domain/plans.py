@@ -46,7 +46,8 @@ class ExecutionPlan(Struct, frozen=True, gc=False, omit_defaults=True):
     Almgren and Chriss (arrival), `participation` a share of the market's volume (pov), `visible` the
     part in coins that rests (iceberg). `slowed_at` and `stopped_at`: a slippage against the arrival
     price, in hundredths of a percent, over which every second interval is left out, or the plan ends;
-    `arrival` is that price.
+    `arrival` is that price. `slowed_at_mid` and `stopped_at_mid`: the same of what its fills cost against
+    the middle of the market as each child was made.
     """
 
     algorithm: Algorithm
@@ -60,6 +61,12 @@ class ExecutionPlan(Struct, frozen=True, gc=False, omit_defaults=True):
     slowed_at: Decimal | None = None
     stopped_at: Decimal | None = None
     arrival: Decimal | None = None
+    slowed_at_mid: Decimal | None = None
+    stopped_at_mid: Decimal | None = None
+
+    @property
+    def watches_mid(self) -> bool:
+        return self.slowed_at_mid is not None or self.stopped_at_mid is not None
 
     @property
     def intervals(self) -> int:

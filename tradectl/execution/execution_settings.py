@@ -63,6 +63,12 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
         "slippage from the price as the order was made over which every second interval is left out",
     ] = None
     stop_at_bps: Annotated[Basis, "the same over which it ends"] = None
+    slow_at_mid_bps: Annotated[
+        Basis,
+        "what its fills cost against the middle of the market as each child was made, over which every "
+        "second interval is left out: the spread and our own impact, whatever the market did since",
+    ] = None
+    stop_at_mid_bps: Annotated[Basis, "the same over which it ends"] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,17 +82,21 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
                 f"{self.section}.interval_seconds: expected at most {MOST_CHILDREN:,} of them in "
                 f"horizon_seconds ({self.horizon_seconds}), got {self.interval_seconds}"
             )
-        slow, stop = self.slow_at_bps, self.stop_at_bps
-        if slow is not None and stop is not None and slow >= stop:
-            raise ConfigError(
-                f"{self.section}.slow_at_bps: expected less than stop_at_bps ({plain(stop)}), at which "
-                f"it ends, got {plain(slow)}"
-            )
+        self._check_budget("slow_at_bps", "stop_at_bps")
+        self._check_budget("slow_at_mid_bps", "stop_at_mid_bps")
         profile = self.volume_profile
         if self.algorithm == "vwap" and (not profile or min(profile) <= 0):
             raise ConfigError(
                 f"{self.section}.volume_profile: vwap needs the usual volume of equal parts of a day, "
                 "each above 0, such as 24 numbers"
+            )
+
+    def _check_budget(self, slows: str, stops: str) -> None:
+        slow, stop = getattr(self, slows), getattr(self, stops)
+        if slow is not None and stop is not None and slow >= stop:
+            raise ConfigError(
+                f"{self.section}.{slows}: expected less than {stops} ({plain(stop)}), at which it ends, "
+                f"got {plain(slow)}"
             )
 
     def plan(
@@ -113,6 +123,8 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
             slowed_at=None if reduces else self.slow_at_bps,
             stopped_at=None if reduces else self.stop_at_bps,
             arrival=mark,
+            slowed_at_mid=None if reduces else self.slow_at_mid_bps,
+            stopped_at_mid=None if reduces else self.stop_at_mid_bps,
         )
 
 

@@ -31,7 +31,7 @@ from tradectl.domain.events import (
     OrderSubmitted,
 )
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import BPS, ONE, ZERO, plain
+from tradectl.domain.money import BPS, ONE, ZERO, Side, plain
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType, TimeInForce
 from tradectl.domain.plans import Algorithm, ExecutionPlan, Rest
 from tradectl.domain.shares import Share, part_of
@@ -184,6 +184,7 @@ class PlannedOrders:
             strategy=spec.strategy,
             shares=_shares(order, quantity, instrument.lot_size),
             parent_id=spec.order_id,
+            mid=_mid(spec.symbol, view) if plan.watches_mid else None,
         )
         return [OrderInitialized(source_component=NAME, order=child, reason=_word(order, is_end))]
 
@@ -222,21 +223,30 @@ class PlannedOrders:
         plan = _plan(order)
         if is_end and plan.rest is Rest.LEFT:
             return "its time is over: the rest is left"
-        slipped = slippage_bps(order, view.mark(order.spec.symbol))
-        if plan.stopped_at is None or slipped is None or slipped <= plan.stopped_at:
-            return ""
-        return (
-            f"slippage of {slipped:.1f} bps against its arrival price: it stops at "
-            f"{plain(plan.stopped_at)}"
-        )
+        for limit, slipped, what in (
+            (plan.stopped_at, self._slipped(order, view), "its arrival price"),
+            (plan.stopped_at_mid, beyond_mid_bps(order), "the middle of the market"),
+        ):
+            if limit is not None and slipped is not None and slipped > limit:
+                return f"slippage of {slipped:.1f} bps against {what}: it stops at {plain(limit)}"
+        return ""
 
     def _is_slowed(self, order: Order, view: AccountView, at: int) -> bool:
         """It slipped more than it should, and this is one of the intervals that are left out then."""
         plan = _plan(order)
-        if plan.slowed_at is None or not interval_of(plan, order.created_at, at) % 2:
+        if not interval_of(plan, order.created_at, at) % 2:
             return False
-        slipped = slippage_bps(order, view.mark(order.spec.symbol))
-        return slipped is not None and slipped > plan.slowed_at
+        return any(
+            limit is not None and slipped is not None and slipped > limit
+            for limit, slipped in (
+                (plan.slowed_at, self._slipped(order, view)),
+                (plan.slowed_at_mid, beyond_mid_bps(order)),
+            )
+        )
+
+    @staticmethod
+    def _slipped(order: Order, view: AccountView) -> Decimal | None:
+        return slippage_bps(order, view.mark(order.spec.symbol))
 
 
 def slippage_bps(order: Order, mark: Decimal | None) -> Decimal | None:
@@ -249,6 +259,17 @@ def slippage_bps(order: Order, mark: Decimal | None) -> Decimal | None:
         return None
     average = (order.cost + order.remaining * mark) / spec.quantity
     return spec.side.signed(average / arrival - ONE) / BPS
+
+
+def beyond_mid_bps(order: Order) -> Decimal | None:
+    """What its fills cost against the middle of the market as each child was made, in hundredths of a
+    percent of what was paid; None before the first."""
+    return order.beyond_mid / order.cost_with_mid / BPS if order.cost_with_mid else None
+
+
+def _mid(symbol: str, view: AccountView) -> Decimal | None:
+    bid, ask = view.best(symbol, Side.BUY), view.best(symbol, Side.SELL)
+    return None if bid is None or ask is None else (bid + ask) / 2
 
 
 def cancels(orders: Iterable[Order], reason: str) -> list[Event]:
@@ -324,4 +345,4 @@ def _expired(order: Order) -> ExecutionEvent:
     )
 
 
-__all__ = ["RELEASES", "PlannedOrders", "cancels", "slippage_bps"]
+__all__ = ["RELEASES", "PlannedOrders", "beyond_mid_bps", "cancels", "slippage_bps"]

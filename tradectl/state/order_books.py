@@ -171,6 +171,9 @@ class OrderBooks(BooksView):
         self._set(order, status, filled, record)
         if parent is not None and worked is not None:
             parent.cost, parent.fees = parent.cost + notional, parent.fees + fill.fee
+            if spec.mid is not None:
+                parent.beyond_mid += fill.side.signed(fill.quantity) * (fill.price - spec.mid)
+                parent.cost_with_mid += notional
             self._set(parent, *worked, record)
         if spec.tag:
             resting_quotes.take_filled(account, order, fill.quantity)
