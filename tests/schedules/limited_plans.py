@@ -124,7 +124,7 @@ def legs_apart(books: Books) -> Iterator[str]:
         return
     held = [books.holdings(symbol).get(LEGS, Position(symbol)) for symbol in BOTH]
     worth = [own.quantity * (books.mark(own.symbol) or D(0)) for own in held]
-    if abs(sum(worth)) > D(MAX_UNHEDGED) * SLACK:
+    if abs(sum(worth, D(0))) > D(MAX_UNHEDGED) * SLACK:
         yield f"the legs are worth {worth}"
 
 
