@@ -119,18 +119,20 @@ def is_record(line: bytes) -> bool:
     return line.startswith(b'{"seq":')
 
 
-def assert_agrees(folder: Path, shown: dict[str, Any]) -> None:
-    assert differing(shown, Recomputed.of(*journals(folder))) == []
+def assert_agrees(folder: Path, *shown: dict[str, Any]) -> None:
+    """Each of what was shown, after the last record."""
+    expected = Recomputed.of(*journals(folder))
+    assert [differing(each, expected) for each in shown] == [[]] * len(shown)
 
 
-def assert_run_agrees(folder: Path, run_id: str) -> dict[str, Any]:
+def status_of(folder: Path, run_id: str) -> dict[str, Any]:
     shown: dict[str, Any] = tradectl(folder, "status", "--json", "--run", run_id).document()
-    assert_agrees(folder, shown)
     return shown
 
 
-def assert_agrees_all_along(path: Path) -> int:
-    """The books, folded record by record, against the same records; how often they were compared."""
+def assert_agrees_all_along(path: Path, *shown: dict[str, Any]) -> int:
+    """The books, folded record by record, against the same records, and in the end what was shown; how
+    often they were compared on the way. The journal is its account's first."""
     header, lines = header_of(path), list(sealed_lines(path))
     account = Account.load(header.state)
     system = BookkeepingSystem(Settings.load(header.config), account, header.run_id, DataClock())
@@ -145,6 +147,7 @@ def assert_agrees_all_along(path: Path) -> int:
             times += 1
         system.fold(msgspec.convert(line, Record))
         expected.take(line["event"])
+    assert [differing(each, expected) for each in shown] == [[]] * len(shown)
     return times
 
 
@@ -165,8 +168,7 @@ def figures(books: Books) -> dict[str, Any]:
 )
 def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -> None:
     summary = played(tmp_path, *config(tmp_path, settings), *files(*data))
-    assert_agrees(tmp_path, summary)
-    assert_run_agrees(tmp_path, summary["run_id"])
+    assert_agrees(tmp_path, summary, status_of(tmp_path, summary["run_id"]))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -177,9 +179,8 @@ def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
     assert answer.code in (0, ENDED_BY_ITS_LOSSES)
     summary = json.loads(answer.out)
     assert summary["orders"] > 0  # what never trades proves nothing
-    assert_agrees(tmp_path, summary)
-    assert_run_agrees(tmp_path, summary["run_id"])
-    assert assert_agrees_all_along(journals(tmp_path)[0]) > COMPARED
+    status, (path,) = status_of(tmp_path, summary["run_id"]), journals(tmp_path)
+    assert assert_agrees_all_along(path, summary, status) > COMPARED
     assert replayed(tmp_path).verified
 
 
@@ -196,9 +197,9 @@ def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> 
         wait_until(lambda: path.stat().st_size >= killed_at or run.process.poll() is not None)
         wait_until(lambda: any(map(is_record, sealed(path))))  # of a short file, that may be all
         run.kill()
-    shown = assert_run_agrees(tmp_path, path.stem)
+    shown = status_of(tmp_path, path.stem)
     assert shown["last_seq"] > 0
-    assert_agrees_all_along(path)
+    assert_agrees_all_along(path, shown)
     assert replayed(tmp_path).verified
 
 
@@ -213,7 +214,8 @@ def test_killed_in_the_middle_of_a_write(tmp_path: Path, where: str) -> None:
         places = [seal - 40, seal, seal + 30, whole.index(b"\n", seal)]
         path.write_bytes(whole[: places[WHERE.index(where)]])
         forget(tmp_path, header_of(path))
-        shown = assert_run_agrees(tmp_path, path.stem)
+        shown = status_of(tmp_path, path.stem)
+        assert_agrees(tmp_path, shown)
         assert shown["last_seq"] == records_of(path)[-1].seq
         assert replayed(tmp_path).verified
 

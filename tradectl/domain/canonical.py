@@ -32,6 +32,8 @@ def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) ->
         return {
             name: item
             if type(item) in AS_IT_IS and name not in named
+            else plain(item)
+            if type(item) is Decimal
             else _spelled_out(item, name, without, named)
             for name, item in zip(value.__struct_fields__, astuple(value), strict=True)
         }

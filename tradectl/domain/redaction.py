@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 HIDDEN = "***"
 SHORTEST = 6
@@ -40,9 +41,13 @@ class Redaction:
     """Of texts that may have some of `secrets` in them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        whole = sorted({s for s in secrets if s}, key=len, reverse=True)
-        forms = [form for secret in whole for form in _forms(secret)]
-        self._forms = re.compile("|".join(forms)) if forms else None
+        self._secrets = sorted({s for s in secrets if s}, key=len, reverse=True)
+
+    @cached_property
+    def _known(self) -> re.Pattern[str] | None:
+        """What to look for, made with the first text: that takes longer than most commands."""
+        forms = [form for secret in self._secrets for form in _forms(secret)]
+        return re.compile("|".join(forms)) if forms else None
 
     def clean(self, text: str) -> str:
         """Of a longer text what is SHOWN."""
@@ -51,8 +56,8 @@ class Redaction:
         return self._cleaned(text)
 
     def _cleaned(self, text: str) -> str:
-        if self._forms is not None:
-            text = self._forms.sub(HIDDEN, text)
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
         text = _HEADERS.sub(rf"\1{HIDDEN}", text)
         return _POSITIONS.sub(rf"\1\2{HIDDEN}", text)
 
