@@ -15,9 +15,18 @@ import pexpect
 import pyte
 import pytest
 
-from tests.fixtures.command import PATIENCE_S, environment, running, tradectl, wait_until
+from tests.fixtures.command import (
+    PATIENCE_S,
+    environment,
+    events_of,
+    journals,
+    running,
+    tradectl,
+    wait_until,
+)
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, replayed, written
+from tradectl.domain.events import CommandReceived
 
 SIZES = [(80, 24), (160, 50)]
 SECONDS_TO_THE_FIRST_FILL = 15.0
@@ -229,3 +238,76 @@ def test_under_a_pipe_the_default_run_fills_within_seconds_and_speaks_plain_line
     first, *others = answer.err.splitlines()
     assert first.startswith("run ")
     assert [line for line in others if not plain.fullmatch(line)] == []
+
+
+# --- keys ----------------------------------------------------------------------------------------------
+
+
+def pasted(text: str) -> str:
+    """As a terminal hands over what is pasted, which the panel asks it to mark."""
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+def test_keys_look_pause_and_stop_and_what_is_pasted_is_none(tmp_path: Path) -> None:
+    with terminal(120, 40, "run", "--state-dir", tmp_path) as shown:
+        shown.shows("^ \\? keys  overview")
+        assert b"\x1b[?2004h" in shown.raw
+        for key, line in (
+            ("2", "^ \\? keys  positions"), ("4", "^─ Strategies 1"), ("5", "daily_loss_halt_pct"),
+            ("7", "^─ Components"), ("8", "SIGNAL"), ("?", "emergency stop: halts for good"),
+        ):  # fmt: skip
+            shown.process.send(key)
+            shown.shows(line)
+        shown.process.send(pasted("1pestop\r"))
+        shown.process.send("pestop\r")  # of a terminal that does not mark it
+        shown.process.send("3")
+        assert "RUNNING" in shown.shows("^ \\? keys  orders")[0]
+        shown.process.send("p")
+        assert "PAUSED" in shown.shows("^ pause: it is PAUSED", "by the panel")[0]
+        shown.process.send("r")
+        shown.shows("^ Resume trading\\?")
+        shown.process.send("n")
+        assert "PAUSED" in shown.shows("^ \\? keys  orders")[0]
+        shown.process.send("r")
+        shown.shows("^ Resume trading\\?")
+        shown.process.send("y")
+        assert "RUNNING" in shown.shows("^ resume: it is RUNNING")[0]
+        shown.process.send("e")
+        for n, letter in enumerate("stop"):
+            shown.shows(f"Enter: {'stop'[:n]}_")
+            shown.process.send(letter)
+        shown.shows("Enter: stop_")
+        shown.process.send("\r")
+        assert shown.ends() == 6
+        assert b"\x1b[?2004l" in shown.raw
+    by = {e.source_component for e in events_of(journals(tmp_path)[0], CommandReceived)}
+    assert by == {"panel"}
+    assert tradectl(tmp_path, "status", "--json").document()["halt"]["reason"] == "by the panel"
+
+
+def test_top_shows_it_from_elsewhere_and_stops_what_hangs(tmp_path: Path) -> None:
+    with running(tmp_path) as run, terminal(80, 24, "top", "--state-dir", tmp_path) as shown:
+        shown.shows("RUNNING", "^ \\? keys  overview")
+        shown.process.send("q")
+        assert shown.ends() == 0
+        assert run.process.poll() is None
+        with terminal(60, 12, "top", "--state-dir", tmp_path) as small:
+            small.shows("^ \\? keys  overview  no room for .*(Bus|Signals)")
+            run.send(signal.SIGSTOP)
+            small.shows("NOT RESPONDING")
+            small.process.send("e")
+            for n, letter in enumerate("stop"):
+                small.shows(f"Enter: {'stop'[:n]}_")
+                small.process.send(letter)
+            small.shows("Enter: stop_")
+            small.process.send("\r")
+            assert small.ends() == 0
+            assert b"confirmed" in small.raw
+    assert tradectl(tmp_path, "run", "--headless").code == 6
+
+
+def test_top_of_nothing_says_so(tmp_path: Path) -> None:
+    with terminal(80, 24, "top", "--state-dir", tmp_path) as shown:
+        assert shown.ends() == 4
+        assert b"nothing is running here" in shown.raw
+    assert "needs a terminal" in tradectl(tmp_path, "top").complaint()

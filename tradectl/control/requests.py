@@ -27,7 +27,7 @@ OF_ALL = ("v", "deadline")
 Reason = Annotated[str, Meta(max_length=LONGEST)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
 OrderName = Annotated[str, Meta(min_length=1, max_length=200)]
-By = Literal["", "web"]
+By = Literal["", "web", "panel"]
 """By whom, where it is not a terminal."""
 AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -62,6 +62,10 @@ class Status(Request, frozen=True, kw_only=True):
     """How is it?"""
 
 
+class Live(Request, frozen=True, kw_only=True):
+    """How is it, with what a live screen shows?"""
+
+
 class Risk(Request, frozen=True, kw_only=True):
     """What is at stake?"""
 
@@ -78,7 +82,7 @@ class Pause(Request, frozen=True, kw_only=True):
 
 
 class Resume(Request, frozen=True, kw_only=True):
-    pass
+    by: By = ""
 
 
 class Stop(Request, frozen=True, kw_only=True):
@@ -156,7 +160,7 @@ class FailedEvents(Request, frozen=True, kw_only=True):
 
 
 KINDS: tuple[type[Request], ...] = (
-    Status, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, Order, Close, Cancel,
+    Status, Live, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, Order, Close, Cancel,
     AcknowledgeAlert, ResolveAlert, WebRefused, FailedEvents,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}

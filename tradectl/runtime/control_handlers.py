@@ -10,7 +10,7 @@ from tradectl.control.server import Handler
 from tradectl.documents.control import Done, StateChange, Stopping
 from tradectl.documents.explain import FailedEvents
 from tradectl.documents.operations import Reconciliation, StopReport
-from tradectl.documents.run import Status
+from tradectl.documents.run import LiveStatus, Status
 from tradectl.domain.event import Acceptance
 from tradectl.domain.states import AlertSeverity
 from tradectl.exchange.base import Accepted
@@ -51,6 +51,7 @@ class ControlHandlers:
     def by_command(self) -> dict[str, Handler]:
         return {
             "status": self.status,
+            "live": self.live,
             "flush": self.flush,
             "risk": self.risk,
             "pause": self.pause,
@@ -71,6 +72,9 @@ class ControlHandlers:
         now = self._run_status.now()
         await self._session.bus.synced()
         return now
+
+    async def live(self) -> LiveStatus:
+        return self._run_status.live()
 
     async def risk(self) -> RiskReport:
         from tradectl.analysis.risk_report import risk_report
@@ -95,8 +99,8 @@ class ControlHandlers:
         await self._session.orchestrator.pause(reason, by=by)
         return StateChange(state=self._session.orchestrator.state)
 
-    async def resume(self) -> StateChange:
-        await self._session.orchestrator.resume()
+    async def resume(self, by: str = "") -> StateChange:
+        await self._session.orchestrator.resume(by=by)
         return StateChange(state=self._session.orchestrator.state)
 
     async def stop(self) -> Stopping:

@@ -210,9 +210,9 @@ class TradingOrchestrator:
             CommandReceived(command=Command.PAUSE, reason=harmless(reason), source_component=by)
         )
 
-    async def resume(self) -> None:
+    async def resume(self, *, by: str = "") -> None:
         """Undo a pause. A halt stays: only clear-halt ends it."""
-        await self._command(CommandReceived(command=Command.RESUME))
+        await self._command(CommandReceived(command=Command.RESUME, source_component=by))
 
     async def emergency_stop(
         self,

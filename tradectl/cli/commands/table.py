@@ -51,6 +51,7 @@ MODULES = {
     "vacuum": "vacuum",
     "config": "config",
     "new": "new",
+    "top": "top",
     "web": "web",
 }
 """In the order of the help."""

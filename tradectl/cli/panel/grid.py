@@ -38,8 +38,11 @@ Phrase = Sequence[Cell]
 
 
 class Part(Protocol):
-    """A piece of the sheet. `rank` 0 is the last to go; `least` and `most` are in lines."""
+    """A piece of the sheet. `rank` 0 is the last to go; `least` and `most` are in lines. Its `name`
+    is said where there is no room for it; one without is not missed."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def rank(self) -> int: ...
     @property
@@ -58,6 +61,7 @@ class Ready:
     lines: list[Line]
     rank: int = 0
     least: int = 1
+    name: str = ""
 
     @property
     def most(self) -> int:
@@ -70,7 +74,7 @@ class Ready:
 class Filler:
     """Empty space that takes what the others leave."""
 
-    rank, least, most = 99, 0, ELASTIC
+    rank, least, most, name = 99, 0, ELASTIC, ""
 
     def draw(self, width: int, height: int) -> list[Line]:
         return [[Segment(" " * width)] for _ in range(height)]
@@ -78,20 +82,29 @@ class Filler:
 
 @dataclass(slots=True)
 class Columns:
-    """Two stacks beside each other, which take what the other parts leave."""
+    """Stacks beside each other, which take what the other parts leave."""
 
-    left: Sequence[Part]
-    right: Sequence[Part]
+    stacks: Sequence[Sequence[Part]]
     rank: int = 1
     least: int = 4
     most: int = ELASTIC
+    name: str = ""
 
     def draw(self, width: int, height: int) -> list[Line]:
-        half = (width - GAP) // 2
-        left = stacked(self.left, half, height)
-        right = stacked(self.right, width - GAP - half, height)
+        each, rest = divmod(width - GAP * (len(self.stacks) - 1), len(self.stacks))
+        drawn = [
+            stacked(stack, each + (n >= len(self.stacks) - rest), height)
+            for n, stack in enumerate(self.stacks)
+        ]
         gap = Segment(" " * GAP)
-        return [[*one, gap, *other] for one, other in zip(left, right, strict=True)]
+        return [_beside(row, gap) for row in zip(*drawn, strict=True)]
+
+
+def _beside(row: Sequence[Line], gap: Segment) -> Line:
+    line = list(row[0])
+    for more in row[1:]:
+        line += [gap, *more]
+    return line
 
 
 def stacked(parts: Sequence[Part], width: int, height: int) -> list[Line]:
@@ -101,6 +114,17 @@ def stacked(parts: Sequence[Part], width: int, height: int) -> list[Line]:
         lines += part.draw(width, lines_for_it) if lines_for_it else []
     lines += Filler().draw(width, height - len(lines))
     return lines[:height]
+
+
+def left_out(parts: Sequence[Part], height: int) -> list[str]:
+    """The names of those that have no line in a stack of that height."""
+    names = []
+    for part, lines in zip(parts, share(parts, height), strict=True):
+        if isinstance(part, Columns) and lines:
+            names += [name for stack in part.stacks for name in left_out(stack, lines)]
+        elif not lines and part.name:
+            names.append(part.name)
+    return names
 
 
 def framed(lines: list[Line], width: int, style: Style) -> list[Line]:

@@ -10,7 +10,7 @@ figures move.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from rich.cells import cell_len
@@ -23,7 +23,8 @@ RULED = Cell(RULE, DIM)
 
 @dataclass(slots=True)
 class Table(Generic[Row]):
-    """Rows under a title; `empty` is said in the title's line when there is none."""
+    """Rows under a title; `empty` is said in the title's line when there is none. Columns without room
+    are counted at its end."""
 
     title: str
     columns: Sequence[Column[Row]]
@@ -31,6 +32,10 @@ class Table(Generic[Row]):
     empty: str
     rank: int = 5
     counted: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.title if self.rows else ""
 
     @property
     def least(self) -> int:
@@ -53,6 +58,18 @@ class Table(Generic[Row]):
                 cells += [_placed(row[i], size, self.columns[i].right), Cell(" " * GAP)]
             lines.append(drawn(cells, width))
         return lines
+
+    def narrowed(self, only: str, skip: int) -> Table[Row]:
+        """The rows that have the text `only` in a cell, from row `skip` on, but never past the last."""
+        wanted = only.lower()
+        found = [
+            row
+            for row in self.rows
+            if any(wanted in column.show(row).text.lower() for column in self.columns)
+        ]
+        empty = f"none of {len(self.rows)} has {only!r}" if self.rows and not found else self.empty
+        rows = found[min(skip, max(len(found) - 1, 0)) :]
+        return replace(self, rows=rows, empty=empty)
 
     def _head(self, shown: int) -> str:
         total = len(self.rows)
@@ -103,6 +120,10 @@ class Table(Generic[Row]):
             at = start + (size - length if self.columns[i].right else 0)
             cells += [Cell(RULE * (at - 1 - done), DIM), Cell(" " * min(at - done, 1)), name, SPACE]
             start, done = start + size + GAP, at + length + 1
+        hidden = len(self.columns) - len(shown)
+        if hidden and (room := width - done) > 0:
+            more = f"+{hidden}"[:room]
+            cells.append(Cell(RULE * (room - len(more)) + more, DIM))
         return drawn(cells, width, RULED)
 
     def _nothing(self, width: int) -> Line:

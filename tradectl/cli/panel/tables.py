@@ -8,11 +8,11 @@ from __future__ import annotations
 from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, SEVERITIES, Column
 from tradectl.cli.panel.table import Table
-from tradectl.documents.account import FillRow, OrderRow, PositionRow
+from tradectl.documents.account import FillRow, OrderRow, PositionRow, StrategyRow
 from tradectl.documents.run import AlertRow, ComponentRow, LiveStatus, SignalRow
 from tradectl.domain.states import AlertSeverity
 
-MOST_ROWS = 100
+MOST_ROWS = 1_000
 
 POSITIONS: tuple[Column[PositionRow], ...] = (
     Column("", lambda row: cells.text(row.symbol, BOLD), 12, keep=9),
@@ -52,6 +52,16 @@ SIGNALS: tuple[Column[SignalRow], ...] = (
     Column("strength", lambda row: cells.money(row.strength), 8, keep=3, right=True),
     Column("strategy", lambda row: cells.text(row.strategy), 10, keep=5, flexible=True),
 )
+STRATEGIES: tuple[Column[StrategyRow], ...] = (
+    Column("", lambda row: cells.text(row.name, BOLD), 12, keep=9),
+    Column("positions", lambda row: cells.text(str(len(row.positions))), 9, keep=4, right=True),
+    Column("orders", lambda row: cells.text(str(row.orders)), 6, keep=3, right=True),
+    Column("fills", lambda row: cells.text(str(row.fills)), 5, keep=2, right=True),
+    Column("P&L", lambda row: cells.profit(row.unrealized_pnl), 9, keep=6, right=True),
+    Column("realised", lambda row: cells.profit(row.realized_pnl), 9, keep=5, right=True),
+    Column("fees", lambda row: cells.money(row.fees), 7, keep=1, right=True),
+    Column("total", lambda row: cells.profit(row.total_pnl), 9, keep=8, right=True),
+)
 ALERTS: tuple[Column[AlertRow], ...] = (
     Column("", lambda row: cells.clock(row.created_at), 8, keep=8),
     Column("severity", cells.severity, 8, keep=9),
@@ -84,6 +94,10 @@ def fills(status: LiveStatus) -> Table[FillRow]:
 
 def signals(status: LiveStatus) -> Table[SignalRow]:
     return Table("Signals", SIGNALS, status.signals[::-1], "none yet", rank=5, counted=False)
+
+
+def strategies(status: LiveStatus) -> Table[StrategyRow]:
+    return Table("Strategies", STRATEGIES, status.strategies[:MOST_ROWS], "none", rank=5)
 
 
 def alerts(status: LiveStatus) -> Table[AlertRow]:

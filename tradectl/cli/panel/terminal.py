@@ -18,6 +18,7 @@ from types import FrameType
 from typing import IO
 
 from tradectl.cli.output.foreground import is_in_front, terminal_of
+from tradectl.cli.panel.keyboard import LEAVE_PASTES, MARK_PASTES, Keyboard
 
 UP = "\x1b[?1049h\x1b[?25l"
 DOWN = "\x1b[?25h\x1b[?1049l"
@@ -31,10 +32,14 @@ MOST_WAITED_S = 0.2
 
 
 class Terminal:
-    """`file`, written to only while its screen is up; what Rich writes its sheets to."""
+    """`file`, written to only while its screen is up; what Rich writes its sheets to. Meanwhile keys are
+    taken from a `keyboard`."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], keyboard: Keyboard | None = None) -> None:
         self._file = file
+        self._keyboard = keyboard if keyboard is not None and keyboard.is_there else None
+        self._up = UP + (MARK_PASTES if self._keyboard else "")
+        self._down = (LEAVE_PASTES if self._keyboard else "") + DOWN
         self._is_up = False
         self._writing = threading.Lock()
         self._fd = terminal_of(file)
@@ -65,9 +70,11 @@ class Terminal:
         if not is_in_front(self._fd):
             self.take_down()
         elif not self._is_up:
-            self._file.write(UP)
+            self._file.write(self._up)
             self._file.flush()
             self._is_up = True
+            if self._keyboard is not None:
+                self._keyboard.begin()
         return self._is_up
 
     def take_down(self) -> None:
@@ -76,12 +83,14 @@ class Terminal:
         if not self._is_up:
             return
         self._is_up = False
+        if self._keyboard is not None:
+            self._keyboard.end()
         is_free = self._writing.acquire(timeout=MOST_WAITED_S)
         try:
             if self._fd is None:
-                self._file.write(DOWN)
+                self._file.write(self._down)
             elif select.select([], [self._fd], [], MOST_WAITED_S)[1]:
-                os.write(self._fd, DOWN.encode())
+                os.write(self._fd, self._down.encode())
         finally:
             if is_free:
                 self._writing.release()

@@ -1,0 +1,147 @@
+"""What was typed, what it does to the panel, and what is shown then."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tests.fixtures.documents import document
+from tests.unit.test_cli_panel import SIZES, a_view
+from tradectl.cli.panel.keys import Keys
+from tradectl.cli.panel.look import HELP, KEYS, VIEWS, Deed, Look
+from tradectl.cli.panel.panel import render
+from tradectl.documents.run import LiveStatus
+
+PASTE, END = b"\x1b[200~", b"\x1b[201~"
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (b"p", ["p"]),
+        (b"\x1b[A", ["up"]),
+        (b"\x1bOB", ["down"]),
+        (b"\x1b[5~\x1b[6~", ["page up", "page down"]),
+        (b"\x1b", ["escape"]),
+        (b"\r", ["enter"]),
+        (b"\x7f", ["backspace"]),
+        (b"12", ["1", "2"]),
+        (b"\x1b[1;5C", []),  # known to nobody
+        (b"\xc3\xa9", []),
+        (b"stop", []),  # more at once than a person types
+        (b"stop\r", []),
+        (PASTE + b"p" + END, []),
+        (b"1" + PASTE + b"e\rstop\r" + END + b"2", ["1", "2"]),
+        (PASTE + END + b"p", ["p"]),
+    ],
+)
+def test_keys_of_one_read(data: bytes, keys: list[str]) -> None:
+    assert Keys().take(data) == keys
+
+
+def test_a_paste_may_come_in_pieces() -> None:
+    keys = Keys()
+    assert keys.take(PASTE + b"p") == []
+    assert keys.take(b"e") == []
+    assert keys.take(END + b"r") == ["r"]
+
+
+@given(text=st.binary(max_size=60).filter(lambda text: END not in text))
+def test_nothing_in_a_paste_is_a_key(text: bytes) -> None:
+    assert Keys().take(PASTE + text.replace(b"\x1b", b"") + END) == []
+
+
+def after(*keys: str, attached: bool = False) -> tuple[Look, list[Deed]]:
+    look, deeds = Look(attached=attached), list[Deed]()
+    for key in keys:
+        look, deed = look.after(key)
+        deeds += [deed] if deed else []
+    return look, deeds
+
+
+@pytest.mark.parametrize(
+    ("keys", "deeds"),
+    [
+        ("p", ["pause"]),
+        ("r", []),
+        ("ry", ["resume"]),
+        ("rn", []),
+        ("rry", []),  # the second r is the answer
+        ("e", []),
+        ("ey", []),
+        (["e", *"stop"], []),
+        (["e", *"stop", "enter"], ["stop"]),
+        (["e", *"STOP", "enter"], ["stop"]),
+        (["e", *"stob", "backspace", "p", "enter"], ["stop"]),
+        (["e", *"stop", "escape", "enter"], []),
+        (["e", *"pause", "enter"], []),
+        (["e", "enter"], []),
+        (["/", *"pry", "enter"], []),  # a text to look for, and no keys
+        ("q", []),
+    ],
+)
+def test_what_is_done(keys: str | list[str], deeds: list[str]) -> None:
+    assert after(*keys)[1] == deeds
+
+
+def test_only_who_is_attached_can_leave() -> None:
+    assert after("q", attached=True)[1] == ["leave"]
+
+
+@pytest.mark.parametrize(("number", "view"), [*enumerate(VIEWS, 1)])
+def test_numbers_choose_views(number: int, view: str) -> None:
+    assert after(str(number))[0].view == view
+
+
+def test_tab_goes_through_all_views() -> None:
+    assert [after(*["tab"] * n)[0].view for n in range(1, len(VIEWS) + 1)] == [*VIEWS[1:], VIEWS[0]]
+
+
+def test_a_text_is_kept_until_escape() -> None:
+    look, _ = after("/", "E", "T", "enter", "2")
+    assert (look.only, look.view) == ("ET", "positions")
+    assert look.after("escape")[0].only == ""
+
+
+def sheet(look: Look | None, width: int = 80, height: int = 24, **changes: object) -> list[str]:
+    console = Console(width=width, height=height, legacy_windows=False)
+    status = document(LiveStatus, a_view(**changes))
+    with console.capture() as captured:
+        console.print(render(status, width, height, look), end="")
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("view", [*VIEWS, HELP])
+def test_each_view_is_exactly_as_large_as_the_terminal(view: str, size: tuple[int, int]) -> None:
+    width, height = size
+    lines = sheet(Look(view=view), width, height)
+    assert len(lines) == height
+    assert {len(line) for line in lines} == {width}
+
+
+def test_the_help_has_every_key() -> None:
+    lines = "\n".join(sheet(Look(view=HELP), 80, 24))
+    assert all(key in lines and does in lines for key, does in KEYS)
+
+
+def test_only_rows_with_the_text_are_shown() -> None:
+    assert "BTCUSDT" in sheet(Look(view="positions"))[2] + sheet(Look(view="positions"))[3]
+    lines = "\n".join(sheet(Look(view="positions", only="eth")))
+    assert "none of 1 has 'eth'" in lines
+    assert "BTCUSDT" not in lines.split("Equity")[1]
+
+
+def test_a_small_terminal_says_what_it_has_no_room_for() -> None:
+    assert "no room for" in sheet(Look(), 80, 12)[-1]
+    assert "no room for" not in sheet(Look(), 160, 50)[-1]
+    (head,) = [line for line in sheet(Look(view="positions"), 44, 12) if "Positions" in line]
+    assert head.rstrip().endswith("+")
+
+
+def test_what_is_asked_stands_in_the_last_line() -> None:
+    assert sheet(after("r")[0])[-1].startswith(" Resume trading? y")
+    assert "type stop, Enter: st_" in sheet(after("e", "s", "t")[0])[-1]
+    assert "takes the word stop" in sheet(after("e", "n", "enter")[0])[-1]
