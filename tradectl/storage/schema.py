@@ -20,6 +20,7 @@ from tradectl.files.own import refuse_foreign
 
 VERSION = 12
 LOCK_TIMEOUT_S = 5.0
+PAGES_AT_HAND_KB = 512
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
 PRIMARY_CODE = 0xFF
@@ -149,13 +150,15 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def connect(path: str, *, timeout: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
     """A connection with the settings that every writer uses: WAL, synced at each commit. A new database
-    can give free pages back, and has small ones: a commit writes each that it touches."""
+    can give free pages back, and has small ones: a commit writes each that it touches. Few of them are
+    kept at hand: a snapshot fills as many as there may be, and none of it is read again."""
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
         db.execute("PRAGMA page_size = 2048")
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA cache_size = -{PAGES_AT_HAND_KB}")
     except sqlite3.Error:
         db.close()
         raise
