@@ -61,8 +61,8 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "by_hand",
-        "children", "quotes", "stops", "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "children",
+        "of_strategies", "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -75,7 +75,8 @@ class WorkingOrders:
         self.quotes: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
-        self.by_hand = 0
+        self.of_strategies: dict[str, Order] = {}
+        """all but those by hand, which no strategy has a part in"""
         self._shared: dict[str, Order] = {}
         """of several strategies, not reduce-only"""
         self._of_one: dict[Side, dict[str, Decimal]] | None = None
@@ -98,6 +99,10 @@ class WorkingOrders:
 
     def __contains__(self, order: object) -> bool:
         return isinstance(order, Order) and order.spec.order_id in self._all
+
+    @property
+    def has_by_hand(self) -> bool:
+        return len(self._all) > len(self.of_strategies)
 
     def sent(self) -> list[Order]:
         """Those that may be at an exchange."""
@@ -205,7 +210,8 @@ class WorkingOrders:
             self.children[order_id] = order
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
-        self.by_hand += spec.strategy == BY_HAND
+        if spec.strategy != BY_HAND:
+            self.of_strategies[order_id] = order
         if spec.shares and not spec.reduce_only:
             self._shared[order_id] = order
         self._count(order, order.remaining)
@@ -242,7 +248,7 @@ class WorkingOrders:
             self.unsettled.pop(order_id, None)
             return
         del self._all[order_id]
-        self.by_hand -= order.spec.strategy == BY_HAND
+        self.of_strategies.pop(order_id, None)
         del self._kind(order.spec)[order_id]
         self.unsettled.pop(order_id, None)
         self._shared.pop(order_id, None)

@@ -69,7 +69,7 @@ def change_to(
     """The way from the position to the `targets`; with `only_reduce`, as far as it reduces. Worked orders
     may lead `beyond` them, by that share of them."""
     symbol = instrument.symbol
-    if not is_alone(targets, view.holdings(symbol)) or view.working_in(symbol).by_hand:
+    if not is_alone(targets, view.holdings(symbol)) or view.working_in(symbol).has_by_hand:
         return shared_delta(instrument, mark, targets, view, only_reduce, beyond)
     (target,) = targets.values()
     return delta_to(instrument, mark, target.quantity or ZERO, view, only_reduce, beyond)
@@ -92,7 +92,7 @@ def shared_delta(
     aims = wanted
     if only_reduce:
         aims = {name: nearer_zero(aim, held.get(name, ZERO)) for name, aim in wanted.items()}
-    expected = [order for order in view.working_orders(symbol) if counts(order)]
+    expected = [o for o in view.working_in(symbol).of_strategies.values() if counts(o)]
     coming = [_coming(order, held, position, lot) for order in expected]
     wants = _wants(aims, held, coming)
     now, lefts = view.data_time(symbol), _wants(aims, held, ())
