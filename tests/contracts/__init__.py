@@ -23,6 +23,7 @@ from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck, VolumeProfile
+from tradectl.documents.drill import Scorecard
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
 from tradectl.documents.market import (
     AvailableStrategy,
@@ -63,6 +64,7 @@ DOCUMENTS: dict[str, Any] = {
     "data volume": list[VolumeProfile],
     "doctor": DoctorReport,
     "doctor --controls": Controls,
+    "drill": Scorecard,
     "emergency-stop": Receipt,
     "events": list[EventRow],
     "exchanges": list[ExchangeRow],

@@ -46,6 +46,7 @@ MODULES = {
     "exchanges": "exchange",
     "markets": "exchange",
     "alerts": "alerts",
+    "drill": "drill",
     "backup": "backup",
     "restore": "backup",
     "vacuum": "vacuum",
