@@ -54,6 +54,8 @@ class Dialect:
     money: str = "USDT"
     """what it calls the money that the loopback exchange trades in"""
     credentials: tuple[str, str, str] = (KEY, SECRET, "passphrase-of-nobody")
+    named: Callable[[Asked], str] = lambda asked: asked.path
+    """the path of a request, or what stands for it where all have the same"""
     knows: Callable[[Asked], bool] | None = None
     """whose request it is, where the key is in no header and no parameter"""
     signed_at: Callable[[Asked], tuple[int, int] | None] = lambda _: None

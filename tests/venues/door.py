@@ -39,9 +39,9 @@ class DialectServer(server.Server):
         text = await request.text()
         path, method = request.path, request.method
         asked = Asked(exchange, dialect, method, path, query, text, request.headers)
-        route = dialect.route(method, path)
+        route = dialect.route(method, dialect.named(asked))
         if route is None:
-            self.unknown.append(f"{method} {path}")
+            self.unknown.append(f"{method} {dialect.named(asked)}")
             return web.Response(status=404, text=f"{dialect.exchange_id} is not asked {path} here")
         call = self._call(asked, route)
 

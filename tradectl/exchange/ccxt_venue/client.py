@@ -47,6 +47,8 @@ CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
 
 _NONE: dict[str, Any] = {}
 _PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
+_WORD = re.compile(r'"[A-Za-z]{1,40}"')
+"""a whole answer, too"""
 _BEGINNING = 500
 _HOST = re.compile(r"^(https?|wss?)://[^/]+")
 _SECURE = {"https": "wss", "http": "ws"}
@@ -179,7 +181,8 @@ def hook(
         except RecursionError:  # nested too deeply for anything that an exchange says
             document = None
         call = CALL.get()
-        if call is not None and (not isinstance(document, dict | list) or document == {}):
+        is_whole = isinstance(document, dict | list) or bool(_WORD.fullmatch(text.strip()))
+        if call is not None and (not is_whole or document == {}):
             call.garbled = True
             call.is_page = bool(_PAGE.search(text[:_BEGINNING]))
         return document

@@ -138,6 +138,8 @@ class MarketQueries:
     async def recent_trades(self, market: Market, since: int = 0) -> list[MarketDataEvent]:
         since_ms = since // MILLISECOND or None
         params = dict(self._quirks.trades_params.get(self._kind, {}))
+        if last := self._quirks.trades_params_of(self._client.market(market.unified)):
+            since_ms, params = None, {**params, **last}
         limit = self._quirks.trades_limit
 
         def read(raws: Any) -> list[MarketDataEvent]:

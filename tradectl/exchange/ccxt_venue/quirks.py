@@ -155,6 +155,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     by kind of market"""
     trades_params: Mapping[str, Mapping[str, Any]] = {}
     """for recent trades whose ids are those of the stream, by kind of market"""
+    trades_params_of: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
+    """of a market of ccxt: with what its last trades are asked for, where ccxt would tell of our own"""
     trades_limit: int | None = None
     positions: Mapping[str, Callable[[Any], dict[str, str]]] = {}
     """reads signed quantities by the market's id out of the answer that has the balances, by kind of
@@ -176,8 +178,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """a message of its user stream in parts that ccxt takes one by one"""
     is_of_before: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """a message of the user stream that tells what was before it began"""
-    fee_currency_key: str = ""
-    """in a fill, where the currency of its fee is, where ccxt does not look"""
+    fee_currency: Callable[[Mapping[str, Any]], str] = lambda _: ""
+    """of a fill, what its fee was paid in, where ccxt takes it for another"""
     whole_is_sum: bool = False
     """of an order of the user stream ccxt takes what is filled for all: the rest comes on top"""
     login: Mapping[str, LoginPart] = {}

@@ -105,8 +105,8 @@ class ReportParser:
         venue_id = str(raw["order"])
         named = info.get(self._quirks.trade_client_id_key) if info else None
         fee, currency = _fee(raw)
-        told = info.get(self._quirks.fee_currency_key) if info else None
-        currency = harmless(told or "", 20) or currency
+        told = self._quirks.fee_currency(info) if info else ""
+        currency = harmless(told, 20) or currency
         maker = raw.get("takerOrMaker") == "maker"
         ours = self._whose(self._as_ours(named), (found.symbol, venue_id))
         return VenueFill(

@@ -16,6 +16,7 @@ from typing import Any
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
 from tradectl.exchange.ccxt_venue.decimals import exact
@@ -23,6 +24,12 @@ from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R
 from tradectl.exchange.ccxt_venue.quirks import LoginPart, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
+_COINS = {
+    "UDZ": "2Z", "UBONK": "BONK", "UBTC": "BTC", "UETH": "ETH", "UFART": "FARTCOIN",
+    "HPENGU": "PENGU", "UPUMP": "PUMP", "USOL": "SOL", "UUUSPX": "SPX", "USDT0": "USDT",
+    "XAUT0": "XAUT", "UXPL": "XPL",
+}  # fmt: skip
+"""Tokens that stand for coins, and by whose names ccxt calls them."""
 BOTH = frozenset({"spot", "perpetual"})
 
 
@@ -34,6 +41,16 @@ def _margin(info: Mapping[str, Any]) -> list[dict[str, Decimal]]:
     used = exact(info["marginSummary"]["totalMarginUsed"])
     row: dict[str, Any] = {"coin": "USDC", "wallet": worth - yields, "worth": worth}
     return [row | {"free": worth - used}]
+
+
+def _fee_currency(fill: Mapping[str, Any]) -> str:
+    token = str(fill.get("feeToken") or "")
+    return _COINS.get(token, token)
+
+
+def _last_trades(market: Mapping[str, Any]) -> dict[str, str]:
+    coin = market["baseName"] if market["swap"] else market["id"]
+    return {"type": "recentTrades", "coin": coin, "user": "0x" + 40 * "0"}
 
 
 def _refused(what: RefusalCause, *texts: str) -> dict[str, RefusalCause]:
@@ -67,6 +84,7 @@ _KEYS = (
     "L1 error: User or API Wallet",
     "Must deposit before performing actions",
 )
+_CLOCK = "Invalid nonce"
 _TOO_OFTEN = "Too many cumulative requests sent"
 _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
@@ -98,18 +116,25 @@ TABLE = ExchangeTable(
         reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
         fills_of_all=BOTH,
         fills_until=BOTH,
-        fee_currency_key="feeToken",
+        fee_currency=_fee_currency,
+        trades_params_of=_last_trades,
         is_of_before=lambda message: _is_snapshot(message.get("data")),
     ),
     codes=ErrorCodes(
-        patterns=("(" + "|".join((*_REFUSALS, *_KEYS, _TOO_OFTEN, *_GONE)) + ")",),
+        patterns=(
+            "(" + "|".join((*_REFUSALS, *_KEYS, _TOO_OFTEN, _CLOCK, *_GONE)) + ")",
+            r'"statuses"\s*:\s*\[\s*\{\s*"error"\s*:\s*"([^"]{1,80})',
+        ),
+        refusing=".+",
         outcomes={
             **dict.fromkeys(_REFUSALS, R),
             **dict.fromkeys(_KEYS, A),
             _TOO_OFTEN: N,
+            _CLOCK: N,
         },
         causes={
             **dict.fromkeys(_KEYS, "the wallet is not known there, or its key may not sign for it"),
+            _CLOCK: causes.CLOCK,
             _TOO_OFTEN: "more requests than its trading has earned the account",
         },
         refusals=_REFUSALS,
