@@ -47,8 +47,6 @@ CALL: ContextVar[Reply | None] = ContextVar("ccxt_call", default=None)
 
 _NONE: dict[str, Any] = {}
 _PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
-_WORD = re.compile(r'"[A-Za-z]{1,40}"')
-"""a whole answer, too"""
 _BEGINNING = 500
 _HOST = re.compile(r"^(https?|wss?)://[^/]+")
 _SECURE = {"https": "wss", "http": "ws"}
@@ -138,9 +136,14 @@ def make_rate_limiter(published: float, settings: ExchangeSettings) -> RateLimit
 
 
 def hook(
-    client: Any, limiter: RateLimiter, monotonic: Callable[[], float] = ComputerClock.monotonic
+    client: Any,
+    limiter: RateLimiter,
+    monotonic: Callable[[], float] = ComputerClock.monotonic,
+    *,
+    words: frozenset[str] = frozenset(),
 ) -> None:
-    """Hold back every request for the rate limiter, and note what became of it."""
+    """Hold back every request for the rate limiter, and note what became of it. `words` are answers that
+    are whole with nothing else."""
     send, ask = client.fetch, client.fetch2
     from tradectl.exchange.ccxt_venue.bounded_answers import bound  # aiohttp is slow to load
 
@@ -181,7 +184,7 @@ def hook(
         except RecursionError:  # nested too deeply for anything that an exchange says
             document = None
         call = CALL.get()
-        is_whole = isinstance(document, dict | list) or bool(_WORD.fullmatch(text.strip()))
+        is_whole = isinstance(document, dict | list) or text.strip().strip('"') in words
         if call is not None and (not is_whole or document == {}):
             call.garbled = True
             call.is_page = bool(_PAGE.search(text[:_BEGINNING]))

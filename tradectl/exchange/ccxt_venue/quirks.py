@@ -58,6 +58,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the same by kind of market: spot, perpetual"""
     pins: Mapping[str, Mapping[str, Any]] = {}
     """methods of ccxt's object that are to give a fixed answer, by kind of market"""
+    words: frozenset[str] = frozenset()
+    """answers that are one word, and whole"""
     unused: frozenset[str] = frozenset()
     """what ccxt says that it has, and is not to be used: its way there is not open to all"""
     awaited_pins: Mapping[str, Any] = {}

@@ -85,7 +85,7 @@ class VenueSession:
         )
         self.rate = published_rate(client, settings.market, quirks)
         limiter = make_rate_limiter(self.rate, settings)
-        hook(client, limiter, monotonic)
+        hook(client, limiter, monotonic, words=quirks.words)
         sign_by(client, self.clock)
         self.client = client
         self.data = data

@@ -96,6 +96,9 @@ TABLE = ExchangeTable(
             "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
             "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
         },
+        words=frozenset({
+            "unifiedAccount", "portfolioMargin", "disabled", "default", "dexAbstraction",
+        }),
         awaited_pins={"handle_builder_fee_approval": True},
         login={
             "api_key": LoginPart(
@@ -152,7 +155,7 @@ TABLE = ExchangeTable(
             unified=BalanceRules(("balances",), "coin", (), ("total",), ("total", "-hold")),
         )
     },
-)
+)  # fmt: skip
 
 
 def _is_snapshot(data: Any) -> bool:
