@@ -10,14 +10,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.loopback.orders import STOPS, ZERO, Fill, Order
-from tests.loopback.symbols import Rules
 from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, oldest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
+from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
+from tradectl.testkit.symbols import Rules
 
 SOURCE = (
     "ccxt 4.5.90, static/response/hyperliquid.json: createOrder, cancelOrder, fetchOrder, "
