@@ -36,6 +36,7 @@ def test_there_are_examples() -> None:
         "risk-parity",
         "several-strategies",
         "testnet",
+        "two-exchanges",
     ]
 
 

@@ -222,6 +222,12 @@ ON_RECORDED: dict[str, dict[str, Any]] = {
     "bollinger-reversion": {},
     "momentum-rotation": {"timeframe": "1m", "every": "15m", "lookback": 30, "top": 1},
     "pairs": {"first": TWIN, "second": PERPETUAL, "length": 60, "enter": 1.2},
+    "cross-exchange-spread": {
+        "first": TWIN,
+        "second": PERPETUAL,
+        "enter_bps": 100.0,
+        "max_age_seconds": 60.0,
+    },
     "market-maker": {},
     "dollar-cost-average": {"every": "30m"},
     "grid": {"step_bps": 20.0},

@@ -64,6 +64,8 @@ class Holdings(Protocol):
 
     def position(self, symbol: str) -> Position: ...
 
+    def can_short(self, symbol: str) -> bool: ...
+
     def budget(self) -> Decimal: ...
 
 
@@ -162,6 +164,10 @@ class Strategy:
         if self._holdings is None:
             return Position(symbol)
         return self._holdings.position(symbol)
+
+    def can_short(self, symbol: str) -> bool:
+        """Whether one of its symbols can be sold without being held: a perpetual."""
+        return self._holdings is not None and self._holdings.can_short(symbol)
 
     @property
     def budget(self) -> Decimal:

@@ -44,6 +44,7 @@ BUILT_IN = {
     "bollinger-reversion": "tradectl.strategy.builtin.bollinger_reversion:BollingerReversion",
     "momentum-rotation": "tradectl.strategy.builtin.momentum_rotation:MomentumRotation",
     "pairs": "tradectl.strategy.builtin.pairs:Pairs",
+    "cross-exchange-spread": "tradectl.strategy.builtin.cross_exchange_spread:CrossExchangeSpread",
     "market-maker": "tradectl.strategy.builtin.market_maker:MarketMaker",
     "dollar-cost-average": "tradectl.strategy.builtin.dollar_cost_average:DollarCostAverage",
     "grid": "tradectl.strategy.builtin.grid:Grid",

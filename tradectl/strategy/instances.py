@@ -95,6 +95,9 @@ class OwnHoldings:
             (held for held in found if held.quantity), found[0] if found else Position(symbol)
         )
 
+    def can_short(self, symbol: str) -> bool:
+        return self._view is not None and self._view.instrument(symbol).can_short
+
     def budget(self) -> Decimal:
         if self._view is None:
             return ZERO

@@ -64,8 +64,12 @@ class TwoLegs(Strategy):
         if prices is None:
             return None
         self._wanted = notional / prices[0]
-        self._ratio = prices[0] / prices[1] * Decimal(str(self.hedge))
+        self._ratio = self.coins_against(prices)
         return self._words()
+
+    def coins_against(self, prices: tuple[Decimal, Decimal]) -> Decimal:
+        """Of the second leg, for one coin of the first."""
+        return prices[0] / prices[1] * Decimal(str(self.hedge))
 
     def on_trade(self, trade: MarketDataEvent) -> Answer:
         self._prices[trade.symbol] = trade.price
@@ -89,7 +93,7 @@ class TwoLegs(Strategy):
         if not (first or second or self._wanted):
             return [self.quote(symbol=each) for each in (self.first, self.second)]
         if self._ratio is None:  # of a run before: by the prices of now
-            self._ratio = prices[0] / prices[1] * Decimal(str(self.hedge))
+            self._ratio = self.coins_against(prices)
         wanted = first if self._wanted is None else self._wanted
         lacking = -first * self._ratio - second
         most, unhedged = Decimal(str(self.max_unhedged)), abs(lacking) * prices[1]
