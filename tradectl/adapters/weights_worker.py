@@ -32,6 +32,9 @@ class WeightsWorker:
         if not (self._bus.clock.live and self._bus.running):
             self._bus.post(answer_to(command, self._allocator))
             return
+        if self._tasks:  # one that never comes back is not called beside itself
+            self._bus.post(_failed(command, "those asked for before are still being worked out"))
+            return
         task = asyncio.ensure_future(self._compute_in_thread(command))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -219,6 +219,11 @@ def _check_allocation(settings: Settings) -> None:
     if settings.portfolio.sizing != "allocation":
         return
     check_packages(allocation)
+    if allocation.allocator and not allocation.allocator.rpartition(":")[0].endswith(".py"):
+        raise ConfigError(
+            "allocation.allocator: expected path/to/file.py:Name, got "
+            f"{harmless(allocation.allocator, 60)!r}"
+        )
     if allocation.min_history > history.length:
         raise ConfigError(
             f"allocation.min_history: expected at most the {history.length} of history.length, got "

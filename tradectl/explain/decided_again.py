@@ -57,7 +57,8 @@ def nobody_watches(_system: TradingSystem, _record: Record) -> None:
 
 def only_ours(settings: Settings) -> Settings:
     """No file that a journal names is run."""
-    if any(names_a_file(each.strategy) for each in settings.strategies):
+    own_code = any(names_a_file(each.strategy) for each in settings.strategies)
+    if own_code or settings.allocation.allocator:
         raise UsageError(FOLDED)
     return settings
 

@@ -32,6 +32,11 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
         "how the wanted symbols share the equity; all but equal_weight and inverse_volatility need the "
         "extra: pip install 'tradectl[quant]'",
     ] = "inverse_volatility"
+    allocator: Annotated[
+        str,
+        "path/to/file.py:Name of your own, in place of the method: called with targets and history, it "
+        "gives the share of each symbol; constraints hold for it, too",
+    ] = ""
     every_hours: Annotated[
         float,
         Bounds(ge=0.01, le=8_760),
@@ -113,4 +118,5 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
     def is_plain(self) -> bool:
         """It needs nothing but the standard library."""
         free = (self.gross, self.net, self.turnover, self.max_correlation) == (None,) * 4
-        return self.method in PLAIN and free and not self.group_caps
+        plain = bool(self.allocator) or self.method in PLAIN
+        return plain and free and not self.group_caps

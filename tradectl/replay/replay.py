@@ -164,5 +164,5 @@ def _differences(header: Header, settings: Settings) -> list[str]:
             notes.append(f"the strategy {name} has changed since it was recorded")
     for name in sorted({*header.modules, *modules}):
         if header.modules.get(name) != modules.get(name):
-            notes.append(f"the module {name}, which strategies load, has changed since")
+            notes.append(f"the module {name}, which decides here, has changed since")
     return notes

@@ -9,11 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradectl.adapters.weights_worker import answer_to
-from tradectl.domain.errors import ConfigError
+from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import Record, WeightsComputed
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.text import counted, harmless
-from tradectl.portfolio.allocation.allocator import check_packages
 from tradectl.system.trading_system import TradingSystem
 
 TOLERANCE = Decimal("0.00001")
@@ -36,8 +35,8 @@ class WeightsCheck:
         if problem is None or problem.request != recorded.request:
             return
         try:
-            check_packages(self._system.settings.allocation)
-        except ConfigError as error:
+            self._system.allocator.check()
+        except (ConfigError, UsageError) as error:
             self._missing = str(error)
             return
         self._compared += 1

@@ -74,7 +74,7 @@ from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.state.account import Account
-from tradectl.system.trading_system import strategy_hashes
+from tradectl.system.trading_system import module_hashes, strategy_hashes
 
 if TYPE_CHECKING:
     from tradectl.runtime.exchanges import Venues
@@ -144,7 +144,10 @@ async def _trade_on_exchange(
     from tradectl.runtime.exchanges import connected, effective
 
     settings = options.settings
-    strategy_hashes(settings)  # one that is refused is, before anything is sent
+    (
+        strategy_hashes(settings),
+        module_hashes(settings),
+    )  # what is refused is, before anything is sent
     made = connected(settings, settings.symbols, private=options.live, environ=options.environ)
     async with made as venues:
         if options.approve is not None:

@@ -1,9 +1,6 @@
 """Where strategies come from: built in, a file of the user's, or an installed package.
 
-A strategy is code that trades, so a file of it is treated like a key: nobody else may be able to write
-it, nor put another in its place. It is read once, through the descriptor that was checked, and run from
-those very bytes; the cached bytecode beside it is never looked at, and its hash for the journal is the
-hash of what runs. So with what it imports (`imports`).
+A file of it is treated like a key (`user_files`).
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ import importlib
 import os
 import re
 import sys
-import traceback
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -23,18 +19,18 @@ from msgspec import Struct
 
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.keys import without_keys
-from tradectl.domain.text import LONGEST_LINE, described, harmless, suggest
+from tradectl.domain.text import described, harmless, suggest
 from tradectl.files.places import expanded
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.imports import HASH, CheckedImports, read_trusted, refuse_open
 from tradectl.strategy.own_process import while_loading
 from tradectl.strategy.parameters import Parameter
+from tradectl.strategy.user_files import MODULES, file_and_class, keep_modules, load
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "tradectl.strategies"
-MODULES = "__tradectl_modules__"
 LONGEST_SENTENCE = 400
 BUILT_IN = {
     "ema-cross": "tradectl.strategy.builtin.ema_cross:EmaCross",
@@ -69,9 +65,9 @@ def find(name: str) -> type[Strategy]:
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         return _strategy_in(importlib.import_module(module), attribute, name)
-    path, attribute = _file_and_class(name)
+    path, attribute = file_and_class(name)
     if path:
-        return _strategy_in(_load(expanded(path)), attribute, path)
+        return _strategy_in(load(expanded(path)), attribute, path)
     installed = _installed()
     if name in installed:
         return _from_package(installed[name])
@@ -119,11 +115,6 @@ def modules_of(cls: type[Strategy]) -> dict[str, str]:
     return getattr(sys.modules[cls.__module__], MODULES, {})
 
 
-def _keep(module: ModuleType, modules: dict[str, str]) -> None:
-    """One that was loaded before has its modules already."""
-    setattr(module, MODULES, {**modules, **getattr(module, MODULES, {})})
-
-
 def _typed_in(cls: type[Strategy]) -> bytes:
     """The source of a class that is in no file, as in a notebook. Raises UsageError if there is none."""
     import inspect
@@ -136,14 +127,6 @@ def _typed_in(cls: type[Strategy]) -> bytes:
         ) from error
 
 
-def _file_and_class(name: str) -> tuple[str, str]:
-    """Both of `path/to/file.py:ClassName`, or both empty. Raises UsageError without the class."""
-    if name.endswith(".py"):
-        raise UsageError(f"{name}: which class of it? expected {name}:ClassName")
-    path, _, attribute = name.rpartition(":")
-    return (path, attribute) if path.endswith(".py") else ("", "")
-
-
 def names_a_file(name: str) -> bool:
     """Whether `find` would run a file of this name."""
     return name.endswith(".py") or name.rpartition(":")[0].endswith(".py")
@@ -152,7 +135,7 @@ def names_a_file(name: str) -> bool:
 def _origin(name: str) -> str:
     if name in BUILT_IN:
         return "built-in"
-    if _file_and_class(name)[0]:
+    if file_and_class(name)[0]:
         return "file"
     entry = _installed().get(name)
     return entry.dist.name if entry is not None and entry.dist is not None else "package"
@@ -191,7 +174,7 @@ def _from_package(entry: EntryPoint) -> type[Strategy]:
         where = f"strategy {entry.name!r} ({entry.value})"
         why = str(error) if isinstance(error, UsageError) else described(error)
         raise UsageError(f"{where}: {why}") from error
-    _keep(module, imports.modules)
+    keep_modules(module, imports.modules)
     return _strategy_in(module, entry.attr, entry.value)
 
 
@@ -200,43 +183,3 @@ def _source_of(module: ModuleType) -> bytes:
     path = Path(module.__file__ or module.__name__)
     refuse_open(path)
     return read_trusted(path)
-
-
-def _load(path: Path) -> ModuleType:
-    """The module of a user's file; the same file with the same text is loaded once."""
-    refuse_open(path)
-    source = read_trusted(path)
-    digest = hashlib.sha256(source).hexdigest()
-    name = (
-        "_tradectl_"
-        + hashlib.sha256(f"{os.path.realpath(path)} {digest}".encode()).hexdigest()[:16]
-    )
-    if name in sys.modules:
-        return sys.modules[name]
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    setattr(module, HASH, digest)
-    sys.modules[name] = module
-    imports = CheckedImports()
-    try:
-        code = compile(source, str(path), "exec", dont_inherit=True)
-        with while_loading(), without_keys(os.environ), imports.checking():
-            exec(code, module.__dict__)  # noqa: S102  # what an import is
-            imports.load_what_is_named(source)
-    except Interrupted:  # the operator's: nothing trades yet, and nothing will
-        del sys.modules[name]
-        raise
-    except BaseException as error:  # the user's code: whatever it raises is theirs to mend
-        del sys.modules[name]
-        raise UsageError(f"{path}, {_what_went_wrong(error, str(path))}") from error
-    _keep(module, imports.modules)
-    return module
-
-
-def _what_went_wrong(error: BaseException, path: str) -> str:
-    """`line 3: NameError: ...`, with the last line of the file itself that was reached."""
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return f"line {error.lineno}: {harmless(str(error.msg), LONGEST_LINE)}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    text = harmless(str(error), LONGEST_LINE) if isinstance(error, UsageError) else described(error)
-    return f"line {lines[-1] if lines else 1}: {text}"

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from tradectl.adapters import ExecutionAdapter, PortfolioAdapter, RiskAdapter, StrategyAdapter
 from tradectl.adapters.gateway import Gateway, NoGateway
+from tradectl.adapters.own_allocator import SETTING, OwnAllocator
 from tradectl.adapters.paper_gateway import PaperGateway
 from tradectl.adapters.portfolio import REBALANCE_TIMER
 from tradectl.adapters.weights_worker import WeightsWorker
@@ -52,6 +53,7 @@ from tradectl.strategy.base import Strategy
 from tradectl.strategy.best_exchange import BestExchange
 from tradectl.strategy.catalog import find, fingerprint, modules_of
 from tradectl.strategy.engine import StrategyEngine
+from tradectl.strategy.user_files import hashes_of
 from tradectl.system.tally import OutcomeTally
 
 AT_ONCE = 1_000
@@ -179,7 +181,7 @@ class TradingSystem(BookkeepingSystem):
             allocation=settings.allocation,
             quotes_stale_after=limits.stale_after,
         )
-        self.allocator = MethodAllocator(settings.allocation, settings.portfolio)
+        self.allocator = allocator_of(settings)
         if portfolio.weighting is not None:
             WeightsWorker(bus, self.allocator).bind()
         self.strategy = StrategyAdapter(bus, engine)
@@ -230,6 +232,20 @@ class TradingSystem(BookkeepingSystem):
             ("execution", self.execution),
             ("portfolio", self.portfolio),
         ]
+
+
+def allocator_of(settings: Settings) -> MethodAllocator | OwnAllocator:
+    """Of the method that is set, or the user's own."""
+    known = settings.allocation
+    by_method = MethodAllocator(known, settings.portfolio)
+    if not known.allocator:
+        return by_method
+    return OwnAllocator(
+        known.allocator,
+        by_method,
+        may_sell_short=not known.long_only,
+        max_failures=settings.engine.max_failures,
+    )
 
 
 def best_exchange(settings: Settings, books: Books) -> BestExchange | None:
@@ -305,11 +321,13 @@ def _few(symbols: list[str]) -> str:
 
 
 def module_hashes(settings: Settings, find: Find = find) -> dict[str, str]:
-    """Module -> hash of its source, of all that strategies load from the user's own folders. Raises the
-    same."""
+    """Module -> hash of its source, of all that strategies, and an allocator of the user's own, load from
+    the user's own folders; that allocator by what it is called. Raises the same."""
     hashes: dict[str, str] = {}
     for strategy in settings.strategies:
         hashes |= modules_of(find(strategy.strategy))
+    if settings.allocation.allocator:
+        hashes |= hashes_of(settings.allocation.allocator, SETTING)
     return dict(sorted(hashes.items()))
 
 

@@ -28,16 +28,17 @@ def judge(own: Sequence[str], *, trust: bool) -> Callable[[Settings], Settings]:
         files = list(
             dict.fromkeys(s.strategy for s in settings.strategies if names_a_file(s.strategy))
         )
+        named = [*files, *filter(None, [settings.allocation.allocator])]
         instead = {_class(named): named for named in own}
         if trust:
             return settings
-        unknown = [name for name in files if _class(name) not in instead]
+        unknown = [name for name in named if _class(name) not in instead]
         if unknown and not (not own and _is_wanted(unknown)):
             raise UsageError(
                 f"the journal names code, which is not run unasked: {_told(unknown)}: read it, then add "
                 "--trust, or name yours with --strategy path/to/file.py:ClassName"
             )
-        _refuse_useless(own, instead, files)
+        _refuse_useless(own, instead, named)
         return settings if not own else _with_own(settings, instead)
 
     return judged
@@ -48,7 +49,9 @@ def _with_own(settings: Settings, instead: dict[str, str]) -> Settings:
         replace(s, strategy=instead[_class(s.strategy)]) if names_a_file(s.strategy) else s
         for s in settings.strategies
     )
-    return replace(settings, strategies=strategies)
+    allocator = settings.allocation.allocator
+    allocation = replace(settings.allocation, allocator=instead.get(_class(allocator), allocator))
+    return replace(settings, strategies=strategies, allocation=allocation)
 
 
 def _refuse_useless(own: Sequence[str], instead: dict[str, str], files: Sequence[str]) -> None:

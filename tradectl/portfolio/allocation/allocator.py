@@ -26,13 +26,21 @@ def check_packages(settings: AllocationSettings) -> None:
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing and not settings.is_plain:
         raise ConfigError(
-            f'allocation.method: "{settings.method}" with these constraints needs {", ".join(missing)}: '
+            f"allocation.{_named(settings)} with these constraints needs {', '.join(missing)}: "
             "pip install 'tradectl[quant]'"
         )
 
 
+def _named(settings: AllocationSettings) -> str:
+    return f'method: "{settings.method}"' if not settings.allocator else "allocator"
+
+
 class MethodAllocator(Allocator):
     """`max_weight` caps each symbol; what is `allotted` is 1 less the cash reserve."""
+
+    def check(self) -> None:
+        """Raises ConfigError where it cannot work here."""
+        check_packages(self._settings)
 
     def __init__(self, settings: AllocationSettings, portfolio: PortfolioSettings) -> None:
         self._settings = settings
@@ -51,6 +59,30 @@ class MethodAllocator(Allocator):
         if not known:
             raise AllocationFailed(self._too_little(symbols, history))
         return self._rounded(symbols, self._weights(known, targets, history))
+
+    def within(self, wanted: dict[str, float], targets: Targets, history: MarketHistory) -> Weights:
+        """Weights that somebody else worked out, as far as the constraints let them. Raises
+        AllocationFailed, and ConfigError where a package is missing."""
+        symbols, settings = sorted(targets), self._settings
+        if settings.is_plain:
+            cut = {s: max(min(w, self._cap), -self._cap) for s, w in wanted.items()}
+            gross = sum(map(abs, cut.values()))
+            part = min(1.0, self._allotted / gross) if gross else 1.0
+            return self._rounded(symbols, {s: w * part for s, w in cut.items()})
+        check_packages(settings)
+        from tradectl.portfolio.allocation.optimising import optimised
+
+        weights = optimised(
+            settings,
+            symbols,
+            history.common(symbols),
+            [targets[symbol].side for symbol in symbols],
+            [targets[symbol].held for symbol in symbols],
+            self._cap,
+            self._allotted,
+            own=[wanted.get(symbol, 0.0) for symbol in symbols],
+        )
+        return self._rounded(symbols, dict(zip(symbols, weights, strict=True)))
 
     def _weights(
         self, symbols: list[str], targets: Targets, history: MarketHistory

@@ -37,18 +37,23 @@ def optimised(
     held: Sequence[float],
     cap: float,
     allotted: float,
+    own: Sequence[float] | None = None,
 ) -> list[float]:
-    """The weights of the symbols, on their sides, from the returns of each. Raises AllocationFailed."""
+    """The weights of the symbols, on their sides, from the returns of each; or `own` ones, as far as the
+    constraints let them. Raises AllocationFailed."""
     signs = np.array(sides, dtype=float)
-    means, covariance = moments(np.array(returns).T * signs, settings)
+    if own is not None and settings.max_correlation is None:  # no number of the history counts
+        means, covariance = np.zeros(len(symbols)), np.eye(len(symbols))
+    else:
+        means, covariance = moments(np.array(returns).T * signs, settings)
     within = _constraints(settings, symbols, signs, np.array(held), covariance, cap, allotted)
     try:
-        weights = _weights(settings, symbols, means, covariance, within)
+        weights = _weights(settings, symbols, means, covariance, within, own)
     except AllocationFailed:
         if within.turnover is None:
             raise
         free = replace(within, turnover=None)
-        weights = _toward(_weights(settings, symbols, means, covariance, free), within)
+        weights = _toward(_weights(settings, symbols, means, covariance, free, own), within)
     return [float(weight) for weight in weights]
 
 
@@ -67,7 +72,10 @@ def _weights(
     means: Array,
     covariance: Array,
     within: Constraints,
+    own: Sequence[float] | None,
 ) -> Array:
+    if own is not None:
+        return nearest(np.array(own), within)
     match settings.method:
         case "minimum_variance":
             return minimum_variance(covariance, within)
