@@ -170,7 +170,7 @@ def test_a_changed_helper_is_named(tmp_path: Path) -> None:
     (path,) = journals(tmp_path / "state")
     assert replay(path, "--trust", "--json").document()["notes"] == []
     helper.write_text("x = 2\n")
-    changed = "the module helper_of_named, which strategies load, has changed since"
+    changed = "the module helper_of_named, which decides here, has changed since"
     assert replay(path, "--trust", "--json").document()["notes"] == [changed]
     assert changed in " ".join(replay(path, "--trust").out.split())
     again = tradectl(tmp_path / "state", *words)
