@@ -56,3 +56,11 @@ def test_a_directory_with_a_long_name_is_noted_without_it(tmp_path: Path) -> Non
     head = account(folder, age=0).of("live")
     assert head is not None
     assert (head.run_id, head.folder) == ("r1", "")
+
+
+def test_of_many_some_go_at_once_so_that_the_next_are_noted_without_a_look_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past_accounts.forget_past_accounts, "__defaults__", (20,))
+    heads = [account(tmp_path / f"gone {n}", age=900 - n) for n in range(22)]
+    assert [known.of("live") is not None for known in heads] == [False] * 3 + [True] * 19

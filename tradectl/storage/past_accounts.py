@@ -2,7 +2,8 @@
 pile up around those of the accounts that matter.
 
 Over that many, what is known of directories that are not there any more goes first, then what was noted
-longest ago. A note that goes takes a doubt with it, and never a halt: those are not looked at here."""
+longest ago; a few more go with them, so that the next accounts are noted without a look at all of them.
+A note that goes takes a doubt with it, and never a halt: those are not looked at here."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from pathlib import Path
 
 KEPT = 1_000
 """Accounts."""
+AT_ONCE = 10
+"""One in so many goes."""
 NOTES = re.compile(r"(?:head|hosts)-([0-9a-f]{16})(?:-[a-z]+)?")
 
 
@@ -31,7 +34,7 @@ def forget_past_accounts(place: Path, folder_of: Callable[[Path], str], kept: in
         is_there = not folders or any(Path(folder).is_dir() for folder in folders)
         return is_there, max(map(_changed, notes))
 
-    for notes in sorted(accounts.values(), key=worth)[:-kept]:
+    for notes in sorted(accounts.values(), key=worth)[: kept // AT_ONCE - kept]:
         for path in notes:
             path.unlink(missing_ok=True)
 
