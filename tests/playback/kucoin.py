@@ -48,8 +48,10 @@ def private(path: str, query: Mapping[str, str], facts: Facts) -> Any:
     if path == "/api/ua/v1/unified/position/open-list":
         return _said([_unified_position(facts)] if facts.coins else [])
     if path == "/api/v1/fills":
-        page = page_of_fills(facts, query, "startAt", "endAt", 50)
-        return _said({"currentPage": 1, "pageSize": 50, "totalNum": len(page), "totalPage": 1,
+        whole = page_of_fills(facts, query, "startAt", "endAt", 1_000_000)
+        number = int(query.get("currentPage", "1"))
+        page = whole[(number - 1) * 50 : number * 50]
+        return _said({"currentPage": number, "pageSize": 50, "totalNum": len(whole), "totalPage": 1,
                       "items": [_fill(each) for each in page]})  # fmt: skip
     if path.startswith("/api/v1/orders/"):
         found = facts.order(path.rsplit("/", 1)[1])

@@ -261,7 +261,7 @@ class OrderCalls:
         """The order that a triggered stop became."""
         try:
             if not venue_id:
-                raise NotFound
+                return await self._by_our_id(market, ours)
             return await self._caller.ask(
                 f"search for {venue_id}",
                 lambda: self._client.fetch_order(venue_id, market.unified),
@@ -273,6 +273,14 @@ class OrderCalls:
             raise NotExecuted(
                 f"stop {ours} was triggered, and what it became is not known"
             ) from None
+
+    async def _by_our_id(self, market: Market, ours: str) -> VenueOrder:
+        """It may have kept our id. Raises NotFound."""
+        by = self._quirks.client_id_param
+        found = await self._find(market, ours, "", is_stop=False) if ours and by else None
+        if found is None:
+            raise NotFound
+        return found
 
     async def _search(self, market: Market, ours: str, is_stop: bool) -> VenueOrder | None:
         """Our order among those that are open and those that were lately."""
@@ -322,15 +330,31 @@ class OrderCalls:
 
     async def open_orders(self, symbols: Sequence[str] = ()) -> list[VenueOrder]:
         named = [self._markets[symbol].unified for symbol in symbols]
-        asked: list[str] | list[None] = named or [None]
         found: dict[OrderKey, VenueOrder] = {}
-        for unified in asked:
-            for is_stop in (False,) if self._stop_book is StopBook.NONE else (False, True):
+        for is_stop in (False,) if self._stop_book is StopBook.NONE else (False, True):
+            for unified in named or await self._everywhere(is_stop):
                 for order in await self._open(unified, is_stop):
                     as_plain = order.symbol, _bare(order.venue_order_id)
                     if not is_stop or as_plain not in found:
                         found[order.order_key] = order
         return list(found.values())
+
+    async def _everywhere(self, is_stop: bool) -> Sequence[str | None]:
+        """What open orders of all symbols are asked for with."""
+        way = self._quirks.open_symbols.get(self._kind)
+        if way is None or is_stop:
+            return [None]
+        method, path = way
+
+        def read(raw: Any) -> list[str]:
+            for step in path:
+                raw = raw[step]
+            found = (self._markets.by_id(str(name)) for name in listed(raw))
+            return [market.unified for market in found if market is not None]
+
+        return await self._caller.ask(
+            "symbols of open orders", getattr(self._client, method), read, privileged=True
+        )
 
     async def _open(self, unified: str | None, is_stop: bool) -> list[VenueOrder]:
         params = {"trigger": True} if is_stop else {}

@@ -54,7 +54,7 @@ def arguments(
     if spec.type.is_stop:
         # a protective stop that has to move by part of a step is reached a little earlier for it
         stop = _price(spec.stop_price, market, up=spec.side is Side.SELL)
-        params[quirks.stop_params.get(kind, quirks.stop_param)] = plain(stop)
+        params[quirks.stop_params.get(kind, "triggerPrice")] = plain(stop)
         if quirks.stop_id_param:
             params[quirks.stop_id_param] = quirks.client_ids.theirs(client_order_id)
         if kind in quirks.stop_direction:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from tradectl.domain.events import CloseCause
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
+from tradectl.exchange.ccxt_venue.income_rules import Path
 from tradectl.exchange.ccxt_venue.paging import Pages
 
 NEVER_MS = 365 * 86_400_000
@@ -81,14 +82,15 @@ class Quirks(Struct, frozen=True, kw_only=True):
     our id by, if it does; empty: the open ones, and the first list of the others that ccxt has"""
     client_id_as_id: bool = False
     """our id may stand wherever its own does"""
-    stop_param: str = "triggerPrice"
-    """what `create_order` takes a stop's price by"""
     stop_params: Mapping[str, str] = {}
-    """the same by kind of market, where it differs"""
+    """what `create_order` takes a stop's price by, where it is no `triggerPrice`, by kind of market"""
     stop_id_param: str = ""
     """what `create_order` takes our id of a stop by, besides"""
     stop_lists: Mapping[str, tuple[Mapping[str, Any], ...]] = {}
     """with what open stops are asked for, each of it by itself; by kind of market"""
+    open_symbols: Mapping[str, tuple[str, Path]] = {}
+    """where open orders are told symbol by symbol alone: the method that names the symbols that have any,
+    and where its answer has them, by kind of market"""
     open_pages: Mapping[str, Pages] = {}
     """how open orders are told page by page, by kind of market, and those in a book of `stops`"""
     order_id_key: str = ""
@@ -122,6 +124,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     wrong, or the order's owner cancelled it"""
     stop_id_keys: tuple[str, ...] = ()
     """marks an order of the book of stops, which has ids of its own"""
+    stop_triggered: Mapping[str, str] = {}
+    """what stands in a stop that was triggered, by its key, where ccxt takes it for cancelled"""
     stop_became_keys: tuple[str, ...] = ()
     """the id of the order that a triggered stop became"""
     whole_position_keys: tuple[str, ...] = ()

@@ -193,6 +193,9 @@ class ReportParser:
     def _status(
         self, raw: Any, quantity: Decimal, filled: Decimal, *, is_stop: bool
     ) -> OrderStatus:
+        info = raw.get("info") or {}
+        if is_stop and any(info.get(k) == v for k, v in self._quirks.stop_triggered.items()):
+            raise Triggered
         said = str(raw.get("status"))
         status = STATUS.get(self._quirks.statuses.get(said, said))
         if status is None:

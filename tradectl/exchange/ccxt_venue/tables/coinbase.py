@@ -26,7 +26,7 @@ TABLE = ExchangeTable(
         unused=frozenset({"fetchBidsAsks"}),  # it takes a key
         submit_id_param="client_order_id",
         # ccxt's direction of a `triggerPrice` is that of a profit
-        stop_param="stopLossPrice",
+        stop_params={"spot": "stopLossPrice"},
         stops=frozenset({OrderType.STOP_LIMIT}),
         bounded={"spot": frozenset({OrderType.MARKET, OrderType.STOP_MARKET})},
         # of these ccxt cannot read the quantity back

@@ -41,7 +41,7 @@ TABLE = ExchangeTable(
             ("fetch_closed_orders", "clientOrderId"),
         ),
         # ccxt sends a `triggerPrice` on as it is, with an order that trades at once
-        stop_param="stopLossPrice",
+        stop_params={"spot": "stopLossPrice"},
         stops=frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT}),
         reasons={"reason": frozenset({"User requested", "None"})},
         fills_of_all=frozenset({"spot"}),

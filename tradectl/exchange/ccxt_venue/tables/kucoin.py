@@ -9,7 +9,8 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
+from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
@@ -21,6 +22,22 @@ TABLE = ExchangeTable(
         },
         client_id_param="clientOrderId",
         cancel_id_param="clientOrderId",
+        # with a `triggerPrice` ccxt does not say from which side, and a fall is meant
+        stop_params={"spot": "stopLossPrice"},
+        stop_book={"perpetual": StopBook.LIST},
+        stop_triggered={"status": "TRIGGERED"},
+        statuses={"cancelled": "canceled"},
+        stop_lists={"spot": ({"hf": False},)},  # else ccxt wants a symbol
+        open_symbols={"spot": ("privateGetHfOrdersActiveSymbols", ("data", "symbols"))},
+        open_pages={
+            "perpetual": Pages("currentPage", Next.PAGE, most=50),
+            "stops": Pages("currentPage", Next.PAGE, most=500),
+        },
+        fills_pages={
+            "spot": Pages("lastId", Next.LEAST, "id", most=100),
+            "perpetual": Pages("currentPage", Next.PAGE),
+        },
+        streamed=frozenset({"orders"}),  # its fills come without their fees
         decimal_amounts=frozenset({"perpetual"}),
         fills_window_ms={"spot": 7 * 86_400_000, "perpetual": 7 * 86_400_000},
         fills_history_ms={"spot": 360 * 86_400_000, "perpetual": 360 * 86_400_000},
