@@ -119,15 +119,20 @@ async def alerts() -> AsyncIterator[AlertManager]:
 async def test_the_heartbeat_is_heard_while_all_is_well(
     end: OtherEnd, alerts: AlertManager
 ) -> None:
-    troubles: list[str] = []
-    beat = Heartbeat(f"{end.url}?rid=7", 0.005, lambda: troubles, alerts, WallClock())
+    troubles, found = list[str](), list[bool]()
+
+    def looked() -> list[str]:
+        found.append(bool(troubles))
+        return troubles
+
+    beat = Heartbeat(f"{end.url}?rid=7", 0.005, looked, alerts, WallClock())
     await beat.start()
     await until(lambda: len(end.asked) >= 3)
     assert set(end.asked) == {"/hook/s3cr3t-t0ken?rid=7"}
     troubles.append("feed")
-    await asyncio.sleep(0.02)
+    await until(lambda: sum(found) >= 1)  # what was under way has come back by then
     heard = len(end.asked)
-    await asyncio.sleep(0.05)
+    await until(lambda: sum(found) >= 4)
     assert len(end.asked) == heard
     troubles.clear()
     await until(lambda: len(end.asked) > heard)
