@@ -1,11 +1,11 @@
-"""Counters, gauges and latencies by name, in memory that does not grow with what is counted."""
+"""Counters, gauges and latencies by name and labels, in memory that does not grow with the counting."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.statistics import QUANTILES, Histogram
@@ -13,50 +13,79 @@ from tradectl.domain.statistics import QUANTILES, Histogram
 _ODD = re.compile(r"[^a-zA-Z0-9_:]")
 
 
+Labels = dict[str, str]
+Key = tuple[str, str]
+"""A name, and its labels as Prometheus spells them: `{kind="fill"}`, or nothing."""
+
+
 class MetricsCollector:
-    """Figures by name; the first use of a name makes it. For one thread, that of the loop."""
+    """Figures by name, and by labels where a name has several; the first use of them makes a figure.
+    `helps` says what names mean. For one thread, that of the loop."""
 
-    def __init__(self) -> None:
-        self._counters: dict[str, float] = {}
-        self._gauges: dict[str, float] = {}
-        self._latencies: dict[str, Histogram] = {}
+    def __init__(self, helps: Mapping[str, str] | None = None) -> None:
+        self._helps = helps or {}
+        self._counters: dict[Key, float] = {}
+        self._gauges: dict[Key, float] = {}
+        self._latencies: dict[Key, Histogram] = {}
 
-    def inc(self, name: str, by: float = 1) -> None:
+    def inc(self, name: str, by: float = 1, labels: Labels | None = None) -> None:
         """Counters only go up. Raises UsageError for a negative step."""
         if not 0 <= by < math.inf:
             raise UsageError(f"counter {name!r}: cannot go up by {by}; use a gauge")
-        self._counters[name] = self._counters.get(name, 0) + by
+        key = name, _labelled(labels)
+        self._counters[key] = self._counters.get(key, 0) + by
 
-    def gauge(self, name: str, value: float) -> None:
+    def total(self, name: str, value: float, labels: Labels | None = None) -> None:
+        """What a counter has come to that is kept elsewhere."""
+        self._counters[name, _labelled(labels)] = value
+
+    def gauge(self, name: str, value: float, labels: Labels | None = None) -> None:
         """What `name` is now."""
-        self._gauges[name] = float(value)
+        self._gauges[name, _labelled(labels)] = float(value)
 
-    def observe(self, name: str, seconds: float) -> None:
+    def forget_gauges(self) -> None:
+        """Those that are not set again are gone."""
+        self._gauges.clear()
+
+    def observe(self, name: str, seconds: float, labels: Labels | None = None) -> None:
         """One more latency. Raises UsageError unless it is finite and not negative."""
-        histogram = self._latencies.get(name)
+        key = name, _labelled(labels)
+        histogram = self._latencies.get(key)
         if histogram is None:
-            histogram = self._latencies[name] = Histogram()
+            histogram = self._latencies[key] = Histogram()
         histogram.observe(seconds)
 
     def snapshot(self) -> dict[str, Any]:
-        """`counters` and `gauges` by name; `latencies` by name as {count, sum, max, p50, p95, p99}."""
+        """`counters` and `gauges` by name and labels; `latencies` as {count, sum, max, p50, p95, p99}."""
         return {
-            "counters": dict(self._counters),
-            "gauges": dict(self._gauges),
-            "latencies": {name: h.snapshot() for name, h in self._latencies.items()},
+            "counters": {"".join(key): value for key, value in self._counters.items()},
+            "gauges": {"".join(key): value for key, value in self._gauges.items()},
+            "latencies": {"".join(key): h.snapshot() for key, h in self._latencies.items()},
         }
 
     def prometheus(self) -> str:
         """The text exposition format 0.0.4: counters, gauges and summaries (in seconds)."""
         names = _PrometheusNames()
         lines: list[str] = []
-        for name, value in self._counters.items():
-            lines += _sample(names.give(name, "_total"), "counter", value)
-        for name, value in self._gauges.items():
-            lines += _sample(names.give(name, ""), "gauge", value)
-        for name, histogram in self._latencies.items():
-            lines += _summary(names.give(name, "_seconds"), histogram)
+        for name, values in _by_name(self._counters):
+            given = names.give(name, "_total")
+            lines += self._head(name, given, "counter")
+            lines += [f"{given}{labels} {_number(value)}" for labels, value in values]
+        for name, values in _by_name(self._gauges):
+            given = names.give(name, "")
+            lines += self._head(name, given, "gauge")
+            lines += [f"{given}{labels} {_number(value)}" for labels, value in values]
+        for name, histograms in _by_name(self._latencies):
+            given = names.give(name, "_seconds")
+            lines += self._head(name, given, "summary")
+            for labels, histogram in histograms:
+                lines += _summary(given, labels, histogram)
         return "".join(f"{line}\n" for line in lines)
+
+    def _head(self, name: str, given: str, kind: str) -> Iterator[str]:
+        if name in self._helps:
+            yield f"# HELP {given} {self._helps[name]}"
+        yield f"# TYPE {given} {kind}"
 
 
 class _PrometheusNames:
@@ -75,17 +104,33 @@ class _PrometheusNames:
         return given
 
 
-def _sample(name: str, kind: str, value: float) -> Iterator[str]:
-    yield f"# TYPE {name} {kind}"
-    yield f"{name} {_number(value)}"
+Figure = TypeVar("Figure")
 
 
-def _summary(name: str, histogram: Histogram) -> Iterator[str]:
-    yield f"# TYPE {name} summary"
+def _by_name(figures: Mapping[Key, Figure]) -> Iterator[tuple[str, list[tuple[str, Figure]]]]:
+    """Those of one name stand together."""
+    found: dict[str, list[tuple[str, Figure]]] = {}
+    for (name, labels), figure in figures.items():
+        found.setdefault(name, []).append((labels, figure))
+    return iter(found.items())
+
+
+def _labelled(labels: Labels | None) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _summary(name: str, labels: str, histogram: Histogram) -> Iterator[str]:
+    others = f"{labels[1:-1]}," if labels else ""
     for share in QUANTILES.values():
-        yield f'{name}{{quantile="{share}"}} {_number(histogram.percentile(share))}'
-    yield f"{name}_sum {_number(histogram.total)}"
-    yield f"{name}_count {histogram.count}"
+        yield f'{name}{{{others}quantile="{share}"}} {_number(histogram.percentile(share))}'
+    yield f"{name}_sum{labels} {_number(histogram.total)}"
+    yield f"{name}_count{labels} {histogram.count}"
 
 
 def _number(value: float) -> str:

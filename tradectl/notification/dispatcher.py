@@ -89,6 +89,11 @@ class Dispatcher:
         and of one that works again."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
 
+    @property
+    def waiting(self) -> int:
+        """Messages that nobody has yet; from any thread."""
+        return len(self._inbox) + len(self._outbox)
+
     def start(self) -> None:
         for sender in self._senders.values():
             sender.start()

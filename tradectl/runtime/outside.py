@@ -1,4 +1,4 @@
-"""Who watches a run from outside of its loop: a person's alerts, systemd, whoever hears the heartbeat.
+"""Who watches a run from outside of its loop: Prometheus, systemd, whoever hears the heartbeat.
 
 And what is done when the loop stands still. The watchdog's thread calls for it, in which nothing of the
 run may be touched: it sets the latch through a file of its own, as another process would, and leaves to
@@ -16,10 +16,12 @@ from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.heartbeat import Heartbeat
+from tradectl.monitoring.metrics_server import MetricsServer
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
 from tradectl.monitoring.stall_report import StallReport
 from tradectl.notification.address import address_of, refuse_address
+from tradectl.runtime.run_metrics import RunMetrics
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
@@ -76,14 +78,25 @@ def heartbeat_url(settings: Settings, environ: Mapping[str, str] | None) -> str:
 
 
 def watchers_outside(
-    session: Session, monitor: SystemMonitor, alerts: AlertManager, url: str
+    session: Session,
+    monitor: SystemMonitor,
+    alerts: AlertManager,
+    dispatcher: Dispatcher | None,
+    url: str,
 ) -> Iterator[tuple[str, Any]]:
-    """What is started last, by its name: the run has begun by then. `url` has the heartbeat's address."""
+    """What is started last, by its name: the run has begun by then. `url` has the heartbeat's address.
+    Raises UsageError for a port that is taken."""
     bus, settings = session.bus, session.settings.monitoring
 
     def troubles() -> list[str]:
         return (["journal"] if bus.failure is not None else []) + monitor.unwell()
 
+    if settings.metrics_port:
+        money = settings.metrics_money
+        figures = RunMetrics(session, monitor, alerts, dispatcher, troubles, money=money)
+        folder, journal = session.state_dir.path, session.journal_path
+        server = MetricsServer(settings.metrics_port, figures, folder, journal)
+        yield server.name, server
     if url:
         beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
         yield beat.name, beat

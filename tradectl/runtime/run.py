@@ -278,9 +278,10 @@ class TradingRun(Session):
             add_loop("feed", self.feed.run)
         add_loop("sampler", self._sample)
         if not self.options.data:
-            for name, watcher in watchers_outside(
-                self, self.monitor, self.alerts, self._heartbeat_url
-            ):
+            outside = watchers_outside(
+                self, self.monitor, self.alerts, self._dispatcher, self._heartbeat_url
+            )
+            for name, watcher in outside:
                 add(name, watcher)
         self._tell_of_exchanges()
 

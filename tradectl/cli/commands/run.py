@@ -20,6 +20,7 @@ from tradectl.cli.commands.run_flags import (
     FundingOption,
     HeadlessOption,
     LiveOption,
+    MetricsPortOption,
     RunFlags,
     SeedOption,
     SpeedOption,
@@ -90,6 +91,7 @@ def run(
     seed: SeedOption = None,
     fresh: FreshOption = False,
     trust_journal: TrustJournalOption = False,
+    metrics_port: MetricsPortOption = None,
     headless: HeadlessOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -99,7 +101,7 @@ def run(
     flags = RunFlags(
         live, exchange, data or [], speed, fill, flatten_at_end, symbol or [], strategy or [],
         settings_set or [], funding, seed, fresh, yes, columns, allow_truncated,
-        trust_journal,
+        trust_journal, metrics_port,
     )  # fmt: skip
     flags.refuse_useless()
     from tradectl.domain.keys import take_keys

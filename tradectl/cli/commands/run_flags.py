@@ -92,6 +92,15 @@ FreshOption = Annotated[
 HeadlessOption = Annotated[
     bool, typer.Option("--headless", help="Plain lines instead of the panel.")
 ]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Figures for Prometheus, /health and /ready on this port of 127.0.0.1.",
+        min=1024,
+        max=65_535,
+        show_default=False,
+    ),
+]
 YesOption = Annotated[
     bool, typer.Option("--yes", help="With --live: do not ask for a typed confirmation.")
 ]
@@ -116,6 +125,7 @@ class RunFlags(NamedTuple):
     columns: str | None
     allow_truncated: bool
     trust_journal: bool = False
+    metrics_port: int | None = None
 
     def refuse_useless(self) -> None:
         """Raises UsageError for a flag that would be passed over in silence."""
@@ -137,6 +147,9 @@ class RunFlags(NamedTuple):
                 "out": self.trust_journal and data,
                 "--fresh is needless, recorded data has its own account: leave it out": self.fresh
                 and data,
+                "--metrics-port is of a run that goes on: leave it out with --data": bool(
+                    data and self.metrics_port
+                ),
                 "--yes confirms that money is traded: add --live": self.yes and not live,
                 "--funding is of paper trading, live it comes from the exchange: leave it out": bool(
                     live and self.funding
@@ -156,6 +169,7 @@ class RunFlags(NamedTuple):
             for flag, key, value in (
                 ("--fill", "paper.fill", self.fill),
                 ("--funding", "paper.funding_file", self.funding),
+                ("--metrics-port", "monitoring.metrics_port", self.metrics_port),
                 ("--seed", "seed", self.seed),
                 ("--symbol", "symbols", self.symbols or None),
             )
@@ -196,6 +210,8 @@ class RunFlags(NamedTuple):
         if self.symbols:
             flags["symbols"] = self.symbols
             flags |= self._currency_of_data()
+        if self.metrics_port is not None:
+            flags["monitoring"] = {"metrics_port": self.metrics_port}
         if self.strategies:
             flags["strategies"] = [{"name": _short(s), "strategy": s} for s in self.strategies]
         if self.seed is not None:

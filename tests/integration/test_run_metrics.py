@@ -1,0 +1,231 @@
+"""The figures of a run: Prometheus's own parser takes them, they are those of the journal, and what is
+drawn and ruled of them has their names."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import tomllib
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fixtures.command import BUSY, journals, records_of
+from tests.fixtures.monitoring import until
+from tradectl.config.load import load_settings
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import EventType
+from tradectl.monitoring.metrics_server import MetricsServer
+from tradectl.runtime.run import TradingRun
+from tradectl.runtime.run_metrics import HELPS, MONEY, RunMetrics
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.directory import StateDir
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "monitoring"
+OF_THE_SERVER = {"loop_answers", "disk_free_bytes", "journal_bytes"}
+OF_ORDERS = {"order_accept_seconds", "order_fill_seconds"}
+OF_CHANNELS_AND_EXCHANGES = {"outbox_waiting", "orders_unknown"}
+SUFFIXES = re.compile(r"_(total|seconds_sum|seconds_count)$")
+
+
+def figures_in(text: str) -> dict[str, float]:
+    """By name and labels: what Prometheus's own parser makes of it."""
+    return {
+        sample.name + json.dumps(sample.labels, sort_keys=True): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+class Scraper:
+    """Stands in for the screen of a run: it takes the figures as the run ends, all of it counted."""
+
+    def __init__(self, run: TradingRun) -> None:
+        self.run = run
+        self.metrics = RunMetrics(run, run.monitor, run.alerts, None, list)
+        self.text = self.with_money = ""
+
+    async def start(self, run: TradingRun) -> None:
+        """The run ends once it has traded a little."""
+        self.traded = asyncio.ensure_future(self._trade())
+
+    async def _trade(self) -> None:
+        account, resources = self.run.books.account, self.run.monitor.resources
+        await until(lambda: account.fills_count >= 5 and resources().threads)
+        self.run.end("it has traded")
+
+    async def stop(self) -> None:
+        figures = self.run.bus.figures
+        await self.run.bus.join()
+        await until(lambda: not figures().handlers["metrics"].waiting)
+        self.text = self.metrics.text()
+        self.metrics._money = True
+        self.with_money = self.metrics.text()
+
+
+async def scraped(folder: Path) -> Scraper:
+    state_dir = StateDir(folder)
+    state_dir.create()
+    often = ["orchestrator.health_check_interval_seconds=0.05"]
+    settings = load_settings(None, tomllib.loads(BUSY), {}, often)
+    with state_dir.owned():
+        run = TradingRun(RunOptions(settings=settings, state_dir=state_dir), None)
+        scraper = Scraper(run)
+        await run.execute(scraper)
+    return scraper
+
+
+async def test_the_figures_are_those_of_the_journal(tmp_path: Path) -> None:
+    scraper = await scraped(tmp_path / "s")
+    figures = figures_in(scraper.text)
+    last = figures["tradectl_journal_seq{}"]
+    (journal,) = journals(tmp_path / "s")
+    events = [record.event for record in records_of(journal) if record.seq <= last]
+    kinds = Counter(
+        type(event).__name__ for event in events if event.event_type is not EventType.MARKET_DATA
+    )
+    told = {
+        json.loads(name.removeprefix("tradectl_events_total"))["kind"]: count
+        for name, count in figures.items()
+        if name.startswith("tradectl_events_total{")
+    }
+    assert told == kinds
+    assert kinds["OrderFilled"] > 0
+    assert figures["tradectl_fills_total{}"] == kinds["OrderFilled"]
+    assert figures["tradectl_orders_denied_total{}"] == kinds["OrderDenied"]
+    assert figures["tradectl_order_fill_seconds_count{}"] > 0
+    every = HELPS.keys() - OF_THE_SERVER - OF_CHANNELS_AND_EXCHANGES
+    assert names_of(scraper.text) == every - {*MONEY}
+    assert names_of(scraper.with_money) == every
+
+
+def names_of(text: str) -> set[str]:
+    found = {name.partition("{")[0].removeprefix("tradectl_") for name in figures_in(text)}
+    return {as_declared(SUFFIXES.sub("", name)) for name in found}
+
+
+def as_declared(name: str) -> str:
+    return name.removesuffix("_seconds") if name in OF_ORDERS else name
+
+
+# --- over HTTP -----------------------------------------------------------------------------------------
+
+
+class Told:
+    """Figures that a test sets."""
+
+    state = "RUNNING"
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def troubles(self) -> list[str]:
+        return self.found
+
+    def text(self) -> str:
+        return "# TYPE tradectl_fills_total counter\ntradectl_fills_total 7.0\n"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[MetricsServer]:
+    journal = tmp_path / "j"
+    journal.write_bytes(b"12345")
+    server = MetricsServer(0, Told(), tmp_path, journal)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def asked(server: MetricsServer, path: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def test_metrics_health_and_ready_are_served(server: MetricsServer) -> None:
+    figures = server._figures
+    assert isinstance(figures, Told)
+    status, text = await asyncio.to_thread(asked, server, "/metrics")
+    found = figures_in(text)
+    assert (status, found["tradectl_fills_total{}"], found["tradectl_journal_bytes{}"]) == (
+        200,
+        7,
+        5,
+    )
+    assert found["tradectl_loop_answers{}"] == 1
+    for state, troubles, health, ready in (
+        ("RUNNING", [], 200, 200),
+        ("PAUSED", [], 200, 200),
+        ("STARTING", [], 200, 503),
+        ("HALTED", [], 200, 503),
+        ("RUNNING", ["feed"], 503, 503),
+    ):
+        figures.state, figures.found = state, troubles
+        for path, expected in (("/health", health), ("/ready", ready)):
+            status, text = await asyncio.to_thread(asked, server, path)
+            assert status == expected, (state, path)
+            told = {"ok": expected == 200, "state": state, "troubles": troubles}
+            assert json.loads(text) == told
+    assert (await asyncio.to_thread(asked, server, "/"))[0] == 404
+
+
+async def test_whoever_asks_by_another_name_is_refused(server: MetricsServer) -> None:
+    for host in ("evil.example:9464", "127.0.0.1.evil.example", ""):
+        status, text = await asyncio.to_thread(asked, server, "/metrics", Host=host)
+        assert (status, "fills" in text) == (403, False), host
+    assert (await asyncio.to_thread(asked, server, "/metrics", Host="localhost"))[0] == 200
+
+
+async def test_it_answers_while_the_loop_stands_still(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(asked, server, "/metrics")
+    monkeypatch.setattr("tradectl.monitoring.metrics_server.ANSWER_S", 0.05)
+    answers: list[tuple[int, str]] = []
+
+    def ask() -> None:
+        answers.extend(asked(server, path) for path in ("/metrics", "/health"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join(30)  # this is what stops the loop
+    (_, text), (health, verdict) = answers
+    figures = figures_in(text)
+    assert (figures["tradectl_loop_answers{}"], figures["tradectl_fills_total{}"]) == (0, 7)
+    assert (health, json.loads(verdict)["troubles"]) == (503, ["loop"])
+
+
+async def test_a_port_that_is_taken_is_said(server: MetricsServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--metrics-port.*cannot be used: Address already in use"):
+        MetricsServer(server.port, Told(), tmp_path, tmp_path)
+
+
+# --- what is made of them -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["grafana-dashboard.json", "prometheus-rules.yml"])
+def test_what_is_drawn_and_ruled_has_the_names_of_figures(name: str) -> None:
+    text = (CONFIGS / name).read_text()
+    used = {as_declared(SUFFIXES.sub("", word)) for word in re.findall(r"tradectl_(\w+)", text)}
+    assert used
+    assert used <= HELPS.keys() | OF_THE_SERVER
+    assert not used & {*MONEY}
+
+
+def test_the_dashboard_draws_every_figure_that_is_no_money() -> None:
+    text = (CONFIGS / "grafana-dashboard.json").read_text()
+    dashboard = json.loads(text)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    left = {name for name in HELPS if f"tradectl_{name}" not in text}
+    assert left == {*MONEY, "info", "journal_seq", "handler_handled", "handler_mean_seconds",
+                    "bus_published"}  # fmt: skip

@@ -1,0 +1,223 @@
+"""A run's figures for Prometheus: what is counted anyway, read when somebody asks.
+
+What happens is counted by an observer, class by class, as the journal has it; market data is not, the bus
+knows how much there was. No figure is an amount of money unless that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tradectl.domain.event import EventType
+from tradectl.domain.events import OrderAccepted, OrderFilled, OrderSubmitted, Record
+from tradectl.domain.states import AlertSeverity, ComponentStatus, TradingState
+from tradectl.domain.time import SECOND
+from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.metrics import MetricsCollector
+from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.notification.dispatcher import Dispatcher
+from tradectl.runtime.session import Session
+from tradectl.version import __version__
+
+if TYPE_CHECKING:
+    from tradectl.documents.run import Resources
+
+COUNTED = tuple(kind for kind in EventType if kind is not EventType.MARKET_DATA)
+MOST_ORDERS = 10_000
+"""Under way, whose times are waited for."""
+MEBIBYTE = 1 << 20
+
+HELPS = {
+    "info": "1; the version, the mode and the source of market data are labels",
+    "events": "events of this run by class, as its journal has them, market data aside",
+    "journal_seq": "the number of the newest record",
+    "bus_published": "inputs handed to the bus",
+    "bus_processed": "inputs and what followed from them",
+    "bus_failed": "events that a handler could not handle",
+    "bus_dropped": "market data shed or conflated",
+    "bus_queue_depth": "inputs that wait",
+    "step_p50_seconds": "the newest steps of the core, from input to last consequence: of half",
+    "step_p99_seconds": "the same: of 99 in 100",
+    "handler_handled": "events that an observer has handled",
+    "handler_failures": "failed tries of an observer",
+    "handler_missed": "events that an observer did not get",
+    "handler_waiting": "events that wait for an observer",
+    "handler_mean_seconds": "what an observer takes for an event",
+    "order_accept": "from an order's release to the exchange's word that it works",
+    "order_fill": "from an order's release to its first fill",
+    "orders": "orders of the account",
+    "orders_denied": "orders that risk denied",
+    "fills": "fills of the account",
+    "orders_open": "orders that work",
+    "orders_unknown": "orders whose fate an exchange has not told",
+    "positions_open": "positions that are not flat",
+    "drawdown_ratio": "below the highest equity, as a part of it",
+    "state": "1 for the state that the run is in",
+    "entries_possible": "1 where entries may leave",
+    "component_up": "0 for a component that has failed or is restarted",
+    "component_errors": "errors that a component has counted",
+    "data_age_seconds": "since the newest market data of a symbol",
+    "alerts_open": "alerts that are not over, by severity",
+    "outbox_waiting": "messages that nobody could be told yet",
+    "process_cpu_percent": "100 is one core",
+    "process_rss_bytes": "resident memory",
+    "process_open_files": "file descriptors",
+    "process_threads": "threads",
+    "loop_lag_seconds": "how late the loop woke the monitor last",
+    "loop_answers": "0 while the loop stands still: the other figures are those of before",
+    "disk_free_bytes": "left where the state directory is",
+    "journal_bytes": "of this run's journal",
+    "equity": "of the account, in its currency",
+    "profit": "since the account was opened, open positions included",
+    "fees": "paid",
+    "position_size": "signed, in coins",
+}
+MONEY = ("equity", "profit", "fees", "position_size")
+
+
+class RunMetrics:
+    """Of a session, and of those who watch it; `troubles` are the names of what is not well. `money`:
+    amounts, too."""
+
+    name = "metrics"
+
+    def __init__(
+        self,
+        session: Session,
+        monitor: SystemMonitor,
+        alerts: AlertManager,
+        dispatcher: Dispatcher | None,
+        troubles: Callable[[], list[str]],
+        *,
+        money: bool = False,
+    ) -> None:
+        self._session = session
+        self._monitor = monitor
+        self._alerts = alerts
+        self._dispatcher = dispatcher
+        self.troubles = troubles
+        self._money = money
+        self._figures = MetricsCollector(HELPS)
+        self._events: Counter[str] = Counter()
+        self._sent: dict[str, int] = {}
+        session.bus.observe(COUNTED, self._on_record, name=self.name)
+
+    def text(self) -> str:
+        """Those of now, for Prometheus; to be asked for in the loop."""
+        figures = self._figures
+        figures.forget_gauges()
+        self._of_the_run()
+        self._of_the_bus()
+        self._of_the_account()
+        self._of_the_components()
+        self._of_the_machine(self._monitor.resources())
+        if self._money:
+            self._of_the_money()
+        return figures.prometheus()
+
+    @property
+    def state(self) -> str:
+        return self._session.orchestrator.state
+
+    # --- what happens --------------------------------------------------------------------------------
+
+    def _on_record(self, record: Record) -> None:
+        event = record.event
+        self._events[type(event).__name__] += 1
+        if isinstance(event, OrderSubmitted):
+            while len(self._sent) >= MOST_ORDERS:
+                self._sent.pop(next(iter(self._sent)))
+            self._sent[event.order_id] = record.at
+        elif isinstance(event, OrderAccepted):
+            self._took("order_accept", event.order_id, record.at, stays=True)
+        elif isinstance(event, OrderFilled):
+            self._took("order_fill", event.order_id, record.at)
+
+    def _took(self, name: str, order_id: str, at: int, *, stays: bool = False) -> None:
+        sent = self._sent.get(order_id) if stays else self._sent.pop(order_id, None)
+        if sent is not None:
+            self._figures.observe(name, max(0, at - sent) / SECOND)
+
+    # --- what is ------------------------------------------------------------------------------------
+
+    def _of_the_run(self) -> None:
+        figures, session = self._figures, self._session
+        labels = {"version": __version__, "mode": session.settings.mode, "source": session.source}
+        figures.gauge("info", 1, labels)
+        for name, count in self._events.items():
+            figures.total("events", count, {"kind": name})
+        figures.gauge("journal_seq", session.system.last_seq)
+        figures.gauge("state", 1, {"state": self.state})
+        running = session.books.trading_state is TradingState.RUNNING
+        figures.gauge("entries_possible", float(running and self.state == "RUNNING"))
+        for severity in AlertSeverity:
+            count = sum(a.severity is severity for a in self._alerts.get_active_alerts())
+            figures.gauge("alerts_open", count, {"severity": severity.value})
+        if self._dispatcher is not None:
+            figures.gauge("outbox_waiting", self._dispatcher.waiting)
+
+    def _of_the_bus(self) -> None:
+        figures, bus = self._figures, self._session.bus.figures()
+        figures.total("bus_published", bus.published)
+        figures.total("bus_processed", bus.processed)
+        figures.total("bus_failed", bus.failed)
+        figures.total("bus_dropped", bus.dropped)
+        figures.gauge("bus_queue_depth", bus.queue_depth)
+        figures.gauge("step_p50_seconds", bus.latency_p50_us / 1e6)
+        figures.gauge("step_p99_seconds", bus.latency_p99_us / 1e6)
+        for name, handler in bus.handlers.items():
+            labels = {"handler": name}
+            figures.total("handler_handled", handler.handled, labels)
+            figures.total("handler_failures", handler.failures, labels)
+            figures.total("handler_missed", handler.missed + handler.dropped, labels)
+            figures.gauge("handler_waiting", handler.waiting, labels)
+            figures.gauge("handler_mean_seconds", handler.mean_us / 1e6, labels)
+
+    def _of_the_account(self) -> None:
+        figures, books = self._figures, self._session.books
+        account = books.account
+        figures.total("orders", account.orders_count)
+        figures.total("orders_denied", account.denied_count)
+        figures.total("fills", account.fills_count)
+        figures.gauge("orders_open", len(books.working_orders()))
+        figures.gauge("positions_open", sum(bool(p.quantity) for p in account.positions.values()))
+        figures.gauge("drawdown_ratio", float(books.drawdown()))
+        for symbol, age in self._monitor.data_age().items():
+            figures.gauge("data_age_seconds", age, {"symbol": symbol})
+        for exchange in self._session.gateway.status():
+            labels = {"exchange": exchange.name}
+            figures.gauge("orders_unknown", exchange.unknown_orders, labels)
+
+    def _of_the_components(self) -> None:
+        for name, component in self._session.bus.components.all().items():
+            labels = {"component": name}
+            down = component.status in (ComponentStatus.FAILED, ComponentStatus.RESTARTING)
+            self._figures.gauge("component_up", float(not down), labels)
+            self._figures.total("component_errors", component.error_count, labels)
+
+    def _of_the_machine(self, found: Resources) -> None:
+        figures = self._figures
+        rss = None if found.rss_mb is None else found.rss_mb * MEBIBYTE
+        for name, value in (
+            ("process_cpu_percent", found.cpu_pct),
+            ("process_rss_bytes", rss),
+            ("process_open_files", found.open_files),
+            ("process_threads", found.threads),
+        ):
+            if value is not None:
+                figures.gauge(name, value)
+        figures.gauge("loop_lag_seconds", (found.loop_lag_ms or 0) / 1000)
+
+    def _of_the_money(self) -> None:
+        figures, books = self._figures, self._session.books
+        figures.gauge("equity", float(books.equity()))
+        figures.gauge("profit", float(books.profit()))
+        fees = sum((p.fees for p in books.account.positions.values()), start=0)
+        figures.gauge("fees", float(fees))
+        for symbol, position in books.account.positions.items():
+            figures.gauge("position_size", float(position.quantity), {"symbol": symbol})
+
+
+__all__ = ["HELPS", "MONEY", "RunMetrics"]
