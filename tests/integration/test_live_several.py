@@ -83,3 +83,28 @@ async def test_a_strategy_hears_one_exchange_and_trades_another_which_needs_no_k
         await trader.until(first.truth.ours)
         assert {s.symbol for s in trader.events(StrategySignalEvent)} == {SPOT}
         assert second.truth.ours() == []
+
+
+async def test_an_order_spends_what_is_at_its_exchange(tmp_path: Path) -> None:
+    async with (
+        LoopbackExchange(seed=1) as first,
+        LoopbackExchange(seed=2, usdt="2000") as second,
+        trading(first, tmp_path, settings=both(first, second)) as trader,
+    ):
+        await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
+        second.move(SPOT, Decimal(60_000))
+        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.restrictions(OTHER))
+        books, name = trader.run.books, trader.run.settings.exchanges[0].prefix
+        assert books.account.money_at == {name: 100_000, "other": 2_000}
+        too_much = trader.buy("0.1", symbol=OTHER)
+        await trader.judged(too_much)
+        assert trader.denied(too_much) == "BALANCE"
+        assert second.truth.ours() == []
+        await trader.orders_done(trader.buy("0.01", symbol=OTHER))
+        money = dict(books.account.money_at)
+        assert 1_395 < money["other"] < 1_401
+        assert money == {name: 100_000, "other": second.balance("USDT")}
+        assert sum(money.values()) == books.cash
+        await trader.compared()
+        assert dict(books.account.money_at) == money
+        assert not trader.restrictions(SPOT) | trader.restrictions(OTHER)

@@ -14,10 +14,12 @@ from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
 from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.live.unreached import UnreachedExchange
 from tradectl.exchange.paper.funding_rates import NO_FUNDING
 from tradectl.exchange.venue import waiting
 
 T = TypeVar("T")
+AnyExchange = LiveExchange | UnreachedExchange
 
 
 class LiveGateway:
@@ -28,31 +30,36 @@ class LiveGateway:
     funding_rates = NO_FUNDING
 
     def __init__(
-        self, exchanges: Iterable[LiveExchange], *, sleep: Sleep = ComputerClock.sleep
+        self,
+        exchanges: Iterable[LiveExchange],
+        unreached: Iterable[UnreachedExchange] = (),
+        *,
+        sleep: Sleep = ComputerClock.sleep,
     ) -> None:
         self.exchanges = tuple(exchanges)
+        self._each: tuple[AnyExchange, ...] = (*self.exchanges, *unreached)
         self._sleep = sleep
-        self._by_symbol = {symbol: e for e in self.exchanges for symbol in e.symbols}
+        self._by_symbol = {symbol: e for e in self._each for symbol in e.symbols}
 
     def guard(self, pre_send_check: PreSendCheck) -> None:
-        for exchange in self.exchanges:
+        for exchange in self._each:
             exchange.pre_send_check = pre_send_check
 
     def bind(self) -> None:
         pass
 
     async def quiesce(self) -> None:
-        await asyncio.gather(*(exchange.quiesce() for exchange in self.exchanges))
+        await asyncio.gather(*(exchange.quiesce() for exchange in self._each))
 
     async def stop(self) -> None:
-        await asyncio.gather(*(exchange.stop() for exchange in self.exchanges))
+        await asyncio.gather(*(exchange.stop() for exchange in self._each))
 
     def attach_read_only(self) -> None:
-        for exchange in self.exchanges:
+        for exchange in self._each:
             exchange.attach_read_only()
 
     def leave_switch_armed(self) -> None:
-        for exchange in self.exchanges:
+        for exchange in self._each:
             exchange.leave_switch_armed()
 
     def send(self, command: OutboundCommand, at: int) -> None:
@@ -64,14 +71,14 @@ class LiveGateway:
 
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         orders = list(orders)
-        for exchange in self.exchanges:
+        for exchange in self._each:
             exchange.restore([o for o in orders if o.spec.symbol in exchange.symbols], positions)
             exchange.begin()
 
     async def cancel_all(
         self, *, keep_protection: bool, whose: Whose = Whose.OURS, within: float
     ) -> list[Cancelled]:
-        async def cancel(exchange: LiveExchange) -> Cancelled:
+        async def cancel(exchange: AnyExchange) -> Cancelled:
             orders = await exchange.cancel_all(keep_protection=keep_protection, whose=whose)
             return Cancelled(exchange=exchange.name, orders=orders)
 
@@ -82,7 +89,7 @@ class LiveGateway:
     async def reconcile(
         self, *, accepted: Accepted | None = None, within: float = 0
     ) -> list[Compared]:
-        async def compare(exchange: LiveExchange) -> Compared:
+        async def compare(exchange: AnyExchange) -> Compared:
             while True:
                 told = await exchange.reconcile(accepted)
                 if not 0 < told.pause <= within:
@@ -94,10 +101,10 @@ class LiveGateway:
 
         if within:
             return await self._ask_each(compare, failed, within)
-        return await asyncio.gather(*(compare(exchange) for exchange in self.exchanges))
+        return await asyncio.gather(*(compare(exchange) for exchange in self._each))
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
-        async def ask(exchange: LiveExchange) -> Proof:
+        async def ask(exchange: AnyExchange) -> Proof:
             while True:
                 try:
                     return await exchange.proof(everything=everything)
@@ -109,18 +116,18 @@ class LiveGateway:
         return await self._ask_each(ask, lambda name, why: Proof(exchange=name, error=why), within)
 
     def status(self) -> list[ExchangeStatus]:
-        return [exchange.status() for exchange in self.exchanges]
+        return [exchange.status() for exchange in self._each]
 
     async def _ask_each(
         self,
-        ask: Callable[[LiveExchange], Awaitable[T]],
+        ask: Callable[[AnyExchange], Awaitable[T]],
         failed: Callable[[str, str], T],
         within: float,
     ) -> list[T]:
         """All at once, each for at most `within` seconds, the pauses that its rate limit asks for among
         them; what `failed` makes of one that did not."""
 
-        async def answer(exchange: LiveExchange) -> T:
+        async def answer(exchange: AnyExchange) -> T:
             try:
                 async with asyncio.timeout(within):
                     with waiting(within):
@@ -128,7 +135,7 @@ class LiveGateway:
             except (ExchangeError, TimeoutError) as error:
                 return failed(exchange.name, str(error) or "it did not answer in time")
 
-        return await asyncio.gather(*(answer(exchange) for exchange in self.exchanges))
+        return await asyncio.gather(*(answer(exchange) for exchange in self._each))
 
 
 __all__ = ["LiveGateway"]

@@ -59,6 +59,8 @@ from tradectl.storage.directory import StateDir
 
 ANSWER_SHARE = 0.4
 LEAST_S = 1.0
+PATIENT_SHARE = 0.4
+"""Of the time that is left, how long one of several exchanges is waited for: the others wait, too."""
 
 
 def emergency_stop(
@@ -296,6 +298,7 @@ class EmergencyStop:
                 source=EMERGENCY,
                 reason=f"emergency stop: {self._reason}",
                 projected=False,
+                patience=max(self._deadline - self._clock.monotonic(), LEAST_S) * PATIENT_SHARE,
             )
 
         async with contextlib.AsyncExitStack() as stack:

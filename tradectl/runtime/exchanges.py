@@ -19,13 +19,15 @@ from tradectl.adapters.live_gateway import LiveGateway
 from tradectl.bus.clock import Clock, ComputerClock, WallClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import ConfigError, ExchangeError, VenueRefusal
+from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, VenueRefusal
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
+from tradectl.domain.resilience import pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.live_exchange import LiveExchange
+from tradectl.exchange.live.unreached import UnreachedExchange
 from tradectl.exchange.symbols import by_exchange
 from tradectl.exchange.venue import Channel, Holdings, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
@@ -41,7 +43,8 @@ WRONG = 2 * SECOND
 
 class Venues:
     """`symbols` are all whose market data is used, `traded` those that orders may be about. `environ` has
-    the keys: the process's own, unless they were taken out of it."""
+    the keys: the process's own, unless they were taken out of it. With `patience` (s) of several one that
+    cannot be reached in that time is gone on without: `unreached` says by its name why."""
 
     def __init__(
         self,
@@ -50,39 +53,76 @@ class Venues:
         *,
         private: bool,
         environ: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> None:
         self.settings = settings
+        self.unreached: dict[str, str] = {}
+        self._closing: list[Venue] = []
         self.environ = os.environ if environ is None else environ
         self.symbols = symbols
         self.private = private
         self.clock = WallClock(by_exchange=True)
         self.places = by_exchange(symbols, settings.exchanges)
-        self.by_name: dict[str, Venue] = {
-            exchange.prefix: make_venue(
-                exchange,
-                self.places[exchange.prefix],
-                private=private and bool(self.traded(exchange.prefix)),
-                environ=self.environ,
-                now=self.clock.now,
-            )
-            for exchange in settings.exchanges
-            if self.places[exchange.prefix]
-        }
+        used = [exchange for exchange in settings.exchanges if self.places[exchange.prefix]]
+        self._patience = patience if len(used) > 1 else None
+        self.by_name: dict[str, Venue] = {}
+        failed: ConfigError | None = None
+        for exchange in used:
+            try:
+                self.by_name[exchange.prefix] = self._make(exchange)
+            except ConfigError as error:
+                if self._patience is None:
+                    raise
+                failed, self.unreached[exchange.prefix] = error, str(error)
+        if failed is not None and not self.by_name:
+            raise failed
+
+    def _make(self, exchange: ExchangeSettings) -> Venue:
+        return make_venue(
+            exchange,
+            self.places[exchange.prefix],
+            private=self.private and bool(self.traded(exchange.prefix)),
+            environ=self.environ,
+            now=self.clock.now,
+        )
 
     async def open(self) -> None:
         """Raises ExchangeError, UsageError for a symbol that is not there."""
-        attempts = (venue.open() for venue in self.by_name.values())
+        attempts = (self._opened(venue) for venue in self.by_name.values())
         # all are waited for: one that opened after the others were closed would stay open
-        for outcome in await asyncio.gather(*attempts, return_exceptions=True):
-            if outcome is not None:
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        failed = [outcome for outcome in outcomes if outcome is not None]
+        if failed and (self._patience is None or len(failed) == len(outcomes)):
+            raise failed[0]
+        for name, outcome in zip([*self.by_name], outcomes, strict=True):
+            if isinstance(outcome, ExchangeError):
+                self.unreached[name] = str(outcome)
+                self._closing.append(self.by_name.pop(name))
+            elif outcome is not None:
                 raise outcome
         await set_by_exchanges(self.clock, self.by_name.values())
         for name, venue in self.by_name.items():
             for symbol in self.places[name]:
                 venue.instrument(symbol)
 
+    async def _opened(self, venue: Venue) -> None:
+        """With patience tried again while there is time: what cannot be reached now may be so soon."""
+        if self._patience is None:
+            return await venue.open()
+        told = NotExecuted("it did not answer in time")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                for pause in pauses():
+                    try:
+                        return await venue.open()
+                    except NotExecuted as error:
+                        told = error
+                        await self.clock.sleep(max(pause, error.retry_after))
+        raise told
+
     async def close(self) -> None:
-        await asyncio.gather(*(venue.close() for venue in self.by_name.values()))
+        opened = [*self.by_name.values(), *self._closing]
+        await asyncio.gather(*(venue.close() for venue in opened))
 
     def traded(self, name: str) -> tuple[str, ...]:
         wanted = self.settings.traded_symbols()
@@ -183,7 +223,7 @@ class Venues:
                 or any(kind.blocks_exits for s in symbols for kind in books.restrictions(s))
             )
 
-        return LiveGateway(
+        reached = [
             LiveExchange(
                 venue,
                 self.settings_of(name),
@@ -199,7 +239,12 @@ class Venues:
                 sleep=bus.clock.sleep,
             )
             for name, venue in self.trading().items()
-        )
+        ]
+        without = [
+            UnreachedExchange(name, self.traded(name), why, bus.schedule)
+            for name, why in self.unreached.items()
+        ]
+        return LiveGateway(reached, without)
 
 
 def on_exchange(settings: Settings, name: str) -> Settings:
@@ -240,9 +285,10 @@ async def connected(
     *,
     private: bool,
     environ: Mapping[str, str] | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[Venues]:
     """The exchanges, open for as long as the block lasts. Raises ExchangeError, ConfigError."""
-    venues = Venues(settings, symbols, private=private, environ=environ)
+    venues = Venues(settings, symbols, private=private, environ=environ, patience=patience)
     try:
         await venues.open()
         yield venues

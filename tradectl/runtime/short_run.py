@@ -25,10 +25,17 @@ from tradectl.storage.directory import StateDir
 
 @contextlib.asynccontextmanager
 async def short_run(
-    state_dir: StateDir, recovered: Recovered, *, source: str, reason: str, projected: bool = True
+    state_dir: StateDir,
+    recovered: Recovered,
+    *,
+    source: str,
+    reason: str,
+    projected: bool = True,
+    patience: float | None = None,
 ) -> AsyncIterator[Session]:
     """The session, started; `source` is EMERGENCY or RECONCILE, `reason` what its journal ends with,
-    `projected` as a session has it. Raises ExchangeError, ConfigError, StateError, JournalError."""
+    `projected` as a session has it; with `patience` (s) of several exchanges those are gone on without
+    that cannot be reached in that time. Raises ExchangeError, ConfigError, StateError, JournalError."""
     header = recovered.header
     settings = _without_strategies(Settings.load(header.config))
     async with contextlib.AsyncExitStack() as stack:
@@ -37,7 +44,7 @@ async def short_run(
             from tradectl.runtime.exchanges import connected
 
             refuse_other_hosts(settings.exchanges, state_dir.hosts)
-            exchanges = connected(settings, settings.symbols, private=True)
+            exchanges = connected(settings, settings.symbols, private=True, patience=patience)
             venues = await stack.enter_async_context(exchanges)
             gateway, clock = venues.gateway, venues.clock
         session = Session(
