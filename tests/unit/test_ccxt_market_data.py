@@ -9,6 +9,7 @@ import pytest
 
 from tests.fixtures.ccxt_markets import client, markets
 from tradectl.domain.money import Side
+from tradectl.domain.time import MINUTE
 from tradectl.exchange.ccxt_venue.market_data import LEVELS, CrossedBook, MarketData
 
 NOW = 1_700_000_000_000_000_000
@@ -143,3 +144,15 @@ def test_a_book_with_an_absurd_level_is_dropped() -> None:
     taken = data()
     assert taken.book({"bids": [[float("nan"), 1]], "asks": [[1, 1]]}, MARKET) is None
     assert taken.dropped == {"not a number": 1}
+
+
+def test_candles_that_have_closed_and_have_a_price() -> None:
+    opened = NOW // MINUTE * 60_000
+    rows = [
+        [opened - 120_000, "10", "12", "9", "11", "5"],
+        [opened - 60_000, None, None, None, None, "0"],
+        [opened, "11", "11", "11", "11", "1"],
+    ]
+    (bar,) = data().candles(rows, MARKET, MINUTE)
+    assert (bar.open, bar.high, bar.low, bar.price, bar.volume) == (10, 12, 9, 11, 5)
+    assert (bar.ts, bar.interval) == (NOW // MINUTE * MINUTE - MINUTE, MINUTE)

@@ -119,6 +119,11 @@ class HistorySettings(Section, frozen=True, kw_only=True, omit_defaults=True):
         "one price of each symbol is kept for so long: 24 is daily",
     ] = 24.0
     length: Annotated[int, Bounds(ge=2, le=5_000), "returns kept of each symbol"] = 365
+    from_exchange: Annotated[
+        Literal["needed", "always", "never"],
+        "a run on an exchange's prices asks it for candles of the time before, as it begins: where "
+        "weights or limits go by them; always: for value at risk, too",
+    ] = "needed"
 
 
 class JournalSettings(Section, frozen=True, kw_only=True):

@@ -246,6 +246,8 @@ class SystemEventKind(StrEnum):
     FEED_FRESH = "feed_fresh"
     FILE_FOREIGN = "file_foreign"
     """something of another user is in the place of a file of ours, and counts for nothing: an alert"""
+    HISTORY_MISSING = "history_missing"
+    """an exchange did not tell of the time before the run: what goes by it begins blind"""
     FUNDING_MISSING = "funding_missing"
     """a file of funding rates does not cover what is traded: an alert"""
     HANDLER_FAILED = "handler_failed"

@@ -19,9 +19,13 @@ from msgspec import Struct
 
 from tradectl.domain.events import CloseCause, IncomeKind, Liquidity, MarketDataEvent
 from tradectl.domain.instruments import Instrument
+from tradectl.domain.market_events import BarEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.time import DAY, HOUR, MINUTE
 
+PERIODS = (DAY, HOUR, MINUTE)
+"""Of the candles that every venue has, in ns."""
 PATIENCE: ContextVar[float | None] = ContextVar("patience", default=None)
 """The longest (s) that a call waits for the rate limit; None for as long as for an answer."""
 
@@ -306,6 +310,11 @@ class Venue(Protocol):
         """Trades from `since` (ns) on, oldest first, as far back as the venue goes."""
         ...
 
+    async def candles(self, symbol: str, period: int, since: int) -> list[BarEvent]:
+        """A page of the candles of `period` ns (one of PERIODS) that opened at `since` (ns) or later and
+        have closed, oldest first. Raises VenueRefusal where it tells of none."""
+        ...
+
     async def quote(self, symbol: str) -> MarketDataEvent:
         """Best bid and ask, now."""
         ...
@@ -317,6 +326,7 @@ class Venue(Protocol):
 
 __all__ = [
     "PATIENCE",
+    "PERIODS",
     "Abilities",
     "Balance",
     "Channel",

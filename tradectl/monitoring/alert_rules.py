@@ -83,6 +83,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.EXTERNAL_CHANGED: INFO,
     SystemEventKind.FEED_BAD_ROWS: WARNING,
     SystemEventKind.FILE_FOREIGN: WARNING,
+    SystemEventKind.HISTORY_MISSING: WARNING,
     SystemEventKind.FEED_LOST: WARNING,
     SystemEventKind.FEED_STALE: WARNING,
     SystemEventKind.FEE_NOT_VALUED: WARNING,

@@ -142,12 +142,11 @@ async def _trade_on_exchange(
     options: RunOptions, recovered: Recovered | None, screen: Screen, rebuilt_word: str
 ) -> Summary:
     from tradectl.runtime.exchanges import connected, effective
+    from tradectl.runtime.fetched_history import fetch_history
 
     settings = options.settings
-    (
-        strategy_hashes(settings),
-        module_hashes(settings),
-    )  # what is refused is, before anything is sent
+    strategy_hashes(settings)  # one that is refused is, before anything is sent
+    module_hashes(settings)
     made = connected(settings, settings.symbols, private=options.live, environ=options.environ)
     async with made as venues:
         if options.approve is not None:
@@ -157,15 +156,19 @@ async def _trade_on_exchange(
             options.state_dir.hosts.note(hosts_of(settings.exchanges))
         options = msgspec.structs.replace(options, settings=effective(settings, venues))
         account = await account_on_exchange(options, venues, recovered)
+        blind = await fetch_history(options.settings, venues, account, venues.clock.wall())
         with collected_rarely():
-            run = TradingRun(options, recovered, venues, account, rebuilt_word=rebuilt_word)
+            run = TradingRun(
+                options, recovered, venues, account, rebuilt_word=rebuilt_word, blind=blind
+            )
             return await run.execute(screen)
 
 
 class TradingRun(Session):
     """A session with a feed, and with those who watch it and can talk to it. `venues` are the exchanges
     whose market data is traded on, with the `account` to start from; without them the feed is a
-    recording or the simulated market. `rebuilt_word` says why the database had to be made anew, if so."""
+    recording or the simulated market. `rebuilt_word` says why the database had to be made anew, if so,
+    and `blind` which history exchanges did not tell."""
 
     def __init__(
         self,
@@ -175,8 +178,9 @@ class TradingRun(Session):
         account: Account | None = None,
         *,
         rebuilt_word: str = "",
+        blind: str = "",
     ) -> None:
-        self._rebuilt_word = rebuilt_word
+        self._rebuilt_word, self._blind = rebuilt_word, blind
         self.venues = venues
         clock: Clock = venues.clock if venues else DataClock() if options.data else WallClock()
         now = clock.wall()
@@ -363,6 +367,7 @@ class TradingRun(Session):
 
     def _warn_at_the_start(self) -> None:
         self.warnings.database_made_anew(self._rebuilt_word)
+        self.warnings.history_missing(self._blind)
         if not self.options.data:
             foreign, missing = self.state_dir.latch.foreign(), self.status.funding_missing()
             self.warnings.of_the_account(foreign, self.feed, self.settings, missing)

@@ -37,6 +37,10 @@ class RunWarnings:
         if why:
             self._warn(SystemEventKind.RECOVERED, why, "database")
 
+    def history_missing(self, why: str) -> None:
+        if why:
+            self._warn(SystemEventKind.HISTORY_MISSING, why, "history")
+
     def foreign_files(self, found: Iterable[str]) -> None:
         for told in found:
             self._warn(SystemEventKind.FILE_FOREIGN, f"ignored as a halt latch: {told}", "halt")

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from tradectl.domain.errors import NotExecuted
-from tradectl.domain.market_events import BookEvent, Level, MarketDataEvent, QuoteEvent
+from tradectl.domain.errors import NotExecuted, VenueRefusal
+from tradectl.domain.market_events import BarEvent, BookEvent, Level, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.text import harmless
-from tradectl.domain.time import MILLISECOND
+from tradectl.domain.time import DAY, HOUR, MILLISECOND, MINUTE
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import (
     InvalidResponse,
@@ -26,6 +26,7 @@ from tradectl.exchange.ccxt_venue.decimals import (
 from tradectl.exchange.ccxt_venue.markets import Market
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 
+TIMEFRAMES = {DAY: "1d", HOUR: "1h", MINUTE: "1m"}
 LEVELS = 20
 """of each side of a book: what is worth keeping of it"""
 TWO = Decimal(2)
@@ -46,6 +47,24 @@ class MarketData:
     def trades(self, raws: Iterable[Any], market: Market) -> list[MarketDataEvent]:
         events = (self._convert(self._trade, raw, market) for raw in raws)
         return [event for event in events if event is not None]
+
+    def candles(self, raws: Iterable[Any], market: Market, period: int) -> list[BarEvent]:
+        """Those that have closed; one without trades may lack its prices, and is none."""
+        made = (self._candle(raw, market, period) for raw in raws if raw[4] is not None)
+        return [bar for bar in made if bar.ts <= self._clock()]
+
+    def _candle(self, raw: Any, market: Market, period: int) -> BarEvent:
+        return BarEvent(
+            source_component=self._source,
+            symbol=market.symbol,
+            price=positive(raw[4]),
+            volume=not_negative(raw[5]),
+            open=positive(raw[1]),
+            high=positive(raw[2]),
+            low=positive(raw[3]),
+            interval=period,
+            ts=nanoseconds(raw[0], self._clock()) + period,
+        )
 
     def quote(self, raw: Any, market: Market) -> QuoteEvent | None:
         event: QuoteEvent | None = self._convert(self._quote, raw, market)
@@ -149,6 +168,23 @@ class MarketQueries:
         return await self._caller.ask(
             f"trades of {market.symbol}",
             lambda: self._client.fetch_trades(market.unified, since_ms, limit, params),
+            read,
+        )
+
+    async def candles(self, market: Market, period: int, since: int) -> list[BarEvent]:
+        if self._client.has.get("fetchOHLCV") is not True:
+            raise VenueRefusal(f"{market.symbol}: it tells of no candles")
+
+        def read(raws: Any) -> list[BarEvent]:
+            bars = self._data.candles(listed(raws), market, period)
+            opened_since = (bar for bar in bars if bar.ts - period >= since)
+            return sorted(opened_since, key=lambda bar: bar.ts)
+
+        return await self._caller.ask(
+            f"candles of {market.symbol}",
+            lambda: self._client.fetch_ohlcv(
+                market.unified, TIMEFRAMES[period], since // MILLISECOND
+            ),
             read,
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import ExchangeError, NotExecuted, VenueRefusal
-from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -347,6 +347,10 @@ class CcxtVenue:
     async def recent_trades(self, symbol: str, since: int) -> list[MarketDataEvent]:
         at = self._at
         return await at.market_data.recent_trades(at.markets[symbol], since)
+
+    async def candles(self, symbol: str, period: int, since: int) -> list[BarEvent]:
+        at = self._at
+        return await at.market_data.candles(at.markets[symbol], period, since)
 
     async def quote(self, symbol: str) -> MarketDataEvent:
         at = self._at
