@@ -154,5 +154,6 @@ def test_candles_that_have_closed_and_have_a_price() -> None:
         [opened, "11", "11", "11", "11", "1"],
     ]
     (bar,) = data().candles(rows, MARKET, MINUTE)
-    assert (bar.open, bar.high, bar.low, bar.price, bar.volume) == (10, 12, 9, 11, 5)
+    prices = bar.open, bar.high, bar.low, bar.price, bar.volume
+    assert prices == tuple(map(Decimal, (10, 12, 9, 11, 5)))
     assert (bar.ts, bar.interval) == (NOW // MINUTE * MINUTE - MINUTE, MINUTE)
