@@ -15,8 +15,8 @@ from random import Random
 from statistics import median
 from typing import NamedTuple
 
-from tests.benchmarks.bench import HERE, Bench, Finished, in_turns
-from tests.benchmarks.table import Row
+from tradectl.operations.bench.bench import CONFIGS, Bench, Finished, in_turns
+from tradectl.operations.bench.table import Row
 
 CANDLES, QUICK_CANDLES = 500_000, 20_000
 HEADER = "ts_ms,symbol,open,high,low,close,volume"
@@ -26,6 +26,7 @@ JOURNALS = {
     "one by reference": ("--journal", "reference"),
     "none": ("--no-journal",),
 }
+HERE = Path(__file__).resolve().parent
 
 
 class Race(NamedTuple):
@@ -34,7 +35,7 @@ class Race(NamedTuple):
     what: str
     data: Path
     rows: int
-    config: str
+    config: Path
     averages: tuple[str, ...]
     nautilus: tuple[str, ...]
 
@@ -46,9 +47,9 @@ def measure(bench: Bench, peers: list[str], backtesting: list[str]) -> Iterator[
     crossed = ("--fast", "20", "--slow", "100")
     quick = ("--fast", "2", "--slow", "11")
     races = (
-        Race("backtest of candles", file, candles, "candles", crossed,
+        Race("backtest of candles", file, candles, HERE / "configs" / "candles.toml", crossed,
              (*crossed, "--candles", "--quantity", "0.01")),
-        Race("backtest of trades", bench.trades(), bench.rows, "flip", quick, quick),
+        Race("backtest of trades", bench.trades(), bench.rows, CONFIGS / "flip.toml", quick, quick),
     )  # fmt: skip
     for race in races:
         yield from run(bench, race, peers, backtesting)
@@ -107,10 +108,9 @@ def beside(row: Row, race: Race, runs: list[Finished]) -> Row:
 
 def tested(bench: Bench, race: Race, words: tuple[str, ...]) -> Finished:
     folder = bench.new_folder()
-    config = HERE / "configs" / f"{race.config}.toml"
     finished = bench.spawn(
         bench.tradectl(
-            "backtest", "--config", config, "--data", race.data, "--json", "--state-dir",
+            "backtest", "--config", race.config, "--data", race.data, "--json", "--state-dir",
             folder / "state", *words,
         )
     )  # fmt: skip

@@ -13,17 +13,20 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-HEADER = "ts_ms,symbol,price,qty,side"
+from tradectl.operations.bench.trades import HEADER, Row, write
+
 _BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[3] / "shared" / "data"
+BUNDLED_SOURCE = Path(__file__).resolve().parents[1] / "data" / "btcusdt_trades.csv.gz"
 _FOLDER = Path(os.environ.get("TRADECTL_TEST_DATA", _BESIDE_THE_CHECKOUT))
 DEFAULT_SOURCE = _FOLDER / "trades" / "binance_usdm_BTCUSDT_20240808T2354_0000.csv.gz"
 
-Row = tuple[int, str]
-"""A trade's time in ms, and the rest of its line as it was recorded."""
+
+def default_source() -> Path:
+    """The recorded trades beside the checkout, else the excerpt that comes with it."""
+    return DEFAULT_SOURCE if DEFAULT_SOURCE.is_file() else BUNDLED_SOURCE
 
 
 def read_rows(source: Path) -> list[Row]:
@@ -37,25 +40,6 @@ def read_rows(source: Path) -> list[Row]:
     if any(later[0] < earlier[0] for earlier, later in pairwise(rows)):
         raise ValueError(f"{source}: the trades are not in order of time; sort them by ts_ms")
     return rows
-
-
-def laps(rows: list[Row], count: int) -> Iterator[str]:
-    """`count` lines: the rows over and over, each lap beginning 1 ms after the end of the last."""
-    lap_ms = rows[-1][0] - rows[0][0] + 1
-    for n in range(count):
-        lap, place = divmod(n, len(rows))
-        ts, rest = rows[place]
-        yield f"{ts + lap * lap_ms},{rest}\n"
-
-
-def write(out: Path, rows: list[Row], count: int) -> None:
-    content = (HEADER + "\n" + "".join(laps(rows, count))).encode()
-    if out.suffix != ".gz":
-        out.write_bytes(content)
-        return
-    # no name and no time in the header: either would make every file different
-    with out.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
-        packed.write(content)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ Without a name, all of them:
     cpu      share of a processor that a run takes at 100 events a second
     memory   all along a run over three million trades, and how far its database is behind
     recovery of an account after a kill, without a snapshot and with one
+    component how long one that fails is away
     state    orders, reports and fills folded into the books
     alerts   from an alert to its handler
     growth   what an order and an event cost where there is much, beside where there is little
@@ -42,16 +43,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.benchmarks.bench import Bench
-    from tests.benchmarks.table import Row
+    from tradectl.operations.bench.bench import Bench
+    from tradectl.operations.bench.table import Row
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1]
 
 
 def main() -> int:
     sys.path[0] = str(CHECKOUT)  # a plain `python tests/benchmarks/run.py` names its own folder
-    from tests.benchmarks.bench import Bench, default_source
-    from tests.benchmarks.table import MISSED_FLOOR, as_text
+    from tests.benchmarks.make_trades import default_source, read_rows
+    from tradectl.operations.bench.bench import Bench
+    from tradectl.operations.bench.table import MISSED_FLOOR, as_text
 
     options = parse()
     source = options.source or default_source()
@@ -60,7 +63,7 @@ def main() -> int:
     rows: list[Row] = []
     all_taken = True
     with tempfile.TemporaryDirectory(prefix="tradectl-bench-") as folder:
-        bench = Bench(Path(folder), source, options.rows, quick=options.quick)
+        bench = Bench(Path(folder), read_rows(source), options.rows, quick=options.quick)
         for name in options.names:
             all_taken &= take(name, known[name](bench), rows)
     machine = {
@@ -82,46 +85,24 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.2f}"
 
 
-NAMES = (
-    "bus", "file", "backtest", "replay", "latency", "risk", "start", "cold", "cpu", "memory", "recovery",
-    "state", "alerts", "growth",
-)  # fmt: skip
-
-
 def benchmarks(
     peers: list[str], backtesting: list[str]
 ) -> dict[str, Callable[[Bench], Iterable[Row]]]:
-    from tests.benchmarks import (
-        backtests,
-        bus_speed,
-        growth,
-        latency,
-        memory,
-        processor,
-        recovery,
-        replay_speed,
-        risk_check,
-        start_up,
-        state_and_alerts,
-        whole_process,
-    )
+    from tests.benchmarks import backtests
+    from tradectl.operations.bench import bus_speed, whole_process
+    from tradectl.operations.bench.promises import ALONE
 
     return {
-        "bus": lambda bench: bus_speed.measure(bench, peers),
-        "file": lambda bench: whole_process.measure(bench, peers),
+        "bus": lambda bench: bus_speed.measure(bench, beside(peers, "peer_bus.py")),
+        "file": lambda bench: whole_process.measure(bench, beside(peers, "peer.py")),
         "backtest": lambda bench: backtests.measure(bench, peers, backtesting),
-        "replay": replay_speed.measure,
-        "latency": latency.measure,
-        "risk": risk_check.measure,
-        "start": start_up.measure_first_event,
-        "cold": start_up.measure_cold_start,
-        "cpu": processor.measure,
-        "memory": memory.measure,
-        "recovery": recovery.measure,
-        "state": state_and_alerts.measure_state,
-        "alerts": state_and_alerts.measure_alerts,
-        "growth": growth.measure,
+        **ALONE,
     }
+
+
+def beside(peers: list[str], script: str) -> list[list[str]]:
+    """What each of these interpreters is started with."""
+    return [[peer, str(HERE / script)] for peer in peers]
 
 
 def take(name: str, measured: Iterable[Row], rows: list[Row]) -> bool:
@@ -139,10 +120,11 @@ def take(name: str, measured: Iterable[Row], rows: list[Row]) -> bool:
 
 
 def parse() -> Any:
+    known = list(benchmarks([], []))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--peer", action="append", default=[], metavar="PYTHON")
     parser.add_argument("--backtesting", action="append", default=[], metavar="PYTHON")
     parser.add_argument("--rows", type=int, help="trades a file (200000, --quick: 20000)")
@@ -150,10 +132,10 @@ def parse() -> Any:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller files")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in NAMES]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark is called {unknown[0]!r}: there are {', '.join(NAMES)}")
-    options.names = options.names or list(NAMES)
+        parser.error(f"no benchmark is called {unknown[0]!r}: there are {', '.join(known)}")
+    options.names = options.names or known
     options.rows = options.rows or (20_000 if options.quick else 200_000)
     return options
 

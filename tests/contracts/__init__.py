@@ -19,6 +19,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.account import FillRow, OrderRow, PositionRow
 from tradectl.documents.backtest import Backtest, BacktestRow
 from tradectl.documents.backups import Backup, Restore, Vacuumed
+from tradectl.documents.bench import BenchReport
 from tradectl.documents.by_hand import HandCancel, HandClose, HandOrder
 from tradectl.documents.compare import Comparison
 from tradectl.documents.control import HaltCleared, StateChange, Stopped
@@ -57,6 +58,7 @@ DOCUMENTS: dict[str, Any] = {
     "backtest": Backtest,
     "backtests": list[BacktestRow],
     "backup": Backup,
+    "bench": BenchReport,
     "clear-halt": HaltCleared,
     "compare": Comparison,
     "config show": Settings,

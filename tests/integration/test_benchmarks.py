@@ -1,15 +1,24 @@
-"""The benchmark of growth runs and says what it has to say; how fast anything is, no test asserts."""
+"""What is measured says what it has to say; how fast anything is, no test asserts."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import growth
+import pytest
 
-RUN = Path(growth.__file__).with_name("run.py")
+from tests import benchmarks
+from tests.fixtures.command import command
+from tradectl.domain.errors import UsageError
+from tradectl.operations.bench import growth, promises
+from tradectl.operations.bench.bench import Bench
+from tradectl.operations.bench.table import Row, at_most
+from tradectl.operations.bench.trades import walk, write
+
+RUN = Path(benchmarks.__file__).with_name("run.py")
 
 
 def test_every_size_is_compared_with_the_smallest_of_its_kind_and_judged() -> None:
@@ -24,4 +33,45 @@ def test_every_size_is_compared_with_the_smallest_of_its_kind_and_judged() -> No
     for row in rows:
         assert row["value"] > 0
         assert row["ratio"] == row["value"] / row["other"]
-        assert row["verdict"] == ("goal" if row["ratio"] <= 1.3 else "missed")
+        assert row["verdict"] == ("goal" if row["ratio"] <= 1.25 else "missed")
+
+
+def test_a_promise_is_measured_and_judged_on_this_machine() -> None:
+    answer = command("bench", "component", "alerts", "--quick", "--json")
+    found = json.loads(answer.out)
+    assert answer.code == (0 if found["floors_hold"] else 1)
+    assert [row["measure"] for row in found["rows"]] == ["component", "alerts", "alerts"]
+    assert all(row["measured"] > 0 and row["floor"] for row in found["rows"])
+    assert found["failed"] == {}
+
+
+def test_what_comes_to_no_figure_is_told_and_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(_: Bench) -> Iterator[Row]:
+        yield Row(what="before", value=1.0, unit="s", floor=at_most(2))
+        raise RuntimeError("no fill came")
+
+    def too_slow(_: Bench) -> Iterator[Row]:
+        yield Row(what="after", value=3.0, unit="s", floor=at_most(2), goals=(at_most(1),))
+
+    monkeypatch.setattr(promises, "MEASURES", {"breaks": breaks, "slow": too_slow})
+    found = promises.measured(quick=True)
+    assert [(row.what, row.verdict) for row in found.rows] == [
+        ("before", "floor"),
+        ("after", "FLOOR MISSED"),
+    ]
+    assert found.failed == {"breaks": "no fill came"}
+    assert not found.floors_hold
+    assert promises.measured(["slow"], quick=True).failed == {}
+    with pytest.raises(UsageError, match="breaks, slow"):
+        promises.measured(["quick"])
+
+
+def test_made_trades_are_trades_in_order_and_always_the_same(tmp_path: Path) -> None:
+    write(tmp_path / "trades.csv", walk(500), 1_200)
+    lines = (tmp_path / "trades.csv").read_text().splitlines()
+    times = [int(line.partition(",")[0]) for line in lines[1:]]
+    assert len(times) == 1_200
+    assert times == sorted(times)
+    assert walk(500) == walk(500)

@@ -25,6 +25,8 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+EXCHANGE = "tradectl.testkit."
+"""The exchange of the testkit is one thing, in many files, whose parts know each other."""
 MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
@@ -56,7 +58,14 @@ def within(room: str, other: str) -> bool:
 
 @functools.cache
 def imports() -> Graph:
-    return {name: set(imported_by(name)) for name in MODULES}
+    return {
+        name: {other for other in imported_by(name) if not both_of_the_exchange(name, other)}
+        for name in MODULES
+    }
+
+
+def both_of_the_exchange(name: str, other: str) -> bool:
+    return f"{name}.".startswith(EXCHANGE) and f"{other}.".startswith(EXCHANGE)
 
 
 def floors() -> Graph:

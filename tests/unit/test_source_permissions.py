@@ -67,6 +67,8 @@ def _is_a_kind(value: ast.expr, function: ast.AST) -> bool:
 READS = {"read_text", "read_bytes", "write_text", "write_bytes"}
 OPENS = {"open", "os.open", "io.open", "gzip.open", "tempfile.mkstemp"}
 MODE = re.compile("[rwaxbt+]+")
+OF_THE_MOMENT = ("operations/bench/", "operations/drill/")
+"""What these make is in a folder of their own, which nobody else may enter."""
 ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
     ("operations/new_strategy.py", "os.open"): "a new name, in a folder that the user named",
@@ -80,7 +82,7 @@ def test_no_file_is_opened_but_in_the_room_that_judges_it() -> None:
     found = {
         (place, ast.unparse(call.func))
         for place, _, call in every_call()
-        if not place.startswith("files/") and _opens(call)
+        if not place.startswith(("files/", *OF_THE_MOMENT)) and _opens(call)
     }
     assert found == set(ELSEWHERE)
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 from tradectl.testkit.accounts import Account, Fees, FuturesLedger, SpotLedger
 from tradectl.testkit.broadcast import Broadcast
@@ -33,9 +33,6 @@ from tradectl.testkit.symbols import FUTURES, LISTED, SPOT, Rules
 from tradectl.testkit.truth import MAIN, Truth
 from tradectl.testkit.wire import Recording, expect, replay_wire
 
-if TYPE_CHECKING:
-    from tradectl.testkit.server import Server
-
 KEY = "loopbackkey" + "0" * 53
 SECRET = "loopbacksecret" + "0" * 50
 START = Decimal(100_000)
@@ -43,10 +40,18 @@ START = Decimal(100_000)
 Number = Decimal | str | int
 
 
+class Door(Protocol):
+    """Where requests come in."""
+
+    async def start(self, port: int) -> int: ...
+
+    async def stop(self) -> None: ...
+
+
 class Dialect(Protocol):
     """Another exchange's language: its `server` is the door that speaks it."""
 
-    def server(self, exchange: LoopbackExchange) -> Server: ...
+    def server(self, exchange: LoopbackExchange) -> Door: ...
 
 
 class LoopbackExchange(
@@ -98,7 +103,7 @@ class LoopbackExchange(
         from tradectl.testkit.server import Server
 
         self._newest_ms = 0  # it may have been made by another clock
-        self._server = Server(self) if self.dialect is None else self.dialect.server(self)
+        self._server: Door = Server(self) if self.dialect is None else self.dialect.server(self)
         self.port = await self._server.start(self.port)
         return self
 

@@ -47,6 +47,7 @@ MODULES = {
     "markets": "exchange",
     "alerts": "alerts",
     "drill": "drill",
+    "bench": "bench",
     "backup": "backup",
     "restore": "backup",
     "vacuum": "vacuum",

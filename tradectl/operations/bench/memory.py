@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.benchmarks.bench import Bench
-from tests.benchmarks.table import Row, at_most
+from tradectl.operations.bench.bench import Bench
+from tradectl.operations.bench.table import Row, at_most
 
 LOOK_EVERY_S = 0.05
 MB = 2**20
@@ -49,7 +49,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         value=max(seen.resident),
         unit="MB",
         floor=at_most(500),
-        goals=(at_most(100),),
+        goals=(at_most(80),),
         note=f"{told['events']:,} events, {told['orders']:,} orders, {told['denied']:,} denied, "
         f"{told['fills']:,} fills",
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import psutil
 
-from tests.benchmarks.bench import HERE, Bench
-from tests.benchmarks.table import Row, at_most
+from tradectl.operations.bench.bench import CONFIGS, Bench
+from tradectl.operations.bench.table import Row, at_most
 
 UNDER_WAY_S = 3.0
 
@@ -19,13 +19,13 @@ def measure(bench: Bench) -> Iterator[Row]:
         value=100 * share(bench, 5.0 if bench.quick else 30.0),
         unit="%",
         floor=at_most(20),
-        goals=(at_most(2),),
+        goals=(at_most(1.5),),
     )
 
 
 def share(bench: Bench, seconds: float) -> float:
     """CPU time by time, over the last `seconds` of a run on the simulated market."""
-    config, state = HERE / "configs" / "hundred.toml", bench.new_folder() / "state"
+    config, state = CONFIGS / "hundred.toml", bench.new_folder() / "state"
     options = ("--headless", "--config", config, "--state-dir", state)
     process = bench.start(bench.tradectl("run", *options))
     try:

@@ -1,8 +1,8 @@
-"""What every benchmark needs: files of trades, the program as its user starts it, rounds and medians.
+"""What every measurement needs: files of trades, the program as its user starts it, rounds and medians.
 
 Contenders take turns, A B A B, so that whatever else the machine does falls on all of them; of their
 rounds the median counts. Programs are whole processes, measured from outside by the kernel's own
-figures. Their bytecode is kept in the benchmark's folder and written by a run before the first that
+figures. Their bytecode is kept in the measurement's folder and written by a run before the first that
 counts, so that no figure depends on what the checkout's caches hold.
 """
 
@@ -20,13 +20,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
-from tests.benchmarks.make_trades import DEFAULT_SOURCE, read_rows, write
 from tradectl.domain.events import MarketDataEvent
 from tradectl.feeds.recorded import RecordedFeed
+from tradectl.operations.bench.trades import Row, write
 
 HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parents[1]
-BUNDLED_SOURCE = CHECKOUT / "tests" / "data" / "btcusdt_trades.csv.gz"
+CONFIGS = HERE / "configs"
+PACKAGE = HERE.parents[2]
 
 T = TypeVar("T")
 
@@ -52,15 +52,16 @@ class Journalled(NamedTuple):
 
 
 class Bench:
-    """`rows` trades a file; `quick` asks for figures soon rather than for good ones."""
+    """`rows` trades a file, made of those that are `recorded`; `quick` asks for figures soon rather than
+    for good ones."""
 
     python = sys.executable
 
-    def __init__(self, folder: Path, source: Path, rows: int, *, quick: bool) -> None:
+    def __init__(self, folder: Path, recorded: list[Row], rows: int, *, quick: bool) -> None:
         self.folder = folder
         self.rows = rows
         self.quick = quick
-        self._recorded = read_rows(source)
+        self._recorded = recorded
         self._journals: dict[str, Journalled] = {}
 
     def rounds(self, usual: int) -> int:
@@ -87,7 +88,7 @@ class Bench:
 
     def run_command(self, config: str, trades: Path, state_dir: Path) -> list[str]:
         """`run` on recorded trades, as one of configs/*.toml says."""
-        path = HERE / "configs" / f"{config}.toml"
+        path = CONFIGS / f"{config}.toml"
         to_the_end = ("run", "--headless", "--json", "--data", trades)
         return self.tradectl(*to_the_end, "--config", path, "--state-dir", state_dir)
 
@@ -137,12 +138,7 @@ class Bench:
         dropped = ("PYTHON", "TRADECTL")
         kept = {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
         bytecode = str(self.folder / "bytecode")
-        return {**kept, "PYTHONPATH": str(CHECKOUT), "PYTHONPYCACHEPREFIX": bytecode}
-
-
-def default_source() -> Path:
-    """The recorded trades beside the checkout, else the excerpt that comes with it."""
-    return DEFAULT_SOURCE if DEFAULT_SOURCE.is_file() else BUNDLED_SOURCE
+        return {**kept, "PYTHONPATH": str(PACKAGE), "PYTHONPYCACHEPREFIX": bytecode}
 
 
 def in_turns(rounds: int, *contenders: Callable[[], T]) -> list[list[T]]:

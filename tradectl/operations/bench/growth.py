@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tests.benchmarks.bench import Bench, medians
-from tests.benchmarks.sized_system import (
+from tradectl.domain.events import SignalAction
+from tradectl.domain.instruments import InstrumentKind
+from tradectl.operations.bench.bench import Bench, medians
+from tradectl.operations.bench.sized_system import (
     PRICE,
     STEP,
     SizedSystem,
@@ -24,12 +26,10 @@ from tests.benchmarks.sized_system import (
     garbage_as_in_a_run,
     resting_buys,
 )
-from tests.benchmarks.table import Row, at_most_times
-from tradectl.domain.events import SignalAction
-from tradectl.domain.instruments import InstrumentKind
+from tradectl.operations.bench.table import Row, at_most_times
 from tradectl.strategy.configured import StrategyInstance
 
-FLAT = at_most_times(1.3)
+FLAT = at_most_times(1.25)
 ORDERS = 200
 EVENTS = 20_000
 """As many as lie between two checks of risk."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from statistics import median
 
-from tests.benchmarks.bench import Bench, in_turns
-from tests.benchmarks.table import Row, at_least
+from tradectl.operations.bench.bench import Bench, in_turns
+from tradectl.operations.bench.table import Row, at_least
 
 TITLES = {"quiet": "replay, no orders", "flip": "replay, an order every 22 trades"}
 GOAL = at_least(200_000)

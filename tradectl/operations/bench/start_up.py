@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.bench import Bench, in_turns, medians
-from tests.benchmarks.table import Row, at_most, at_most_times
 from tradectl.domain.events import MarketDataEvent, OrderFilled
 from tradectl.domain.time import SECOND
 from tradectl.journal.reader import JournalReader
+from tradectl.operations.bench.bench import Bench, in_turns, medians
+from tradectl.operations.bench.table import Row, at_most, at_most_times
 
 BARE_TYPER = """import typer
 
@@ -33,6 +33,14 @@ def main() -> None:
 app()
 """
 RUN = "run --data, one trade"
+BARE = at_most_times(1)
+GOALS = {
+    "--version": (at_most(0.1), BARE),
+    "--help": (at_most(0.1), BARE),
+    "status": (at_most(0.2), BARE),
+    "status --json": (at_most(0.2), BARE),
+    RUN: (),
+}
 GIVE_UP_S = 30.0
 LOOK_EVERY_S = 0.05
 
@@ -49,7 +57,7 @@ def measure_first_event(bench: Bench) -> Iterator[Row]:
         value=event,
         unit="s",
         floor=at_most(5),
-        goals=(at_most(0.5),),
+        goals=(at_most(0.2),),
     )
     yield Row(what="start of `run` to its first fill", value=fill, unit="s")
 
@@ -112,7 +120,7 @@ def measure_cold_start(bench: Bench) -> Iterator[Row]:
             unit="s",
             against="bare Typer program",
             other=typer,
-            goals=(at_most(0.2),) if name == RUN else (at_most(0.15), at_most_times(1.5)),
+            goals=GOALS[name],
         )
 
 

@@ -15,11 +15,11 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from tests.benchmarks.bench import HERE, Bench, medians
-from tests.benchmarks.table import Row, at_least, times
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import EventType, MarketDataEvent, Record
+from tradectl.operations.bench.bench import Bench, medians
+from tradectl.operations.bench.table import Row, at_least, times
 
 QUEUE_SIZE = 10_000
 BATCH = 4_096
@@ -27,9 +27,10 @@ BATCH = 4_096
 Events = list[MarketDataEvent]
 
 
-def measure(bench: Bench, peers: list[str]) -> Iterator[Row]:
+def measure(bench: Bench, peers: list[list[str]]) -> Iterator[Row]:
+    """`peers` are the beginnings of commands that take the number of events."""
     events = bench.events(20_000 if bench.quick else 200_000)
-    commands = [[peer, str(HERE / "peer_bus.py"), str(len(events))] for peer in peers]
+    commands = [[*peer, str(len(events))] for peer in peers]
     core, observer, queue, *theirs = medians(
         bench.rounds(9),
         lambda: through_the_core(events),

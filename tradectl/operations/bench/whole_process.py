@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tests.benchmarks.bench import HERE, Bench, Finished, in_turns
-from tests.benchmarks.table import Bound, Row, at_least, times
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import plain
 from tradectl.journal.reader import JournalReader
+from tradectl.operations.bench.bench import Bench, Finished, in_turns
+from tradectl.operations.bench.table import Bound, Row, at_least, times
 
 OURS_TO_THEIRS = {"quiet": "ema", "flip": "flip"}
 TITLES = {"quiet": "file to result, no orders", "flip": "file to result, an order every 22 trades"}
@@ -36,25 +36,25 @@ class Contest(NamedTuple):
     peers: dict[str, list[Finished]]
 
 
-def measure(bench: Bench, peers: list[str]) -> Iterator[Row]:
+def measure(bench: Bench, peers: list[list[str]]) -> Iterator[Row]:
     contests = contest(bench, peers)
     for config, held in contests.items():
         yield from compared(bench, config, held)
     yield from cost_of_orders(contests["quiet"], contests["flip"])
 
 
-def contest(bench: Bench, peers: list[str]) -> dict[str, Contest]:
+def contest(bench: Bench, peers: list[list[str]]) -> dict[str, Contest]:
     """Both halves, in the same rounds: one is going to be taken from the other."""
     contenders: list[Callable[[], Finished]] = []
     for config, mode in OURS_TO_THEIRS.items():
         contenders.append(partial(bench.run, config))
         for peer in peers:
-            theirs = (str(HERE / "peer.py"), str(bench.trades()), "--mode", mode, "--json")
-            contenders.append(partial(bench.spawn, [peer, *theirs]))
+            theirs = (str(bench.trades()), "--mode", mode, "--json")
+            contenders.append(partial(bench.spawn, [*peer, *theirs]))
     in_turns(1, *contenders)
     runs = iter(in_turns(bench.rounds(5), *contenders))
     return {
-        config: Contest(next(runs), {peer: next(runs) for peer in peers})
+        config: Contest(next(runs), {peer[0]: next(runs) for peer in peers})
         for config in OURS_TO_THEIRS
     }
 

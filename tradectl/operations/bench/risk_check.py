@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from resource import RUSAGE_THREAD, getrusage
 
-from tests.benchmarks.bench import Bench, percentile
-from tests.benchmarks.latency import undisturbed
-from tests.benchmarks.sized_system import HAND, PLENTY, SizedSystem, resting_buys
-from tests.benchmarks.table import Row, at_most
 from tradectl.domain.events import OrderDenied
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.operations.bench.bench import Bench, percentile
+from tradectl.operations.bench.latency import undisturbed
+from tradectl.operations.bench.sized_system import HAND, PLENTY, SizedSystem, resting_buys
+from tradectl.operations.bench.table import Row, at_most
 from tradectl.risk.limits import RiskLimits, SizeStep
 from tradectl.risk.order_limits import Budget
 
