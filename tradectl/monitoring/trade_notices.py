@@ -86,11 +86,9 @@ class TradeNotices:
         event = record.event
         if isinstance(event, OrderFilled):
             self._filled(event)
-            order = self._books.order(event.order_id)
-            if order is None or order.is_over:
-                self._over(event.order_id, record)
+            self._tell_if_over(event.order_id, record)
         elif isinstance(event, OrderCanceled | OrderExpired):
-            self._over(event.order_id, record)
+            self._tell_if_over(event.order_id, record)
         else:
             self._positions = dict(self._books.account.positions)
 
@@ -108,9 +106,12 @@ class TradeNotices:
         traded.brought += after.realized - before.realized
         self._fills, self._fees = self._fills + 1, self._fees + fill.fee
 
-    def _over(self, order_id: str, record: Record) -> None:
-        traded = self._open.pop(order_id, None)
-        if traded is not None:
+    def _tell_if_over(self, order_id: str, record: Record) -> None:
+        """The books are ahead: an order may be over there, with fills that are still to be heard."""
+        traded, order = self._open.get(order_id), self._books.order(order_id)
+        is_whole = order is None or (order.is_over and traded and traded.quantity >= order.filled)
+        if traded is not None and is_whole:
+            del self._open[order_id]
             kind = EXIT if traded.is_exit else ENTRY
             self._tell(self._notice(order_id, kind, self._words(traded), record.at))
 
@@ -122,7 +123,7 @@ class TradeNotices:
             f"fee {money_text(traded.fees)}"
         )
         if traded.is_exit:
-            told += f", profit {money_text(traded.brought - traded.fees)}"
+            told += f", profit {money_text(traded.brought)} before fees"
         left = (self._positions.get(traded.symbol) or Position(traded.symbol)).quantity
         return f"{told}; now {plain(left)}"
 

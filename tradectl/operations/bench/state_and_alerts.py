@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from tradectl.bus.clock import DataClock
@@ -16,12 +21,20 @@ from tradectl.domain.time import SECOND
 from tradectl.journal.reader import JournalReader
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.notification.dispatcher import Dispatcher
+from tradectl.notification.notification_settings import AlertChannel
+from tradectl.notification.outbox import Outbox
+from tradectl.notification.routes import Routes
+from tradectl.notification.webhook import Webhook
 from tradectl.operations.bench.bench import Bench, medians, percentile
 from tradectl.operations.bench.table import Row, at_least, at_most
 from tradectl.state.account import Account
+from tradectl.storage.outbox_rows import OutboxRows
+from tradectl.storage.schema import connect, prepare
 from tradectl.system.trading_system import BookkeepingSystem
 
 ALERTS = 1_000
+WEBHOOK_ALERTS = 300
 
 logging.getLogger("tradectl").addHandler(logging.NullHandler())  # as the command line does
 
@@ -80,6 +93,64 @@ def measure_alerts(bench: Bench) -> Iterator[Row]:
             floor=at_most(1000),
             goals=(at_most(5),) if share > 0.5 else (),
         )
+
+    waits = asyncio.run(alerts_to_a_webhook(WEBHOOK_ALERTS))
+    for name, share in (("p50", 0.50), ("p99", 0.99), ("worst", 1.0)):
+        yield Row(
+            what=f"alert created to a webhook on this machine, by the database: {name}",
+            value=1000 * percentile(waits, share),
+            unit="ms",
+            floor=at_most(1000),
+        )
+
+
+async def alerts_to_a_webhook(count: int) -> list[float]:
+    """Seconds from `create_alert` to the other end, each alert alone on its way, and each in the
+    database before it is sent."""
+    waits: list[float] = []
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with webhook(came) as url, tempfile.TemporaryDirectory() as folder:
+        settings = AlertChannel(name="hook", url=url, per_minute=0)
+        path = Path(folder) / "state.db"
+        with closing(connect(str(path))) as db:
+            prepare(db, path)
+        outbox = Outbox([settings], Routes(["hook"]))
+        channels = {"hook": (Webhook(url, 5), 5.0)}
+        bus = EventBus()
+        alerts = AlertManager(bus, dispatcher=Dispatcher(outbox, channels, OutboxRows(path)))
+        await bus.start()
+        await alerts.start()
+        for number in range(count):
+            began = time.perf_counter_ns()
+            await alerts.create_alert(f"benchmark_{number}", "how long?", "error", "benchmark")
+            waits.append((await asyncio.to_thread(came.get) - began) / SECOND)
+        await alerts.stop()
+        await bus.stop()
+    return waits
+
+
+@contextmanager
+def webhook(came: queue.SimpleQueue[int]) -> Iterator[str]:
+    """Its address; `came` gets the moment of each message."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            came.put(time.perf_counter_ns())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Not told."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def alerts_on_their_way(count: int) -> list[float]:
