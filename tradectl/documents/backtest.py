@@ -19,6 +19,11 @@ class DataFile(Struct, kw_only=True, frozen=True, omit_defaults=True):
     sha256: str
     exchange: str = ""
 
+    @property
+    def named(self) -> str:
+        """As `--data` names it."""
+        return f"{self.exchange}:{self.path}" if self.exchange else self.path
+
 
 class Headline(Struct, kw_only=True, frozen=True):
     """What a report says first, by the same names: in the conventions of `analysis.statistics`."""
@@ -89,7 +94,7 @@ def row_of(found: Backtest) -> BacktestRow:
         made_at=found.made_at,
         config=found.config,
         config_hash=found.config_hash,
-        data=[file.path for file in found.data],
+        data=[file.named for file in found.data],
         data_hash=found.data_hash,
         data_from=found.data_from,
         data_to=found.data_to,

@@ -10,21 +10,27 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tradectl.documents.backtest import DataFile
-from tradectl.domain.errors import DataError
+from tradectl.domain.errors import DataError, UsageError
 from tradectl.feeds.csv.blocks import check_file
 from tradectl.files.own import open_named
 
 
 def named(paths: Iterable[Path], exchanges: Collection[str] = ()) -> list[DataFile]:
     """The files as they are named, not read yet: `kraken:btc.csv` is of the exchange kraken, where there
-    is one of that name."""
+    is one of that name. Raises UsageError for one that is none."""
     return [_named(path, exchanges) for path in paths]
 
 
 def _named(path: Path, exchanges: Collection[str]) -> DataFile:
     exchange, found, own = str(path).partition(":")
-    if found and exchange in exchanges and not path.exists():
-        return DataFile(path=own, size=0, sha256="", exchange=exchange)
+    if found and not path.exists():
+        if exchange in exchanges:
+            return DataFile(path=own, size=0, sha256="", exchange=exchange)
+        if exchanges and Path(own).exists():
+            raise UsageError(
+                f"--data {path}: {exchange!r:.40} is no exchange here: expected one of "
+                f"{', '.join(exchanges)}; [[paper.exchanges]] names more"
+            )
     return DataFile(path=str(path), size=0, sha256="")
 
 

@@ -71,7 +71,7 @@ def _figures(headline: Headline) -> str:
 
 
 def _data(found: Backtest) -> str:
-    names = _files([file.path for file in found.data])
+    names = _files([file.named for file in found.data])
     hashed = f"(sha256 {found.data_hash[:HASH_SHOWN]})"
     return f"{names}, {found.data_from or '-'} to {found.data_to or '-'} {hashed}"
 
@@ -83,7 +83,13 @@ def _trading(found: Backtest) -> Cell:
 
 
 def _files(paths: Sequence[str]) -> str:
-    return _some([Path(path).name for path in paths])
+    return _some([_file(path) for path in paths])
+
+
+def _file(path: str) -> str:
+    """Its name, with the exchange that it is of: paths are absolute."""
+    exchange, found, _ = path.partition(":/")
+    return f"{exchange}:{Path(path).name}" if found else Path(path).name
 
 
 def _some(names: Sequence[str]) -> str:
