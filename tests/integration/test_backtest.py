@@ -108,6 +108,10 @@ def test_it_is_run_on_the_data_and_replays(tmp_path: Path, data: Path) -> None:
     assert found["data_to"].startswith("2023-11-16T00:00:00")
     assert played(tmp_path) == list(range(HOURS))
     assert replayed(tmp_path).verified
+    risk = tradectl(tmp_path, "risk", "--run", found["run_id"][:20], "--json").document()
+    assert (risk["run_id"], risk["running"]) == (found["run_id"], False)
+    assert float(risk["equity"]) == 100_000 + float(found["pnl"])
+    assert risk["gross"] != "0"
 
 
 def test_several_files_follow_one_option(tmp_path: Path) -> None:

@@ -257,6 +257,14 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
         ),
         (
             render.orders,
+            {**ORDER, "type": "limit", "leg": "take_profit"},
+            (
+                "2026-11-22 20:01:02 ETHUSDT sell take-profit 1.5 0 2,650.00 accepted"
+                " 20261122-200102-12-1"
+            ),
+        ),
+        (
+            render.orders,
             {
                 **ORDER,
                 "type": "market",

@@ -291,6 +291,17 @@ def test_a_symbol_that_is_not_to_be_traded() -> None:
     assert denied(judge, order(symbol=BTC, n=2), account(BTC)) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("{exchange}:{symbol}", "RESTRICTED_SYMBOL"), ("elsewhere:{symbol}", "")],
+)
+def test_a_symbol_that_is_not_to_be_traded_at_one_exchange(name: str, code: str) -> None:
+    view = account()
+    exchange = view.exchange_of(PERPETUAL)
+    judge = engine(restricted_symbols=(name.format(exchange=exchange, symbol=PERPETUAL),))
+    assert denied(judge, order(), view) == code
+
+
 @pytest.fixture
 def bus() -> EventBus:
     return EventBus()

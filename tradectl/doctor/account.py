@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
+from tradectl.doctor.bracketed import brackets
 from tradectl.doctor.finding import failed, few, passed, warned
 from tradectl.doctor.probe import ProbeResult
 from tradectl.doctor.sizing import Sizing
@@ -35,7 +36,7 @@ def account(result: ProbeResult, sizing: Sizing | None) -> list[Finding]:
         open_orders(result),
         dead_man(result),
         *stop_orders(result),
-        *brackets(result),
+        *brackets(result.name, result.settings, is_spot=result.exchange.market == "spot"),
         user_stream(result),
     ]
 
@@ -220,25 +221,6 @@ def stop_orders(result: ProbeResult) -> list[Finding]:
     return [warned(name, message, "take the stops out, or try it with little money")]
 
 
-def brackets(result: ProbeResult) -> list[Finding]:
-    """What of them rests at the exchange, and what is done here in its place."""
-    found = [s.bracket for s in result.settings.strategies if s.bracket.has_legs]
-    is_spot = result.exchange.market == "spot"
-    findings = []
-    if any(each.take_profit_pct or each.take_profit_price for each in found):
-        rests = "rest at the exchange beside the stops, reduce-only"
-        watched = (
-            "watched here, for as long as a run trades: when a price touches one, its stop is cancelled, "
-            "and once that is confirmed it is sold at market"
-        )
-        findings.append(passed(f"{result.name}: take-profits", watched if is_spot else rests))
-    if any(each.trailing_pct for each in found):
-        moves = "moved by us, for as long as a run trades: "
-        how = "the old stop is cancelled first" if is_spot else "the new stop rests first"
-        findings.append(passed(f"{result.name}: trailing stops", moves + how))
-    return findings
-
-
 def user_stream(result: ProbeResult) -> Finding:
     name = f"{result.name}: user stream"
     if result.venue.abilities.user_stream:
@@ -250,5 +232,5 @@ def user_stream(result: ProbeResult) -> Finding:
     )
 
 
-__all__ = ["account", "balance", "brackets", "credentials", "dead_man", "holdings", "mend_credentials",
+__all__ = ["account", "balance", "credentials", "dead_man", "holdings", "mend_credentials",
            "open_orders", "permissions", "stop_orders", "user_stream"]  # fmt: skip

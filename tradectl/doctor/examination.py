@@ -19,6 +19,7 @@ from pathlib import Path
 from tradectl.config.settings import Settings
 from tradectl.doctor import account as doctor_account
 from tradectl.doctor import market as doctor_market
+from tradectl.doctor.bracketed import simulated_brackets
 from tradectl.doctor.finding import failed, is_fit, passed, shown
 from tradectl.doctor.machine import machine, other_instance
 from tradectl.doctor.probe import ProbeResult, asked, probe
@@ -54,7 +55,7 @@ async def diagnose(
     findings = machine(settings, state_dir, config_path)
     if not settings.exchanges:
         none = passed("exchange", "none: the simulated market is traded on paper")
-        return shown([*findings, none], environ)
+        return shown([*findings, none, *simulated_brackets(settings)], environ)
     made, missing = _made(settings, private=private, environ=environ)
     if made is None:
         return shown([*findings, *missing], environ)

@@ -73,7 +73,8 @@ class OrderRow(Struct, kw_only=True, frozen=True):
     """An order, working or over, that run `run_id` made. `client_order_id` is its name at the exchange,
     `venue_order_id` the exchange's own; `reason` says why it ended where there is a reason. One with an
     `algorithm` is not at its exchange: its children are, each of which names it as `parent_id`. `tag`
-    is the level of a strategy's quotes that it is."""
+    is the level of a strategy's quotes that it is, `leg` what it is of a bracket: stop_loss,
+    trailing_stop or take_profit."""
 
     order_id: str
     client_order_id: str
@@ -98,6 +99,7 @@ class OrderRow(Struct, kw_only=True, frozen=True):
     parent_id: str = ""
     algorithm: str = ""
     tag: str = ""
+    leg: str = ""
 
 
 class FillRow(Struct, kw_only=True, frozen=True):

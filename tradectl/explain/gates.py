@@ -137,7 +137,7 @@ class Gates:
             else:
                 again = f"the next try is at {iso(refusal.due)}"
             text = (
-                f"its {what} was refused {refusal.count} times in a row "
+                f"its {what} was refused {counted(refusal.count, 'time')} in a row "
                 f"({refusal.reason or refusal.cause}): {again}"
             )
             yield self._row(ShutGate.COOLING_DOWN, text, since=refusal.since)

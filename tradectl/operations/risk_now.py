@@ -1,4 +1,4 @@
-"""An account's risk: by the word of the running process, else as its last run left it."""
+"""An account's risk: by the word of the running process, else as its last run left it; or a run's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.risk import RiskReport
 from tradectl.domain.errors import NotRunning
+from tradectl.explain.runs import find_journal
+from tradectl.explain.state_at import fold_to
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, recover
 from tradectl.state.account import Account
 from tradectl.state.books import Books
@@ -45,4 +47,12 @@ def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
     return risk_report(books, run_id=run_id, at=None, running=False, state=state)
 
 
-__all__ = ["risk_now"]
+def risk_at_the_end_of(state_dir: StateDir, run: str) -> RiskReport:
+    """Of the run of that name, as far as its journal goes. Raises UsageError, JournalError."""
+    state_dir.check()
+    folded = fold_to(find_journal(state_dir, run), stored_in=state_dir)
+    books, run_id = folded.system.books, folded.header.run_id
+    return risk_report(books, run_id=run_id, at=folded.at, running=False)
+
+
+__all__ = ["risk_at_the_end_of", "risk_now"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradectl.documents.report import Line, Report, StopLine, SymbolPrices, TripRow
+from tradectl.domain.text import counted
 from tradectl.report import charts, figures
 from tradectl.report.charts import Said, Scale, Xy
 from tradectl.report.markup import NOTHING, Markup, join, tag
@@ -124,7 +125,7 @@ def costs(report: Report) -> Markup:
     turnover = figures.money(report.turnover)
     return section(
         "What it cost",
-        f"{figures.count(report.fills)} fills turned over {turnover} {report.currency}. Slippage is what "
+        f"{counted(report.fills, 'fill')} turned over {turnover} {report.currency}. Slippage is what "
         "fills cost against the price when the order left; those of stops and resting limits against "
         "their own price.",
         data_table((("", ""), ("", "wide"), (report.currency, "n")), rows, "Costs"),

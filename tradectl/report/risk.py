@@ -4,6 +4,7 @@ was not traded, and why."""
 from __future__ import annotations
 
 from tradectl.documents.report import LimitUse, Report
+from tradectl.domain.text import counted
 from tradectl.report import charts, figures
 from tradectl.report.charts import Said, Scale
 from tradectl.report.markup import NOTHING, Markup, join, tag
@@ -188,7 +189,7 @@ def not_traded(report: Report) -> Markup:
     said = table if rows else tag("p", "Every signal that asked for a trade led to an order.")
     return section(
         "Not traded",
-        f"{figures.count(report.signals)} signals, {figures.count(report.orders)} orders, those of stops "
+        f"{counted(report.signals, 'signal')}, {counted(report.orders, 'order')}, those of stops "
         "among them. Each time that a target was not followed at once, or an order was denied.",
         said,
     )

@@ -25,9 +25,16 @@ class RestrictedSymbolCheck(Check):
 
     def check(self, context: RiskContext) -> Denial | None:
         symbol = context.order.symbol
-        if symbol not in self._symbols or context.only_reduces:
+        if self._symbols.isdisjoint(self._names(symbol, context)) or context.only_reduces:
             return None
         return self.deny(f"{symbol} is among risk.restricted_symbols: nothing is entered in it")
+
+    @staticmethod
+    def _names(symbol: str, context: RiskContext) -> tuple[str, ...]:
+        """By itself, which is at every exchange, and at its own."""
+        exchange = context.view.exchange_of(symbol)
+        own = symbol.removeprefix(f"{exchange}:")
+        return own, f"{exchange}:{own}"
 
 
 class CapitalCheck(Check):

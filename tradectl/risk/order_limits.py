@@ -56,7 +56,9 @@ class OrderLimits(Section, frozen=True, kw_only=True, omit_defaults=True):
         Limit, "capital threshold: nothing is entered while equity is below it"
     ] = None
     restricted_symbols: Annotated[
-        tuple[str, ...], "nothing is entered in these; what is held of them may be reduced"
+        tuple[str, ...],
+        "nothing is entered in these, at any exchange, or as name:SYMBOL at that one; what is held of "
+        "them may be reduced",
     ] = ()
     self_match_prevention: Annotated[
         bool, "no entry at a price at which it would trade with a resting order of ours"

@@ -13,6 +13,7 @@ from tradectl.analysis.round_trips import RoundTrip
 from tradectl.documents.backtest import Backtest
 from tradectl.documents.report import Report
 from tradectl.domain.errors import UsageError
+from tradectl.domain.text import counted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -64,7 +65,7 @@ class BacktestResult:
     def __repr__(self) -> str:
         summary = self.summary
         return (
-            f"<backtest {summary.run_id}: {summary.return_pct} %, {len(self.trades)} trades, "
+            f"<backtest {summary.run_id}: {summary.return_pct} %, {counted(len(self.trades), 'trade')}, "
             f"maximum drawdown {summary.max_drawdown_pct} %>"
         )
 

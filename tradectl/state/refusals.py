@@ -33,6 +33,7 @@ from tradectl.domain.refusals import (
     is_wanted,
     next_refusal,
 )
+from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
@@ -174,7 +175,7 @@ def _message(order: Order, refusal: Refusal, *, exits: bool) -> str:
     if refusal.is_held:
         return (
             f"{spec.symbol}: an entry, {spec.side} {plain(order.remaining)}, was cancelled by hand at "
-            f"the exchange {refusal.count} times: it is held until its target changes"
+            f"the exchange {counted(refusal.count, 'time')}: it is held until its target changes"
         )
     tried = f"; {remedy}" if remedy else ""
     if exits and refusal.cause in BY_ANOTHER_TYPE:

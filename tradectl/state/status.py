@@ -188,6 +188,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
         parent_id=spec.parent_id,
         algorithm="" if spec.plan is None else spec.plan.algorithm,
         tag=spec.tag,
+        leg="" if spec.leg is None else spec.leg.value,
     )
 
 

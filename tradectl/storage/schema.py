@@ -45,7 +45,8 @@ CREATE TABLE orders (
     type TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, price TEXT, stop_price TEXT,
     average_price TEXT, status TEXT NOT NULL, strategy TEXT NOT NULL, reason TEXT NOT NULL,
     fees TEXT NOT NULL, reduce_only INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
-    parent_id TEXT NOT NULL, algorithm TEXT NOT NULL, tag TEXT NOT NULL
+    parent_id TEXT NOT NULL, algorithm TEXT NOT NULL, tag TEXT NOT NULL,
+    leg TEXT NOT NULL
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account_id);
 CREATE TABLE fills (

@@ -12,7 +12,7 @@ from tradectl.cli.output.cells import BOLD, DIM, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, value
 from tradectl.cli.output.render import summary
 from tradectl.documents.backtest import Backtest, BacktestRow, Headline
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 
 HASH_SHOWN = 12
 NAMED = 3
@@ -66,7 +66,7 @@ def _sharpe(headline: Headline | None) -> str:
 def _figures(headline: Headline) -> str:
     rate = headline.win_rate_pct
     won = "" if rate is None else f", {rate:.1f}% of them won"
-    trips = f"{headline.trips:,} round trips{won}"
+    trips = f"{counted(headline.trips, 'round trip')}{won}"
     return f"Sharpe {_sharpe(headline)}, {trips}, buy-and-hold {headline.hold_pct:+.2f}%"
 
 

@@ -10,11 +10,12 @@ from tradectl.cli.output import figures
 from tradectl.cli.output.cells import DIM, GOOD, WARN, Cell
 from tradectl.cli.output.listing import line, value
 from tradectl.documents.backups import Backup, BackupAccount, Restore, Vacuumed
+from tradectl.domain.text import counted
 
 
 def backup(found: Backup) -> RenderableType:
     key = "with the journals' key: guard it" if found.with_key else "without the journals' key"
-    held = f"{found.files} files, {found.journals} journals; {key}"
+    held = f"{counted(found.files, 'file')}, {counted(found.journals, 'journal')}; {key}"
     return Group(
         line("backup", value(found.file, GOOD), Cell(f"  {figures.size(found.size)}", DIM)),
         line("of", value(figures.moment(found.made_at)), Cell(f"  {held}", DIM)),
@@ -32,7 +33,9 @@ def restore(found: Restore) -> RenderableType:
         said.append(f"halted, as it was: {found.halt}")
     return Group(
         line(
-            "restored", value(found.state_dir, GOOD), Cell(f"  {found.files} files, {proof}", DIM)
+            "restored",
+            value(found.state_dir, GOOD),
+            Cell(f"  {counted(found.files, 'file')}, {proof}", DIM),
         ),
         line("as of", value(figures.moment(found.made_at))),
         *_accounts(found.accounts),

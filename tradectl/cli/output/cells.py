@@ -110,7 +110,7 @@ def side(value: object) -> Cell:
 
 
 def order_type(order: OrderRow) -> Cell:
-    kind = harmless(order.type or figures.NOTHING, 16).replace("_", "-")
+    kind = harmless(order.leg or order.type or figures.NOTHING, 16).replace("_", "-")
     if order.algorithm:
         kind = f"{kind} {harmless(order.algorithm, 16)}"
     if order.tag:

@@ -9,7 +9,7 @@ from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BAD, BOLD, GOOD, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, value
 from tradectl.documents.data import DataCheck, SymbolData
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 
 SYMBOLS: tuple[Column[SymbolData], ...] = (
     Column("symbol", lambda row: cells.text(row.symbol, BOLD), keep=9),
@@ -52,7 +52,7 @@ def _facts(found: DataCheck) -> list[tuple[str, str]]:
             "longest gap",
             f"{figures.took(gap.seconds)} after {gap.after}, {gap.symbol}" if gap else "",
         ),
-        ("empty", f"{figures.count(found.empty_candles)} candles" if found.empty_candles else ""),
+        ("empty", counted(found.empty_candles, "candle") if found.empty_candles else ""),
         ("spikes", figures.count(found.spikes) if found.spikes else ""),
     ]
 

@@ -9,7 +9,7 @@ from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BOLD, DIM, Cell, Column
 from tradectl.cli.output.listing import Listing, line
 from tradectl.documents.tca import OrderCost, TradingCosts
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 
 
 def _by(row: OrderCost) -> Cell:
@@ -49,7 +49,7 @@ def costs(found: TradingCosts) -> RenderableType:
     return Group(
         Listing(COSTS, found.orders, "no order was made"),
         Text(),
-        line("filled", Cell(f"{found.filled} orders, {figures.money(found.notional)}")),
+        line("filled", Cell(f"{counted(found.filled, 'order')}, {figures.money(found.notional)}")),
         line("slippage", Cell(f"{said}; above zero it cost")),
         line("fees", Cell(figures.money(found.fees))),
         Text(f"run {harmless(found.run_id)}", DIM),

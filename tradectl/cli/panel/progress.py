@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.cli.output import figures
+from tradectl.domain.text import counted
 from tradectl.journal.reading import heard_by
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def reading_shown(*, quiet: bool = False) -> Iterator[None]:
 def spelled(progress: Progress) -> str:
     left = "" if progress.eta_s is None else f", {figures.took(progress.eta_s)} left"
     done = f"{progress.fraction:.0%}"
-    return f"{done:>4}  {progress.events:,} events, {figures.rate(progress.rate)}{left}"
+    return f"{done:>4}  {counted(progress.events, 'event')}, {figures.rate(progress.rate)}{left}"
 
 
 def _write(text: str) -> None:
