@@ -25,7 +25,7 @@ from tests.fixtures.journal import (
     write_unversioned,
 )
 from tradectl.domain.errors import JournalDamaged, JournalError
-from tradectl.domain.events import WIRE_VERSION, Record
+from tradectl.domain.events import WIRE_VERSION, Event, MarketDataEvent, Record
 from tradectl.journal import groups
 from tradectl.journal import reader as journal_reader
 from tradectl.journal.reader import JournalReader, NotBegun, read_header
@@ -100,6 +100,51 @@ def test_any_journal_reads_back_as_it_was_written(
     assert read_journal(path) == ReaderAnswer(
         HEADER, [r for g in groups for r in g], FOOTER if clean else None, False
     )
+
+
+EVENTS = st.one_of(
+    st.builds(tick, symbol=st.sampled_from(["BTCUSDT", "ETHUSDT", 'A"B', 'A"C', "BTC\\"])),
+    st.just(note('{"seq":1,"at":2,"event":{"type":"market_data","symbol":"BTCUSDT"')),
+)
+
+
+@given(st.lists(st.lists(EVENTS, min_size=1, max_size=8), max_size=4))
+def test_of_trades_in_a_row_in_one_symbol_the_last_is_read_by_who_wants_no_other(
+    tmp_path_factory: pytest.TempPathFactory, written: list[list[Event]]
+) -> None:
+    path, seq, groups = tmp_path_factory.mktemp("newest") / "r.jsonl", 0, list[list[Record]]()
+    for events in written:
+        groups.append([Record(seq + n, 5, e) for n, e in enumerate(events, 1)])  # type: ignore[arg-type]  # one of AnyEvent
+        seq += len(events)
+    write_journal(path, groups, FOOTER)
+    with JournalReader(path) as reader:
+        read = list(reader.groups(newest=True))
+        assert (reader.last_seq, reader.footer) == (seq, FOOTER)
+    assert read == [newest_of(group) for group in groups]
+
+
+def newest_of(group: list[Record]) -> list[Record]:
+    """Without each trade that is followed by another one in its symbol; names that JSON has to spell
+    otherwise are read in full."""
+    followers = [*group[1:], None]
+    return [
+        record
+        for record, next_one in zip(group, followers, strict=True)
+        if next_one is None
+        or not isinstance(record.event, MarketDataEvent)
+        or not isinstance(next_one.event, MarketDataEvent)
+        or record.event.symbol != next_one.event.symbol
+        or re.search(r'["\\\\]', record.event.symbol)
+    ]
+
+
+def test_trades_that_stand_in_another_order_are_damage_for_who_wants_the_last_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "r.jsonl"
+    write_journal(path, [[Record(seq, 5, tick()) for seq in (1, 2, 4, 3)]], None)
+    with JournalReader(path) as reader, pytest.raises(JournalDamaged, match="numbered 4 stands"):
+        list(reader.groups(newest=True))
 
 
 def test_a_gzipped_journal_is_read_as_it_is(folder: Path, whole: bytes) -> None:

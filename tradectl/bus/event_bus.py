@@ -216,10 +216,12 @@ class EventBus:
                     if not self._data_ended or scheduler.next_due == NEVER:
                         break
                     steps = core.meet(inputs, scheduler, stamp, records, self.clock.now())
-                elif on_recorded_time and market[0].ts >= scheduler.next_due:
-                    steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
                 else:
-                    steps = core.march(inputs, due, stamp, records, most)
+                    steps = 0
+                    if on_recorded_time and market[0].ts >= scheduler.next_due:
+                        steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
+                    if not steps or (market and not core.outbox and not inputs.urgent_waiting):
+                        steps += core.march(inputs, due, stamp, records, most)
                 if core.outbox:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)

@@ -35,9 +35,9 @@ class LogReader(Protocol):
     @property
     def position(self) -> int: ...
 
-    def groups(self, after: int = 0) -> Iterator[list[Record]]:
-        """What is complete by now, part by part; groups up to record `after` are passed over. Raises
-        JournalDamaged."""
+    def groups(self, after: int = 0, *, newest: bool = False) -> Iterator[list[Record]]:
+        """What is complete by now, part by part; groups up to record `after` are passed over, and with
+        `newest` all but the last of trades in a row in one symbol. Raises JournalDamaged."""
         ...
 
     def records(self) -> Iterator[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ PART = 64 * 1024
 """Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 """What a file that was put away begins with."""
+TRADE = rb'\{"seq":[^{]++\{"type":"market_data",'
+TRADES = re.compile(rb'%b("symbol":"[^"\\]++").*+\n(%b\1.*+\n)++' % (TRADE, TRADE))
+"""The lines of two trades or more of one symbol, with nothing between them; the last of them."""
 
 Opened = BufferedReader | gzip.GzipFile
 
@@ -93,4 +97,9 @@ def parts(lines: bytes) -> Iterator[bytes]:
         start = end
 
 
-__all__ = ["SEAL", "blocks", "opened", "parts", "sealed_groups", "without_seal"]
+def newest_trades(lines: bytes) -> bytes:
+    """The lines, and of trades in a row, all of one symbol, the last alone."""
+    return TRADES.sub(rb"\2", lines)
+
+
+__all__ = ["SEAL", "blocks", "newest_trades", "opened", "parts", "sealed_groups", "without_seal"]

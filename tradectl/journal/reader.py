@@ -7,7 +7,7 @@ and the reader says so (`torn`). A line that does not match its seal is damage, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -16,7 +16,14 @@ import msgspec
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
-from tradectl.journal.groups import blocks, opened, parts, sealed_groups, without_seal
+from tradectl.journal.groups import (
+    blocks,
+    newest_trades,
+    opened,
+    parts,
+    sealed_groups,
+    without_seal,
+)
 from tradectl.journal.reading import hearing
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
@@ -137,28 +144,30 @@ class JournalReader:
         self._groups = self._read_groups()
         return self.groups()
 
-    def groups(self, after: int = 0) -> Iterator[list[Record]]:
+    def groups(self, after: int = 0, *, newest: bool = False) -> Iterator[list[Record]]:
         """The records of each group, a part of it at a time; whole groups up to `after` are checked but
-        passed over."""
+        passed over. With `newest` so are all but the last of trades in a row in one symbol: for who asks
+        for the last price alone."""
+        decode = self._decode_newest if newest else self._decode
         heard = hearing()
         if heard is None:
-            yield from self._parts(after)
+            yield from self._parts(after, decode)
             return
         try:
-            for part in self._parts(after):
+            for part in self._parts(after, decode):
                 heard.read(self.path, self._offset, self.last_seq)
                 yield part
         finally:
             heard.over(self.path)
 
-    def _parts(self, after: int) -> Iterator[list[Record]]:
+    def _parts(self, after: int, decode: Callable[[bytes], list[Record]]) -> Iterator[list[Record]]:
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
                 self.footer = decoded(FOOTERS, lines).footer
             elif last <= after:
                 self.last_seq = last
             else:
-                yield from map(self._decode, parts(lines))
+                yield from map(decode, parts(lines))
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
@@ -197,6 +206,17 @@ class JournalReader:
             raise self._damaged(seq, f"the record numbered {record.seq} stands in its place")
         self.last_seq = last
         return group
+
+    def _decode_newest(self, lines: bytes) -> list[Record]:
+        """What is not as it should be is looked at line by line."""
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            group = RECORDS.decode_lines(newest_trades(lines))
+            numbers = [record.seq for record in group]
+            first, last = self.last_seq + 1, self.last_seq + lines.count(b"\n")
+            if first <= numbers[0] and numbers[-1] == last and numbers == sorted({*numbers}):
+                self.last_seq = last
+                return group
+        return self._decode(lines)
 
     def _expanded(self, lines: bytes) -> list[Record]:
         """With the market data that is referred to. Raises DecodeError, JournalError."""

@@ -226,9 +226,10 @@ class Recovery:
 
     def fold(self, most: float) -> Iterator[tuple[list[Order], list[Fill]]]:
         """Fold to the end. The orders and fills that changed, whenever they are more than `most`; what is
-        left of them is the end's."""
+        left of them is the end's. Of trades in a row the books keep the last, where no limit looks at how
+        far prices move."""
         books = self._books
-        for group in self._log.groups(after=self._start):
+        for group in self._log.groups(after=self._start, newest=not books.limits.breaks):
             self._follower.take(*group)
             if len(books.touched) + len(books.new_fills) > most:
                 yield books.take_changed()
