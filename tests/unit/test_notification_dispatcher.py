@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.notices import OtherEnd, notice, other_end
 from tradectl.bus.clock import ComputerClock
@@ -124,6 +125,19 @@ def test_an_alert_reaches_a_webhook_and_is_stored_no_more(
     assert stored(database) == []
 
 
+def test_what_is_sent_is_in_the_list_of_alerts_by_then(
+    make: Make, end: OtherEnd, database: Path
+) -> None:
+    dispatcher = make({"phone": Webhook(end.url, 5)})
+    dispatcher.put(new("a1"))
+    dispatcher.put(replace(new("s1"), listed=False))
+    end.wait_for(2)
+    with closing(sqlite3.connect(database)) as db:
+        assert [*db.execute("SELECT id, severity, status, count FROM alerts")] == [
+            ("a1", "error", "active", 1)
+        ]
+
+
 def test_what_was_not_told_before_the_process_was_killed_is_told_once_by_the_next(
     make: Make, end: OtherEnd, database: Path
 ) -> None:
@@ -187,7 +201,7 @@ def test_what_comes_too_late_and_nobody_else_had_is_not_sent_again(make: Make) -
 
 
 class Locked(OutboxRows):
-    def write(self, rows: object, gone: object) -> None:
+    def write(self, *_: object) -> None:
         raise self._failed("write", sqlite3.OperationalError("database is locked"))
 
 
@@ -213,4 +227,6 @@ def test_whoever_acknowledged_in_the_database_is_not_escalated(make: Make, datab
         dispatcher.put(new(alert_id, "critical", ago=2))
     second.wait()
     dispatcher.stop(LONGEST_S)
-    assert [each.id for message in second.messages for each in message.notices] == ["a2"]
+    (message,) = second.messages
+    assert [each.id for each in message.notices] == ["a2"]
+    assert message.text.startswith("nobody has acknowledged: CRITICAL")

@@ -182,6 +182,10 @@ class AlertManager:
         if self._escalation is not None:
             notifier.start()
 
+    def raise_again(self, what: AlertRaised, at: int) -> Alert:
+        """What a run before had no time to tell of, and is of the time `at` (ns UTC)."""
+        return self._raise(what, at)
+
     # --- from the bus, to the handlers ---------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:

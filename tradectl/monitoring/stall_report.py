@@ -65,6 +65,7 @@ class StallReport:
                 message=safe(words),
                 created_at=now,
                 updated_at=now,
+                listed=False,  # the event that comes with the loop's return is
             )
         )
 

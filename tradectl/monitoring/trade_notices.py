@@ -160,6 +160,7 @@ class TradeNotices:
             created_at=at,
             updated_at=at,
             about=TRADES,
+            listed=False,
         )
 
 

@@ -75,6 +75,7 @@ class Dispatcher:
         self._patience = {name: patience for name, (_, patience) in channels.items()}
         self._sent_at: dict[str, tuple[Send, float]] = {}
         self._save_after = 0.0
+        self._alerts: deque[Notice] = deque(maxlen=MOST_IN_INBOX)
         self._thread = threading.Thread(target=self._run, name="alerts-out", daemon=True)
 
     def put(self, notice: Notice) -> None:
@@ -135,6 +136,8 @@ class Dispatcher:
                 self._settle(item)
             else:
                 self._outbox.put(item, self._wall())
+                if item.listed and self._rows is not None:
+                    self._alerts.append(item)
         self._give_up_late()
         self._save()
         for send in self._outbox.next(self._wall(), self._monotonic()):
@@ -197,16 +200,19 @@ class Dispatcher:
         """Where it cannot be now, another time: what waits is sent all the same."""
         changed, gone = self._outbox.changes()
         now = self._monotonic()
-        if self._rows is None or not (changed or gone) or (now < self._save_after and not at_once):
+        is_new = changed or gone or self._alerts
+        if self._rows is None or not is_new or (now < self._save_after and not at_once):
             return
+        alerts = [notice.row() for notice in self._alerts]
         try:
-            self._rows.write([_row(letter) for letter in changed], gone)
+            self._rows.write([_row(letter) for letter in changed], gone, alerts)
         except StateError as error:
             if not self._save_after:
                 log.warning("what is not told yet cannot be stored: %s", error)
             self._save_after = now + SAVE_AGAIN_S
         else:
             self._outbox.saved()
+            self._alerts.clear()
             self._save_after = 0.0
 
 
@@ -243,7 +249,8 @@ class Sender:
 def _message(send: Send) -> Message:
     first = send.letters[0]
     key = f"{first.key}#{first.id}" + (f"+{len(send.letters) - 1}" if send.letters[1:] else "")
-    return message_of(key, [letter.notice for letter in send.letters])
+    notices = [letter.notice for letter in send.letters]
+    return message_of(key, notices, unanswered=any(letter.step for letter in send.letters))
 
 
 def _row(letter: Letter) -> OutboxRow:

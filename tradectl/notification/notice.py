@@ -18,6 +18,7 @@ from tradectl.domain.time import iso
 from tradectl.notification.address import without_addresses
 
 TRADES = "trades"
+UNANSWERED = "nobody has acknowledged"
 LISTED = 20
 """Of more alerts in one message these are named: the gravest."""
 _ANYWHERE = Redaction()
@@ -28,7 +29,8 @@ _MARKUP = str.maketrans(
 
 
 class Notice(Struct, frozen=True, gc=False, kw_only=True):
-    """An alert as it is to be told, or a trade (`about`). Times in ns UTC."""
+    """An alert as it is to be told, or a trade (`about`). Times in ns UTC. One that is `listed` is in the
+    list of alerts, too."""
 
     id: str
     run_id: str
@@ -41,6 +43,7 @@ class Notice(Struct, frozen=True, gc=False, kw_only=True):
     status: AlertStatus = AlertStatus.ACTIVE
     count: int = 1
     about: str = "alerts"
+    listed: bool = True
 
     @property
     def is_resolved(self) -> bool:
@@ -85,8 +88,8 @@ def safe(text: str) -> str:
     return harmless(_ANYWHERE.clean(without_addresses(text)))
 
 
-def message_of(key: str, notices: Sequence[Notice]) -> Message:
-    """The gravest first where there are several."""
+def message_of(key: str, notices: Sequence[Notice], *, unanswered: bool = False) -> Message:
+    """The gravest first where there are several; `unanswered`, where nobody has acknowledged one."""
     worst = sorted(notices, key=lambda notice: -notice.severity.rank)
     severity = worst[0].severity
     if len(worst) == 1:
@@ -97,6 +100,8 @@ def message_of(key: str, notices: Sequence[Notice]) -> Message:
         more = len(worst) - len(lines)
         text = "\n".join([*lines, *([f"and {more} more: tradectl alerts --all"] * bool(more))])
         title = f"tradectl: {counted(len(worst), 'message')}"
+    if unanswered:
+        title, text = f"{title}, {UNANSWERED}", f"{UNANSWERED}: {text}"
     return Message(
         key=key,
         title=title.translate(_MARKUP),

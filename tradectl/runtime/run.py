@@ -73,6 +73,7 @@ from tradectl.runtime.run_warnings import RunWarnings
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
+from tradectl.runtime.untold import tell_untold
 from tradectl.state.account import Account
 from tradectl.system.trading_system import module_hashes, strategy_hashes
 
@@ -347,6 +348,8 @@ class TradingRun(Session):
                 self._continue_halt()
                 await notes.forget()
                 self.report_recovery()
+                if self._dispatcher is not None:
+                    tell_untold(self.alerts, self.recovered, self.state_dir.db)
                 self.check_passed_over()
                 await screen.start(self)
                 self._warn_at_the_start()

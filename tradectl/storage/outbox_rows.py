@@ -4,15 +4,20 @@ neither waits for the writer of the books, which holds the lock for a moment at 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import AlertStatus
 from tradectl.storage.schema import connect, database_error
 
 LOCK_TIMEOUT_S = 0.25
+ALERT_SQL = (
+    f"INSERT OR IGNORE INTO alerts ({', '.join(AlertRow.__struct_fields__)}) "
+    f"VALUES ({', '.join(f':{name}' for name in AlertRow.__struct_fields__)})"
+)
 
 
 class OutboxRow(NamedTuple):
@@ -41,14 +46,21 @@ class OutboxRows:
         except sqlite3.Error as error:
             raise self._failed("read", error) from error
 
-    def write(self, rows: Sequence[OutboxRow], gone: Sequence[int]) -> None:
-        """New and changed ones, and those that are gone, in one transaction. Raises StateError."""
+    def write(
+        self,
+        rows: Sequence[OutboxRow],
+        gone: Sequence[int],
+        alerts: Sequence[Mapping[str, object]] = (),
+    ) -> None:
+        """New and changed ones, and those that are gone, in one transaction with the alerts (columns by
+        name) that they are of: what is told is never unknown. Raises StateError."""
         marks = ", ".join("?" * len(OutboxRow._fields))
         try:
             db = self._opened()
             db.execute("BEGIN IMMEDIATE")
             try:
                 db.executemany(f"INSERT OR REPLACE INTO outbox VALUES ({marks})", rows)
+                db.executemany(ALERT_SQL, alerts)
                 db.executemany("DELETE FROM outbox WHERE id = ?", [(each,) for each in gone])
                 db.execute("COMMIT")
             except sqlite3.Error:
