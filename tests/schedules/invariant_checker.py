@@ -249,6 +249,8 @@ class InvariantChecker:
         expected = WORKING.get(order.status) or (OVER.get(order.status),)
         if order.status == "FILLED" and order.quantity < known.spec.quantity:
             expected = (OrderStatus.CANCELED,)  # made smaller there
+        if order.status.startswith("EXPIRED") and self.exchange.dialect is not None:
+            expected = (OrderStatus.EXPIRED, OrderStatus.CANCELED)  # others have one word for both
         denied = "knows no such order" in known.reason and not order.open
         if known.status not in expected and not denied and not order.algo:
             self.say(f"{order.client_id} is {order.status} there, {known.status} in the books")
@@ -286,11 +288,11 @@ class InvariantChecker:
         account, ledger = books.account, self.exchange.accounts["main"].futures
         known = account.at_exchange()
         there = ledger.wallet - sum((p.cost for p in ledger.positions.values()), ZERO)
-        ours = known.expected_at("binance", books.cash)
+        ours = known.expected_at(self.exchange.speaks_for, books.cash)
         ours -= sum((p.cost for p in account.positions.values()), ZERO)
         if abs(there - ours) > ROUNDED:
             self.say(f"there is {there} beside what positions cost, and {ours} by the books")
-        since = known.income.since.get("binance", 0) // MILLISECOND
+        since = known.income.since.get(self.exchange.speaks_for, 0) // MILLISECOND
         income = IncomeHistory([row for row in ledger.income.rows if row.ms >= since])
         for line, kinds in LINES.items():
             if not self.own.operator_accepted and getattr(account, line) != income.total(*kinds):

@@ -13,10 +13,10 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 
 
-def settings_of(plan: Plan, url: str) -> Settings:
+def settings_of(plan: Plan, url: str, exchange_id: str = "binance") -> Settings:
     """A live run by the plan, at the exchange that `url` leads to."""
     exchange = ExchangeSettings(
-        id="binance",
+        id=exchange_id,
         market="spot" if plan.market == "spot" else "perpetual",
         url=url,
         channels=plan.channels,  # type: ignore[arg-type]

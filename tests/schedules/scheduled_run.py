@@ -12,11 +12,12 @@ then all is compared.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -35,6 +36,8 @@ from tests.schedules.steps import BPS, LOOKS_INTO_IT_S, Life
 from tests.schedules.stops import Stops
 from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
+from tests.venues.dialect import Dialect
+from tests.venues.harness import without_streams
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.errors import ExchangeError, Halted, JournalFailed
 from tradectl.domain.events import Acceptance, RestrictionKind, SystemEventKind
@@ -50,7 +53,6 @@ from tradectl.testkit import KEY, SECRET, Fees, LoopbackExchange
 from tradectl.testkit import server as doors
 from tradectl.testkit.answers import reply
 
-KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 QUIET_S = 150.0
 """How long it may take, after the last fault, until everything is settled."""
 HELD_FOR = 10
@@ -76,32 +78,45 @@ class Outcome:
     callbacks: int
 
 
-def perform(plan: Plan, folder: Path) -> Outcome:
-    """The whole plan, in no time."""
-    with nothing_left_behind():
-        return _performed(plan, folder)
+def perform(plan: Plan, folder: Path, dialect: Dialect | None = None) -> Outcome:
+    """The whole plan, in no time; at an exchange that speaks the dialect."""
+    with nothing_left_behind(), contextlib.ExitStack() as stack:
+        if dialect is not None and not dialect.is_native:
+            stack.enter_context(without_streams())
+        return _performed(plan, folder, dialect)
 
 
-def _performed(plan: Plan, folder: Path) -> Outcome:
+def _performed(plan: Plan, folder: Path, dialect: Dialect | None) -> Outcome:
+    if dialect is not None and "stops" in dialect.cannot:
+        plan = replace(plan, stop_loss=None)  # a run that needs them is refused there
     system = SimulatedOS(plan.seed)
     system.slow_disk = plan.slow_disk
-    with mock.patch.dict(os.environ, KEYS):
-        performed = ScheduledRun(plan, system, folder)
+    with mock.patch.dict(os.environ, _keys(dialect)):
+        performed = ScheduledRun(plan, system, folder, dialect)
         run_on(system, performed.perform())
     checker, lives = performed.checker, [life.end for life in performed.lives]
     return Outcome([*checker.wrong], dict(checker.counts), lives, system.loop.count)
 
 
+def _keys(dialect: Dialect | None) -> dict[str, str]:
+    if dialect is None:
+        return {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
+    parts = zip(("API_KEY", "API_SECRET", "PASSPHRASE"), dialect.credentials, strict=True)
+    return {f"TRADECTL_{dialect.exchange_id.upper()}_{part}": value for part, value in parts}
+
+
 class ScheduledRun(Stops):
     """The system, the exchange and the operator; what steps do is `Stops` and `Steps`."""
 
-    def __init__(self, plan: Plan, system: SimulatedOS, folder: Path) -> None:
+    def __init__(
+        self, plan: Plan, system: SimulatedOS, folder: Path, dialect: Dialect | None = None
+    ) -> None:
         super().__init__()
         self.plan = plan
         self.system = system
         self.folder = folder
         fees = Fees(asset=plan.fee_asset)  # type: ignore[arg-type]
-        self.exchange = LoopbackExchange(plan.seed, fees=fees)
+        self.exchange = LoopbackExchange(plan.seed, fees=fees, dialect=dialect)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
         cuts = Random(f"cuts {plan.seed}").random() < 0.5
         self.exchange.engines["futures"].cuts_reduce_only = cuts
@@ -209,7 +224,8 @@ class ScheduledRun(Stops):
 
     async def _main(self, life: Life) -> None:
         options = RunOptions(
-            settings=settings_of(self.plan, self.exchange.url), state_dir=StateDir(self.folder)
+            settings=settings_of(self.plan, self.exchange.url, self.exchange.speaks_for),
+            state_dir=StateDir(self.folder),
         )
         halt = self.latch.read()
         left_in = self.left_in() if halt is not None else TradingState.RUNNING

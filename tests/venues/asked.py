@@ -65,8 +65,9 @@ class Asked:
         return self.exchange.now_ms()
 
     def name(self, symbol: str) -> str:
-        """The dialect's for one of ours."""
-        return self.dialect.name(self.engine.rules[symbol])
+        """The dialect's for one of ours; what is not listed there is called as it is."""
+        rules = self.engine.rules.get(symbol)
+        return symbol if rules is None else self.dialect.name(rules)
 
     def symbol(self, name: Any) -> str:
         """Ours for one of the dialect's; empty for none named. Raises ApiError."""

@@ -1,0 +1,39 @@
+"""Live runs at every exchange's playback venue, under schedules of faults: nothing is doubled, and once all
+is quiet the books are what the exchange has.
+
+    TRADECTL_VENUE_SEEDS=0,1,2 python -m pytest tests/integration/test_venue_schedules.py -k bybit
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.profiles import is_deep, schedule_seeds
+from tests.schedules.plans import plan_of
+from tests.schedules.scheduled_run import perform
+from tests.venues import dialect, spoken
+
+CHOSEN = [int(seed) for seed in os.environ.get("TRADECTL_VENUE_SEEDS", "").split(",") if seed]
+PLAYED = [pair for pair in spoken() if not dialect(*pair).is_native]
+NAMES = sorted({name for name, _ in PLAYED})
+A_COMMIT, DEEP = 3, 24
+KINDS = {"spot": "spot", "futures": "perpetual"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_happens_the_promises_hold_there_too(name: str, tmp_path: Path) -> None:
+    first = NAMES.index(name) * A_COMMIT  # other seeds than those of its neighbours
+    seeds = CHOSEN or (range(DEEP) if is_deep() else schedule_seeds()[first : first + A_COMMIT])
+    for seed in seeds:
+        plan = plan_of(seed)
+        if (name, KINDS[plan.market]) not in PLAYED:
+            continue
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        outcome = perform(plan, folder, dialect(name, KINDS[plan.market]))
+        wrong = "\n".join(outcome.wrong)
+        assert not outcome.wrong, f"{wrong}\nagain: TRADECTL_VENUE_SEEDS={seed} -k {name}"
