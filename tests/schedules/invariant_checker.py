@@ -23,6 +23,7 @@ from tests.schedules.plans import LIMIT
 from tests.schedules.protection_checker import ProtectionChecker
 from tests.schedules.softened_halts import SoftenedHalts
 from tests.simulated_os.system import SimulatedOS
+from tests.venues import speaks_for
 from tradectl.domain.events import (
     CloseCause,
     EventType,
@@ -246,6 +247,7 @@ class InvariantChecker:
         if known is None:
             self.say(f"{order.client_id} is {order.status} there, and not in the books")
             return
+        expected: tuple[OrderStatus | None, ...]
         expected = WORKING.get(order.status) or (OVER.get(order.status),)
         if order.status == "FILLED" and order.quantity < known.spec.quantity:
             expected = (OrderStatus.CANCELED,)  # made smaller there
@@ -288,11 +290,11 @@ class InvariantChecker:
         account, ledger = books.account, self.exchange.accounts["main"].futures
         known = account.at_exchange()
         there = ledger.wallet - sum((p.cost for p in ledger.positions.values()), ZERO)
-        ours = known.expected_at(self.exchange.speaks_for, books.cash)
+        ours = known.expected_at(speaks_for(self.exchange), books.cash)
         ours -= sum((p.cost for p in account.positions.values()), ZERO)
         if abs(there - ours) > ROUNDED:
             self.say(f"there is {there} beside what positions cost, and {ours} by the books")
-        since = known.income.since.get(self.exchange.speaks_for, 0) // MILLISECOND
+        since = known.income.since.get(speaks_for(self.exchange), 0) // MILLISECOND
         income = IncomeHistory([row for row in ledger.income.rows if row.ms >= since])
         for line, kinds in LINES.items():
             if not self.own.operator_accepted and getattr(account, line) != income.total(*kinds):

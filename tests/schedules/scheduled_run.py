@@ -36,6 +36,7 @@ from tests.schedules.steps import BPS, LOOKS_INTO_IT_S, Life
 from tests.schedules.stops import Stops
 from tests.simulated_os.patches import nothing_left_behind, run_on
 from tests.simulated_os.system import SimulatedOS
+from tests.venues import speaks_for
 from tests.venues.dialect import Dialect
 from tests.venues.harness import without_streams
 from tradectl.documents.operations import Reconciliation
@@ -55,6 +56,7 @@ from tradectl.testkit.answers import reply
 
 QUIET_S = 150.0
 """How long it may take, after the last fault, until everything is settled."""
+MOST_LIVES = 500
 HELD_FOR = 10
 """looks, 0.5 s apart, at which it must be so"""
 OFF_S = 5.0
@@ -172,6 +174,8 @@ class ScheduledRun(Stops):
     async def _operate(self) -> None:
         """Start it, and start it again whenever it has ended."""
         while not self._over:
+            if len(self.lives) > MOST_LIVES:
+                raise AssertionError(f"it never lives: {self.lives[-1].end}")
             life = self._start()
             await life.process.gone.wait()
             self.checker.run = None
@@ -224,7 +228,7 @@ class ScheduledRun(Stops):
 
     async def _main(self, life: Life) -> None:
         options = RunOptions(
-            settings=settings_of(self.plan, self.exchange.url, self.exchange.speaks_for),
+            settings=settings_of(self.plan, self.exchange.url, speaks_for(self.exchange)),
             state_dir=StateDir(self.folder),
         )
         halt = self.latch.read()

@@ -18,6 +18,7 @@ import pkgutil
 import pytest
 
 from tests.venues.dialect import Dialect
+from tradectl.testkit import LoopbackExchange
 
 pytest.register_assert_rewrite(f"{__name__}.contract")
 
@@ -34,9 +35,15 @@ def dialect(name: str, kind: str) -> Dialect:
     return _dialects(name)[kind]
 
 
+def speaks_for(exchange: LoopbackExchange) -> str:
+    """The exchange that it is, as ccxt calls it."""
+    found = exchange.dialect
+    return found.exchange_id if isinstance(found, Dialect) else "binance"
+
+
 def _dialects(name: str) -> dict[str, Dialect]:
     found: dict[str, Dialect] = importlib.import_module(f"{__name__}.{name}").DIALECTS
     return found
 
 
-__all__ = ["Dialect", "dialect", "spoken"]
+__all__ = ["Dialect", "dialect", "speaks_for", "spoken"]

@@ -60,6 +60,8 @@ class Dialect:
     """whose request it is, where the key is in no header and no parameter"""
     signed_at: Callable[[Asked], tuple[int, int] | None] = lambda _: None
     cannot: Mapping[str, str] = field(default_factory=dict)
+    not_scheduled: str = ""
+    """why fault schedules are not played there"""
     is_native: bool = False
     """it is what the loopback exchange speaks anyway"""
 

@@ -117,11 +117,6 @@ class LoopbackExchange(
         await self._server.stop()
 
     @property
-    def speaks_for(self) -> str:
-        """The exchange that it is, as ccxt calls it."""
-        return "binance" if self.dialect is None else self.dialect.exchange_id
-
-    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
