@@ -57,7 +57,7 @@ STATUS = {
 }
 TYPES = {
     "FUNDING_FEE": "SETTLEMENT", "TRANSFER": "TRANSFER_IN", "REALIZED_PNL": "TRADE",
-    "COMMISSION": "TRADE", "INSURANCE_CLEAR": "LIQUIDATION",
+    "COMMISSION": "TRADE", "INSURANCE_CLEAR": "BONUS",
 }  # fmt: skip
 
 
@@ -252,7 +252,7 @@ def log(rows: list[Any], asked: Asked) -> Any:
 def _logged(row: Any, asked: Asked) -> dict[str, str]:
     return {
         "id": f"{row.kind}_{row.tran_id}", "symbol": asked.name(row.symbol) if row.symbol else "",
-        "category": "linear", "transactionTime": str(row.ms), "type": TYPES.get(row.kind, "OTHER"),
+        "category": "linear", "transactionTime": str(row.ms), "type": TYPES.get(row.kind, "FEE_REFUND"),
         "currency": row.asset, "change": plain(row.amount), "cashFlow": plain(row.amount),
         "funding": "", "fee": "0", "cashBalance": "1", "side": "None", "qty": "0", "size": "0",
     }  # fmt: skip

@@ -286,6 +286,7 @@ ROUTES = {
 DIALECTS = {
     "spot": Dialect(
         exchange_id="coinbase",
+        not_scheduled="not settled there yet",
         kind="spot",
         name=product,
         routes=ROUTES,

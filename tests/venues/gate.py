@@ -311,7 +311,7 @@ def booked(rows: list[Any], asked: Asked) -> Any:
         balance += row.amount
         told.append({
             "time": row.ms / 1000, "change": plain(row.amount), "balance": plain(balance),
-            "type": BOOKED.get(row.kind, "bonus_offset"), "trade_id": "", "text": "",
+            "type": BOOKED.get(row.kind, "refr"), "trade_id": "", "text": "",
             "contract": asked.name(row.symbol) if row.symbol else "",
         })  # fmt: skip
     return page_of(told[::-1], asked)

@@ -341,6 +341,7 @@ def knows(asked: Asked) -> bool:
 def _dialect(kind: str, name: Any, unified: str) -> Dialect:
     return Dialect(
         exchange_id="hyperliquid",
+        not_scheduled="not settled there yet",
         kind=kind,
         name=name,
         routes=ROUTES,

@@ -313,6 +313,7 @@ ROUTES = {
 DIALECTS = {
     "perpetual": Dialect(
         exchange_id="krakenfutures",
+        not_scheduled="not settled there yet",
         kind="perpetual",
         name=contract,
         routes=ROUTES,

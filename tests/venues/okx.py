@@ -280,7 +280,7 @@ def bills(rows: list[Any], asked: Asked) -> Any:
 
 
 def _bill(number: int, row: Any, asked: Asked) -> dict[str, str]:
-    kind, inner = BILLS.get(row.kind, ("27", "236"))
+    kind, inner = BILLS.get(row.kind, ("7", "9"))
     return {
         "billId": str(row.tran_id * 10 + (row.kind == "COMMISSION")), "type": kind, "subType": inner,
         "balChg": plain(row.amount), "bal": "1", "posBalChg": "0", "posBal": "0", "ccy": row.asset,
