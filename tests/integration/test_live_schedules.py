@@ -124,7 +124,7 @@ def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> 
 QUOTING_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_QUOTING_SEED", "").split(",") if seed
 ]
-QUOTING = range(8)
+QUOTING = (*range(8), 23)
 
 
 @pytest.mark.slow

@@ -431,14 +431,17 @@ class ScheduledRun(Stops):
         return bool(held & {RestrictionKind.MISMATCH, RestrictionKind.BALANCE})
 
     async def _reconciled(self, life: Life, run: TradingRun, *accepted: Accepted) -> Reconciliation:
-        """Asked until the exchange could be asked; what is accepted is, one after the other."""
+        """Asked until the exchange could be asked, and nothing was just then on its way there; what is
+        accepted is, one after the other."""
         self.checker.own.accepted_at_the_end |= bool(accepted)
         for each in [*accepted, None]:
             for _ in range(20):
+                still = self._nothing_on_its_way()
                 told: Reconciliation = await life.process.run(
                     asyncio.ensure_future, compare(run, each, confirm=True)
                 )
-                if not told.unreachable:
+                still = still and self._nothing_on_its_way()
+                if not told.unreachable and (still or told.clean or each is not None):
                     break
                 await asyncio.sleep(5.0)
         return told

@@ -18,6 +18,7 @@ from tradectl.domain.events import (
     CommandReceived,
     EmergencyStopReceived,
     MarketDataEvent,
+    OrderAccepted,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
@@ -29,6 +30,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.quotes import QuoteLevel, QuoteSet, within
 from tradectl.domain.states import TradingState
 from tradectl.exchange.exchange_settings import PaperSettings
@@ -689,3 +691,20 @@ def test_whatever_happens_what_rests_comes_to_what_is_wanted_and_is_never_more(s
     finally:
         Dice.speaks = True
     check_converged(run)
+
+
+@pytest.mark.parametrize(("symbol", "matters"), [(PERPETUAL, False), (SPOT, True)])
+def test_what_becomes_of_others_orders_matters_where_they_share_the_room(
+    symbol: str, matters: bool
+) -> None:
+    run = run_of({0: quote("99 1 near")}, symbol)
+    ticks(run, 100, 100, symbol=symbol)
+    books, quoting = run.system.books, run.system.portfolio.engine.quoting
+    (own,) = books.working_in(symbol).quotes.values()
+    other = OrderSpec("other", symbol, Side.BUY, Decimal(1), OrderType.LIMIT, Decimal(90))
+    run.feed(OrderInitialized(source_component="test", order=other))
+    told = {
+        order_id: quoting.concerns(OrderAccepted(order_id=order_id, symbol=symbol), books)
+        for order_id in (own.spec.order_id, "other")
+    }
+    assert told == {own.spec.order_id: True, "other": matters}

@@ -182,10 +182,12 @@ class PortfolioAdapter(Adapter):
         event: ExecutionEvent | OrderDenied | SymbolRestricted | PositionLiquidated,
         record: Record,
     ) -> list[Event]:
-        books = self._state.books
+        books, quoting = self._state.books, self.engine.quoting
         if isinstance(event, OrderDenied):
-            self.engine.quoting.denied(event.order_id, books, record.at)
-        return self.engine.quoting.bring(event.symbol, books, record.at)
+            quoting.denied(event.order_id, books, record.at)
+        if isinstance(event, ExecutionEvent | OrderDenied) and not quoting.concerns(event, books):
+            return []
+        return quoting.bring(event.symbol, books, record.at)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)

@@ -21,7 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
 
-from tradectl.domain.events import CancelRequested, Event, OrderInitialized
+from tradectl.domain.events import (
+    CancelRequested,
+    Event,
+    OrderInitialized,
+    OrderReport,
+)
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
@@ -89,6 +94,16 @@ class Quoting:
             for order in view.working_in(symbol).quotes.values()
             if order.status in CANCELLABLE
         ]
+
+    @staticmethod
+    def concerns(event: OrderReport, view: AccountView) -> bool:
+        """Whether what became of an order may change what is to rest: of a quote always, of another one
+        where it binds what quotes would have, or leaves it to them."""
+        order, symbol = view.order(event.order_id), event.symbol
+        if order is None or order.spec.tag:
+            return True
+        reduces = view.trading_state.only_reduces or bool(view.restrictions(symbol))
+        return reduces or not view.instrument(symbol).can_short
 
     def bring_all(self, view: AccountView, at: int) -> list[Event]:
         return [event for symbol in view.quoted() for event in self.bring(symbol, view, at)]
