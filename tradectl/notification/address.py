@@ -8,12 +8,16 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.redaction import HIDDEN, Redaction
+
+if TYPE_CHECKING:
+    from tradectl.domain.redaction import Redaction
 
 SERVICE = "tradectl"
+HIDDEN = "***"
 TELLING = 6
 """A shorter part of an address is in many texts, and gives nothing away."""
 _SHAPE = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?")
@@ -66,6 +70,8 @@ def without_addresses(text: str) -> str:
 
 def redaction_of(url: str) -> Redaction:
     """Of texts that may have `url` in them, or a telling part of it."""
+    from tradectl.domain.redaction import Redaction  # settings are read without it
+
     return Redaction(_parts_of(url))
 
 

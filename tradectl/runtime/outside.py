@@ -15,13 +15,10 @@ from typing import TYPE_CHECKING, Any
 from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
-from tradectl.monitoring.heartbeat import Heartbeat
-from tradectl.monitoring.metrics_server import MetricsServer
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
 from tradectl.monitoring.stall_report import StallReport
 from tradectl.notification.address import address_of, refuse_address
-from tradectl.runtime.run_metrics import RunMetrics
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
@@ -92,12 +89,19 @@ def watchers_outside(
         return (["journal"] if bus.failure is not None else []) + monitor.unwell()
 
     if settings.metrics_port:
+        from tradectl.monitoring.metrics_server import (
+            MetricsServer,  # what serves takes long to load
+        )
+        from tradectl.runtime.run_metrics import RunMetrics
+
         money = settings.metrics_money
         figures = RunMetrics(session, monitor, alerts, dispatcher, troubles, money=money)
         folder, journal = session.state_dir.path, session.journal_path
         server = MetricsServer(settings.metrics_port, figures, folder, journal)
         yield server.name, server
     if url:
+        from tradectl.monitoring.heartbeat import Heartbeat
+
         beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
         yield beat.name, beat
     service = service_manager_of(os.environ, lambda: session.orchestrator.state, bus.clock)

@@ -33,9 +33,6 @@ from tradectl.domain.time import MILLISECOND
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.recorded import RecordedFeed
 from tradectl.feeds.simulated import SimulatedMarket
-from tradectl.monitoring.alert_manager import AlertManager
-from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.monitoring.trade_notices import TradeNotices
 from tradectl.recovery.history import History
 from tradectl.recovery.rebuild import rebuilt, rebuilt_for_guest
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
@@ -54,7 +51,6 @@ from tradectl.runtime.halted_start import (
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.left_notes import LeftNotes
 from tradectl.runtime.named_symbols import refuse_absent_symbols
-from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.own_hosts import hosts_of
 from tradectl.runtime.run_options import (
     Recording,
@@ -72,8 +68,7 @@ from tradectl.runtime.run_status import RunStatus
 from tradectl.runtime.run_warnings import RunWarnings
 from tradectl.runtime.session import Session
 from tradectl.runtime.signals import ended_by_signals
-from tradectl.runtime.telling import dispatcher_of, tells_of_trades
-from tradectl.runtime.untold import tell_untold
+from tradectl.runtime.watchers import Watchers
 from tradectl.state.account import Account
 from tradectl.system.trading_system import module_hashes, strategy_hashes
 
@@ -215,40 +210,15 @@ class TradingRun(Session):
             find=options.find,
             listener=options.listener,
         )
-        # How long a step took is no part of a recording: two runs of one file must be the same run, so
-        # there the monitor speaks to the alerts alone.
-        self._dispatcher = (
-            None if options.data else dispatcher_of(settings, options.state_dir, options.environ)
-        )
-        self.alerts = AlertManager(
-            self.bus,
-            store=self.store if options.journalled else None,
-            dispatcher=self._dispatcher,
-            run_id=self.run_id,
-            renotify_after=settings.alerts.repeat_seconds,
-            escalate_after=settings.alerts.remind_seconds,
-        )
-        self.warnings = RunWarnings(self.alerts)
-        self._stalls = (
-            None
-            if options.data
-            else stalls_of(options.state_dir, self.run_id, self._dispatcher, self._stopped_by_stall)
-        )
-        self._heartbeat_url = "" if options.data else heartbeat_url(settings, options.environ)
-        watching = settings.monitoring
-        self.monitor = SystemMonitor(
-            self.bus,
-            self.state,
-            self.alerts,
-            interval=settings.orchestrator.health_check_interval_seconds,
+        self._watchers = Watchers(
+            self,
+            options,
             # an exchange's feed watches the age of its data itself, and holds back what is old
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
-            stall_limit=watching.stall_seconds,
-            on_stall=self._stalls.report if self._stalls else None,
-            lasting_stall=watching.stall_stop_seconds,
-            on_lasting_stall=self._stalls.stop if self._stalls else None,
-            post=self.alerts.on_event if options.data else None,
+            emergency_stop=self._stopped_by_stall,
         )
+        self.alerts, self.monitor = self._watchers.alerts, self._watchers.monitor
+        self.warnings = RunWarnings(self.alerts)
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
         self.state.describe = self.status.with_run
         self.state.why_untraded = self.status.untraded
@@ -266,11 +236,8 @@ class TradingRun(Session):
     def _compose(self) -> None:
         """Who is started, in this order: watchers, then the trading part, then what lets orders in."""
         add, add_loop = self.orchestrator.add, self.orchestrator.add_loop
-        add("alerts", self.alerts)
-        add("monitor", self.monitor)
-        if self._dispatcher is not None and tells_of_trades(self.settings):
-            tell = self._dispatcher.put
-            add("trade-notices", TradeNotices(self.bus, self.books, self.run_id, tell))
+        for name, watcher in self._watchers.started_first():
+            add(name, watcher)
         for name, component in self.system.components():
             add(name, component)
         if not self.options.data:
@@ -282,12 +249,8 @@ class TradingRun(Session):
         else:
             add_loop("feed", self.feed.run)
         add_loop("sampler", self._sample)
-        if not self.options.data:
-            outside = watchers_outside(
-                self, self.monitor, self.alerts, self._dispatcher, self._heartbeat_url
-            )
-            for name, watcher in outside:
-                add(name, watcher)
+        for name, watcher in self._watchers.started_last():
+            add(name, watcher)
         self._tell_of_exchanges()
 
     def _handlers(self) -> ControlHandlers:
@@ -342,14 +305,12 @@ class TradingRun(Session):
                 if not self.options.data:
                     notes.tell(is_halted=self.options.halt is not None)
                 self.warm_up()
-                if self._stalls is not None:
-                    self._stalls.watch(asyncio.get_running_loop())
+                self._watchers.watch(asyncio.get_running_loop())
                 await self.orchestrator.start()
                 self._continue_halt()
                 await notes.forget()
                 self.report_recovery()
-                if self._dispatcher is not None:
-                    tell_untold(self.alerts, self.recovered, self.state_dir.db)
+                self._watchers.tell_untold()
                 self.check_passed_over()
                 await screen.start(self)
                 self._warn_at_the_start()

@@ -1,0 +1,93 @@
+"""Who watches a run: its alerts, its monitor, and where it trades an account those outside of its loop.
+
+On recorded data nobody is told, nobody outside watches, and the monitor speaks to the alerts alone: how
+long a step took is no part of a recording, since two runs of one file must be the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.monitoring.trade_notices import TradeNotices
+from tradectl.runtime.outside import EmergencyStop, heartbeat_url, stalls_of, watchers_outside
+from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.session import Session
+from tradectl.runtime.telling import dispatcher_of, tells_of_trades
+from tradectl.runtime.untold import tell_untold
+
+
+class Watchers:
+    """Of a `session`. Market data is stale after `stale_after` s; `emergency_stop(reason)` is called
+    where the loop has stood still for too long. Raises ConfigError for a channel that cannot be used."""
+
+    def __init__(
+        self,
+        session: Session,
+        options: RunOptions,
+        *,
+        stale_after: float,
+        emergency_stop: EmergencyStop,
+    ) -> None:
+        settings, state_dir, recorded = session.settings, session.state_dir, bool(options.data)
+        self._session = session
+        self._recorded = recorded
+        self._dispatcher = None if recorded else dispatcher_of(settings, state_dir, options.environ)
+        self._heartbeat_url = "" if recorded else heartbeat_url(settings, options.environ)
+        self._stalls = (
+            None
+            if recorded
+            else stalls_of(state_dir, session.run_id, self._dispatcher, emergency_stop)
+        )
+        self.alerts = AlertManager(
+            session.bus,
+            store=session.store if options.journalled else None,
+            dispatcher=self._dispatcher,
+            run_id=session.run_id,
+            renotify_after=settings.alerts.repeat_seconds,
+            escalate_after=settings.alerts.remind_seconds,
+        )
+        self.monitor = SystemMonitor(
+            session.bus,
+            session.state,
+            self.alerts,
+            interval=settings.orchestrator.health_check_interval_seconds,
+            stale_after=stale_after,
+            stall_limit=settings.monitoring.stall_seconds,
+            on_stall=self._stalls.report if self._stalls else None,
+            lasting_stall=settings.monitoring.stall_stop_seconds,
+            on_lasting_stall=self._stalls.stop if self._stalls else None,
+            post=self.alerts.on_event if recorded else None,
+        )
+
+    def started_first(self) -> Iterator[tuple[str, Any]]:
+        """By their names, in this order."""
+        yield "alerts", self.alerts
+        yield "monitor", self.monitor
+        if self._dispatcher is not None and tells_of_trades(self._session.settings):
+            session, tell = self._session, self._dispatcher.put
+            notices = TradeNotices(session.bus, session.books, session.run_id, tell)
+            yield notices.name, notices
+
+    def started_last(self) -> Iterator[tuple[str, Any]]:
+        """The run has begun by then. Raises UsageError for a port that is taken."""
+        if not self._recorded:
+            yield from watchers_outside(
+                self._session, self.monitor, self.alerts, self._dispatcher, self._heartbeat_url
+            )
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The `loop` of the run, from its start on."""
+        if self._stalls is not None:
+            self._stalls.watch(loop)
+
+    def tell_untold(self) -> None:
+        """What the run before had no time to tell of."""
+        if self._dispatcher is not None:
+            tell_untold(self.alerts, self._session.recovered, self._session.state_dir.db)
+
+
+__all__ = ["Watchers"]
