@@ -135,6 +135,12 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         Literal["batched", "strict"],
         "batched: survives a crash of the process; strict: survives a power loss before an order leaves",
     ] = "batched"
+    part_mb: Annotated[
+        float | None,
+        Bounds(ge=0.01),
+        "a new file of the journal begins at this size; all of them are one journal",
+    ] = None
+    part_daily: Annotated[bool, "a new file of it begins with each day, UTC"] = False
     pack_after_days: Annotated[
         float | None,
         Bounds(ge=0.01),

@@ -15,6 +15,7 @@ from tradectl.domain.errors import JournalError
 from tradectl.domain.events import Record
 from tradectl.files.own import open_named
 from tradectl.journal.groups import SEAL
+from tradectl.journal.parts import JoinedParts
 from tradectl.journal.reader import FOOTER, RECORD, SEALS, decoded
 from tradectl.journal.signature import SigningKey
 from tradectl.journal.writer import Seal
@@ -80,13 +81,13 @@ def _is_signed(group: list[bytes], seal: Seal, before: Seal, key: SigningKey) ->
 
 
 def _lines_backwards(path: Path, most_bytes: int) -> Iterator[bytes]:
-    with os.fdopen(open_named(path), "rb") as file:
+    with JoinedParts(os.fdopen(open_named(path), "rb"), path) as file:
         end = file.seek(0, os.SEEK_END)
         floor, rest = max(0, end - most_bytes), b""
         while end > floor:
             start = max(floor, end - BACKWARDS)
             file.seek(start)
-            rest, *lines = (file.read(end - start) + rest).split(b"\n")
+            rest, *lines = (file.read_all(end - start) + rest).split(b"\n")
             yield from reversed(lines)
             end = start
 

@@ -18,7 +18,7 @@ from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.reader import JournalReader
 from tradectl.journal.signature import Signature, SigningKey
-from tradectl.journal.writer import Footer, Header, JournalWriter
+from tradectl.journal.writer import ONE_PART, Footer, Header, JournalWriter, PartLength
 
 
 class LogReader(Protocol):
@@ -111,9 +111,12 @@ class FileEventLog(JournalWriter):
         key: SigningKey | None = None,
         every: bool = True,
         note: Callable[[Sealed], None] | None = None,
+        parts: PartLength = ONE_PART,
     ) -> None:
         try:
-            super().__init__(path, header, strict=strict, key=key, every=every, note=note)
+            super().__init__(
+                path, header, strict=strict, key=key, every=every, note=note, parts=parts
+            )
         except JournalFailed as error:
             if not isinstance(error.__cause__, FileExistsError):  # that one is another run's
                 with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from typing import cast
 
 from tradectl.domain.errors import JournalError
 from tradectl.files.own import open_named
+from tradectl.journal.parts import JoinedParts
 
 SEAL = b'{"seal":'
 NEXT_SEAL = b"\n" + SEAL
@@ -27,7 +28,7 @@ TRADE = rb'\{"seq":[^{]++\{"type":"market_data",'
 TRADES = re.compile(rb'%b("symbol":"[^"\\]++").*+\n(%b\1.*+\n)++' % (TRADE, TRADE))
 """The lines of two trades or more of one symbol, with nothing between them; the last of them."""
 
-Opened = BufferedReader | gzip.GzipFile
+Opened = BufferedReader | gzip.GzipFile | JoinedParts
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def opened(path: Path) -> Iterator[Opened]:
             with unpacked(file) as packed_so:
                 yield cast("Opened", packed_so)
         else:
-            yield file
+            with JoinedParts(file, path) as parts:
+                yield parts
 
 
 def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:
@@ -88,7 +90,7 @@ def without_seal(data: bytes, looked_at: int) -> int:
     return begun if begun >= 0 else max(len(data) - len(NEXT_SEAL), 0)
 
 
-def parts(lines: bytes) -> Iterator[bytes]:
+def lines_at_a_time(lines: bytes) -> Iterator[bytes]:
     """Whole lines, so many at a time as PART has."""
     start = 0
     while start < len(lines):
@@ -102,4 +104,12 @@ def newest_trades(lines: bytes) -> bytes:
     return TRADES.sub(rb"\2", lines)
 
 
-__all__ = ["SEAL", "blocks", "newest_trades", "opened", "parts", "sealed_groups", "without_seal"]
+__all__ = [
+    "SEAL",
+    "blocks",
+    "lines_at_a_time",
+    "newest_trades",
+    "opened",
+    "sealed_groups",
+    "without_seal",
+]

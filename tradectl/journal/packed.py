@@ -10,52 +10,85 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from tradectl.files.own import open_folder, open_own
+from tradectl.journal.parts import PACKED, PLAIN, JoinedParts, length_of, parts_of
 
 if TYPE_CHECKING or sys.version_info < (3, 14):
     from backports import zstd
 else:
     from compression import zstd
 
-ENDING = ".jsonl.zst"
 LEVEL = 6
 """Journals are text that repeats itself: a seventh of their size, and read faster than from a disk."""
 AT_ONCE = 1 << 20
 
 
+class Reads(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 def pack(path: Path) -> Path:
-    """Where the journal `path` is now. Raises OSError, and leaves it as it was."""
-    target = path.with_name(path.name.removesuffix(".jsonl") + ENDING)
-    aside = path.with_name(f".{target.name}.{os.urandom(4).hex()}")
-    try:
-        with os.fdopen(open_own(path), "rb") as file:
-            original = _packed(file, aside)
-        with os.fdopen(open_own(aside), "rb") as raw, zstd.ZstdFile(raw) as again:
-            if _hash_of(again) != original:
-                raise OSError(5, f"what was written for {path} reads as something else")
-        dated = path.stat()
-        os.utime(aside, ns=(dated.st_atime_ns, dated.st_mtime_ns))  # how old it is stays known
-        aside.replace(target)
-        _sync_folder(path.parent)
-        path.unlink()
-    finally:
-        aside.unlink(missing_ok=True)
+    """Where the journal `path` of a run that is over is now, whole, however many parts it has. Raises
+    OSError, and leaves it as it was."""
+    parts = [part for _, part in parts_of(path)]
+    target = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
+    with JoinedParts(os.fdopen(open_own(path), "rb"), path) as file:
+        _put_away(file, target, sum(map(length_of, parts)), path)
+    for part in reversed(parts):
+        part.unlink()
     return target
 
 
-def _packed(file: IO[bytes], aside: Path) -> bytes:
+def pack_part(part: Path) -> Path:
+    """The same of one part that is finished, of a run that goes on."""
+    target = part.with_name(part.name.removesuffix(PLAIN) + PACKED)
+    with os.fdopen(open_own(part), "rb") as file:
+        _put_away(file, target, length_of(part), part)
+    part.unlink()
+    return target
+
+
+def _put_away(file: Reads, target: Path, length: int, dated_as: Path) -> None:
+    """`file`, of so many bytes, as `target`, read back and compared."""
+    aside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    try:
+        original = _packed(file, aside, length)
+        with os.fdopen(open_own(aside), "rb") as raw, zstd.ZstdFile(raw) as again:
+            if _hash_of(again) != original:
+                raise OSError(5, f"what was written for {target} reads as something else")
+        dated = dated_as.stat()
+        os.utime(aside, ns=(dated.st_atime_ns, dated.st_mtime_ns))  # how old it is stays known
+        aside.replace(target)
+        _sync_folder(target.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _packed(file: Reads, aside: Path, length: int) -> bytes:
+    """With its length before it, by which the next part is found."""
     hashed = hashlib.sha256()
+    packing = zstd.ZstdCompressor(level=LEVEL)
+    packing.set_pledged_input_size(length)
     fd = open_own(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with os.fdopen(fd, "wb") as raw:
-        with zstd.ZstdFile(raw, "wb", level=LEVEL) as packed:
-            while data := file.read(AT_ONCE):
-                hashed.update(data)
-                packed.write(data)
+        while data := file.read(min(AT_ONCE, length)):
+            length -= len(data)
+            hashed.update(data)
+            raw.write(packing.compress(data))
+        raw.write(packing.flush())
         raw.flush()
         os.fsync(fd)
     return hashed.digest()
+
+
+def length_of_frame(beginning: bytes) -> int:
+    """Bytes that are in a packed file, by its first ones; 0 where these do not say."""
+    try:
+        return zstd.get_frame_info(beginning).decompressed_size or 0
+    except zstd.ZstdError:
+        return 0
 
 
 def _hash_of(file: Any) -> bytes:
@@ -81,4 +114,4 @@ def unpacked(file: IO[bytes]) -> IO[bytes]:
 Broken = zstd.ZstdError
 """What a reader raises for one that is damaged."""
 
-__all__ = ["ENDING", "Broken", "pack", "unpacked"]
+__all__ = ["Broken", "length_of_frame", "pack", "pack_part", "unpacked"]

@@ -18,12 +18,13 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.groups import (
     blocks,
+    lines_at_a_time,
     newest_trades,
     opened,
-    parts,
     sealed_groups,
     without_seal,
 )
+from tradectl.journal.parts import lost_parts
 from tradectl.journal.reading import hearing
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
@@ -167,7 +168,7 @@ class JournalReader:
             elif last <= after:
                 self.last_seq = last
             else:
-                yield from map(decode, parts(lines))
+                yield from map(decode, lines_at_a_time(lines))
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
@@ -317,7 +318,17 @@ class JournalReader:
                 if len(unsealed) > LONGEST_GROUP:
                     raise self._damaged(max(self.last_seq + 1, 0), "what follows has no seal")
         self._refuse_foreign_line(unsealed)
+        self._refuse_lost_parts(self._offset + len(unsealed))
         self.torn = bool(unsealed)
+
+    def _refuse_lost_parts(self, end: int) -> None:
+        """It goes on in a later part than the next one."""
+        lost = lost_parts(self.path, end) if self.last_seq >= 0 and self.footer is None else ()
+        if lost:
+            seq = self.last_seq + 1
+            raise self._damaged(
+                seq, f"the part that follows is missing, and {lost[0].name} is there"
+            )
 
     def _refuse_foreign_line(self, unsealed: bytes) -> None:
         """A line that is whole was written as it is: one that no journal has is no unfinished tail."""

@@ -25,7 +25,9 @@ from msgspec import Struct
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
-from tradectl.files.own import open_own
+from tradectl.domain.time import DAY
+from tradectl.files.own import open_folder, open_own
+from tradectl.journal.parts import part_at, parts_of
 from tradectl.journal.reference import MarketSource, ReferenceWriter
 from tradectl.journal.signature import NONE, Signing, SigningKey
 
@@ -119,10 +121,21 @@ def make_seal(last_seq: int, group: bytes, chain: int) -> tuple[Seal, int]:
     return Seal(last_seq, packed.hex(), f"{chain:08x}"), chain
 
 
+class PartLength(Struct, frozen=True):
+    """When a new part of the log begins: at so many `bytes` (0: never), and with each day (UTC)."""
+
+    bytes: int = 0
+    daily: bool = False
+
+
+ONE_PART = PartLength()
+
+
 def sync_file(path: Path) -> None:
     """What a killed run has written survives a loss of power from now on. Raises JournalFailed."""
     try:
-        fd = open_own(path)
+        *_, (_, last) = parts_of(path)  # the others were synced when they were finished
+        fd = open_own(last)
         try:
             os.fdatasync(fd)
         finally:
@@ -132,9 +145,9 @@ def sync_file(path: Path) -> None:
 
 
 class JournalWriter:
-    """Appends to a new file `path`, mode 0600. `strict`: synced before any command leaves. With a `key`
-    every group is signed, or not `every` one but the header and the footer; `note` is told of each that
-    will survive a loss of power.
+    """Appends to a new file `path`, mode 0600, and to the `parts` that follow it. `strict`: synced before
+    any command leaves. With a `key` every group is signed, or not `every` one but the header and the
+    footer; `note` is told of each that will survive a loss of power.
 
     Raises JournalFailed when the file cannot be made or a write fails; after that every call does.
     """
@@ -148,8 +161,12 @@ class JournalWriter:
         key: SigningKey | None = None,
         every: bool = True,
         note: Callable[[Sealed], None] | None = None,
+        parts: PartLength = ONE_PART,
     ) -> None:
         self.path = path
+        self._parts = parts
+        self._part_began, self._part_day = 0, -1
+        self._finished_fd = -1
         self.strict = strict
         self.last_seq = 0
         self.bytes_written = 0
@@ -178,8 +195,35 @@ class JournalWriter:
             group = self._lines(records)
         except (msgspec.EncodeError, TypeError, ValueError) as error:
             self._fail(str(error), error)
+        if self._parts.bytes or self._parts.daily:
+            self._see_to_part(records[-1].at)
         self.last_seq = records[-1].seq
         self._write_group(group)
+
+    def _see_to_part(self, at: int) -> None:
+        """Before a group of the time `at` (ns): whether a new part begins with it."""
+        day, before = at // DAY, self._part_day
+        is_full = 0 < self._parts.bytes <= self.bytes_written - self._part_began
+        self._part_day = day
+        if is_full or (self._parts.daily and 0 < before < day):
+            self._begin_part()
+
+    def _begin_part(self) -> None:
+        """What the one before has is on the disk first. A sync that is under way in another thread may
+        still hold that, so it stays open until the next one begins."""
+        self.sync()
+        part = part_at(self.path, self.bytes_written)
+        try:
+            fd = open_own(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            folder = open_folder(part.parent)
+            os.fsync(folder)
+            os.close(folder)
+        except OSError as error:
+            self._fail(error.strerror or str(error), error)
+        if self._finished_fd >= 0:
+            os.close(self._finished_fd)
+        self._finished_fd, self._fd = self._fd, fd
+        self._part_began = self.bytes_written
 
     def sync(self) -> None:
         """Wait until what was written would survive a power loss."""
@@ -204,6 +248,8 @@ class JournalWriter:
                 self.sync()
         finally:
             os.close(self._fd)
+            if self._finished_fd >= 0:
+                os.close(self._finished_fd)
             self._failure = "it is closed"
 
     def _write_group(self, group: bytes, *, at_an_end: bool = False) -> None:

@@ -31,6 +31,7 @@ from tradectl.domain.errors import JournalError, StateError, TradectlError, Usag
 from tradectl.domain.text import harmless
 from tradectl.domain.time import compact, iso
 from tradectl.files.own import MODE, open_own
+from tradectl.journal.parts import length_of, parts_of
 from tradectl.journal.reader import JournalReader, NotBegun, read_beginning
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import FORMAT
@@ -179,20 +180,24 @@ class _Archive:
         return found
 
     def _add_journal(self, tar: tarfile.TarFile, path: Path, *, is_newest: bool) -> None:
-        name, size = f"journals/{path.name}", path.stat().st_size
-        if goes_on(path):
-            size = self._sealed_size(path)
-        if not size:
-            return
-        still = self._still.journals / path.name
-        if is_newest:
+        parts = [*parts_of(path)]
+        end = self._sealed_size(path, parts) if goes_on(path) else _end(parts)
+        if is_newest and end:
             self._note_key(path)
-            _copy(path, still, size)
-        self._add(tar, name, still if is_newest else path, size)
+        for start, part in parts:
+            size = part.stat().st_size
+            if start + length_of(part) > end:
+                size = end - start  # the last one, which is not put away
+            if size <= 0:
+                return
+            still = self._still.journals / part.name
+            if is_newest:
+                _copy(part, still, size)
+            self._add(tar, f"journals/{part.name}", still if is_newest else part, size)
 
-    def _sealed_size(self, path: Path) -> int:
+    def _sealed_size(self, path: Path, parts: list[tuple[int, Path]]) -> int:
         """Up to the last whole group: what follows is being written. 0 where there is none."""
-        whole = path.stat().st_size
+        whole = _end(parts)
         try:
             with JournalReader(path) as journal:
                 return max(journal.check(), default=whole)
@@ -269,6 +274,12 @@ class Hashing:
         data = self._file.read(size)
         self.sha256.update(data)
         return data
+
+
+def _end(parts: list[tuple[int, Path]]) -> int:
+    """The byte that the last of them ends at."""
+    start, last = parts[-1]
+    return start + length_of(last)
 
 
 def _copy(source: Path, target: Path, size: int) -> None:

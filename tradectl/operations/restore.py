@@ -36,7 +36,7 @@ from tradectl.storage.schema import VERSION
 
 NAMES = re.compile(
     rf"state\.db|halt|{'|'.join(map(re.escape, (*SMALL, KEY, MANIFEST)))}"
-    rf"|journals/{RUN_ID.pattern}\.jsonl(?:\.gz|\.zst)?|backtests/[\w.-]+\.json"
+    rf"|journals/{RUN_ID.pattern}(?:\.\d+)?\.jsonl(?:\.gz|\.zst)?|backtests/[\w.-]+\.json"
 )
 LARGEST_MANIFEST = 256 * 1024 * 1024
 ASIDE = (KEY, MANIFEST)

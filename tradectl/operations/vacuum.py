@@ -21,6 +21,7 @@ from tradectl.domain.errors import AlreadyRunning, JournalError, UsageError
 from tradectl.domain.orders import run_of
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND
+from tradectl.journal.parts import PACKED, PLAIN, length_of, parts_of
 from tradectl.journal.reader import read_header
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import SHORT
@@ -129,17 +130,33 @@ class _Tidied:
             if run_id in self._needed:
                 self.kept[run_id] = self._needed[run_id]
             elif not goes_on(path):
-                path.unlink()
+                for _, part in reversed([*parts_of(path)]):
+                    part.unlink()
                 self.removed.append(run_id)
             return
-        is_over = path.suffix == ".jsonl" and run_id not in self._needed and not goes_on(path)
-        if is_over and self._is_older(path, self._settings.pack_after_days):
+        if path.suffix != PLAIN:
+            return
+        if run_id in self._needed or goes_on(path):
+            self._pack_finished(run_id, [part for _, part in parts_of(path)])
+        elif self._is_older(path, self._settings.pack_after_days):
             from tradectl.journal.packed import pack
 
-            before = path.stat().st_size
+            before = sum(length_of(part) for _, part in parts_of(path))
             packed = pack(path)
-            self.packed.append(Packed(run_id=run_id, before=before, after=packed.stat().st_size))
+            after = packed.stat().st_size
+            self.packed.append(Packed(run_id=run_id, before=before, after=after))
             self._note(run_id, packed)
+
+    def _pack_finished(self, run_id: str, parts: list[Path]) -> None:
+        """All but the first, which has the run's lock, and the last, which is written."""
+        for part in parts[1:-1]:
+            is_plain = not part.name.endswith(PACKED)
+            if is_plain and self._is_older(part, self._settings.pack_after_days):
+                from tradectl.journal.packed import pack_part
+
+                before = part.stat().st_size
+                after = pack_part(part).stat().st_size
+                self.packed.append(Packed(run_id=run_id, before=before, after=after))
 
     def _note(self, run_id: str, path: Path) -> None:
         """Where it is now, for `runs`."""

@@ -22,7 +22,7 @@ from tradectl.journal.reader import read_header
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.run_lock import RunLock
 from tradectl.journal.signature import Signed
-from tradectl.journal.writer import SHORT, Footer, Header, sync_file
+from tradectl.journal.writer import ONE_PART, SHORT, Footer, Header, PartLength, sync_file
 from tradectl.recovery.catch_up import catch_up
 from tradectl.recovery.changes import changes
 from tradectl.recovery.passed_over import check_passed_over
@@ -49,6 +49,7 @@ from tradectl.system.trading_system import (
 from tradectl.version import __version__
 
 RECORDED_FLUSH_S = 0.5
+MB = 1 << 20
 SNAPSHOT_S = 60.0
 NO_LIMIT = 1 << 63
 
@@ -186,7 +187,15 @@ class Session:
             key=key,
             every=not is_recorded,
             note=self._head,
+            parts=self._part_length(),
         )
+
+    def _part_length(self) -> PartLength:
+        """One on recorded data is one file, whatever days it goes through."""
+        settings = self.settings.journal
+        if self._header.account == RECORDED_ACCOUNT:
+            return ONE_PART
+        return PartLength(int((settings.part_mb or 0) * MB), settings.part_daily)
 
     async def _open_database(self) -> None:
         await self.store.open()

@@ -1,0 +1,156 @@
+"""A journal in parts: one log, in files of which each begins where the one before ends.
+
+    RUN_ID.jsonl   RUN_ID.268435512.jsonl   RUN_ID.536871001.jsonl ...
+
+A part is named by the byte of the log that it begins with, so that the next one is found without looking
+through the folder, and none can be left out unseen. The first has the header, is where the run's lock is,
+and stays as it is while the run goes on. One that is finished may be put away (`packed`): it is read as
+before. Places in a log (`Sealed.at`) count through all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import SEEK_CUR, SEEK_END
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+from tradectl.files.own import open_named
+
+PLAIN, PACKED = ".jsonl", ".jsonl.zst"
+FRAME = 18
+"""Bytes of a packed part that say how long it is unpacked."""
+
+
+def part_at(path: Path, start: int) -> Path:
+    """Of the log whose first part is `path`, the one that begins with byte `start`, put away or not."""
+    if not start:
+        return path
+    plain = path.with_name(f"{path.name.removesuffix(PLAIN)}.{start}{PLAIN}")
+    packed = plain.with_name(f"{plain.name}.zst")
+    return packed if not plain.exists() and packed.exists() else plain
+
+
+def parts_of(path: Path) -> Iterator[tuple[int, Path]]:
+    """Those that there are, in order, with the byte that each begins with. Raises OSError."""
+    start = 0
+    while True:
+        part = part_at(path, start)
+        if start and not part.exists():
+            return
+        yield start, part
+        size = length_of(part)
+        if not size or not path.name.endswith(PLAIN):
+            return  # an empty one is the last, and one that was put away whole has no other
+        start += size
+
+
+def length_of(part: Path) -> int:
+    """Bytes of the log that are in it. Raises OSError."""
+    if not part.name.endswith(PACKED):
+        return part.stat().st_size
+    from tradectl.journal.packed import length_of_frame
+
+    with os.fdopen(open_named(part), "rb") as file:
+        return length_of_frame(file.read(FRAME))
+
+
+def lost_parts(path: Path, end: int) -> list[Path]:
+    """Later ones of a log whose last found part ends at byte `end`: one between them is missing."""
+    stem = path.name.removesuffix(PLAIN)
+    starts = ((each.name.removeprefix(f"{stem}.").partition(".")[0], each)
+              for each in path.parent.glob(f"{stem}.*{PLAIN}*"))  # fmt: skip
+    return [each for text, each in starts if text.isdigit() and int(text) > end]
+
+
+class JoinedParts:
+    """All parts, from the first on, as one file: `first` is it, open. Read, sought and closed like one;
+    at its end it looks whether there is another part by now."""
+
+    def __init__(self, first: IO[bytes], path: Path) -> None:
+        self._path = path
+        self._file = first
+        self._packed: IO[bytes] | None = None
+        self._start = self._at = 0
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        data = self._file.read(size)
+        while not data and self._goes_on():
+            data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+    def read_all(self, size: int) -> bytes:
+        """So many, over the ends of parts, or up to the end."""
+        got: list[bytes] = []
+        while size and (data := self.read(size)):
+            got.append(data)
+            size -= len(data)
+        return b"".join(got)
+
+    def readline(self, limit: int) -> bytes:
+        """No line goes over the end of a part."""
+        line = self._file.readline(limit)
+        if not line and self._goes_on():
+            line = self._file.readline(limit)
+        self._at += len(line)
+        return line
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == SEEK_CUR:
+            offset += self._at
+        elif whence == SEEK_END:
+            start, last = max(parts_of(self._path))
+            offset += start + length_of(last)
+        start, part = 0, self._path
+        for start, part in parts_of(self._path):
+            if offset < start + length_of(part):
+                break
+        if start != self._start:
+            self._open(start, part)
+        self._file.seek(offset - start)
+        self._at = offset
+        return offset
+
+    def _goes_on(self) -> bool:
+        """The next part, where there is one."""
+        if self._at == self._start:
+            return False  # nothing in this one yet
+        part = part_at(self._path, self._at)
+        if not part.exists():
+            return False
+        self._open(self._at, part)
+        return True
+
+    def _open(self, start: int, part: Path) -> None:
+        self.close()
+        file = cast("IO[bytes]", os.fdopen(open_named(part), "rb"))
+        self._packed = None
+        if part.name.endswith(PACKED):
+            from tradectl.journal.packed import unpacked
+
+            self._packed = file
+            file = unpacked(file)
+        self._file, self._start = file, start
+
+    def close(self) -> None:
+        self._file.close()
+        if self._packed is not None:
+            self._packed.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+__all__ = ["PACKED", "PLAIN", "JoinedParts", "length_of", "lost_parts", "part_at", "parts_of"]
