@@ -12,7 +12,7 @@ from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.strategy.configured import StrategyInstance
-from tradectl.testkit import LoopbackExchange
+from tradectl.testkit import FOREVER, LoopbackExchange
 
 OTHER = f"other:{SPOT}"
 
@@ -108,3 +108,26 @@ async def test_an_order_spends_what_is_at_its_exchange(tmp_path: Path) -> None:
         await trader.compared()
         assert dict(books.account.money_at) == money
         assert not trader.restrictions(SPOT) | trader.restrictions(OTHER)
+
+
+async def test_one_that_fails_holds_its_own_symbols_and_no_others(tmp_path: Path) -> None:
+    async with (
+        LoopbackExchange(seed=1) as first,
+        LoopbackExchange(seed=2) as second,
+        trading(first, tmp_path, settings=both(first, second)) as trader,
+    ):
+        await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
+        second.move(SPOT, Decimal(60_000))
+        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.restrictions(OTHER))
+        second.misbehave("503", count=FOREVER)
+        lost = trader.buy("0.1", symbol=OTHER)
+        await trader.until(lambda: trader.said("reconcile_failed"))
+        await trader.orders_done(trader.buy("0.1"))
+        assert not trader.restrictions(SPOT)
+        assert first.balance("BTC") > Decimal("0.099")
+        second.behave()
+        await trader.orders_done(lost)
+        await trader.until(lambda: not trader.restrictions(OTHER))
+        await trader.orders_done(trader.buy("0.1", symbol=OTHER))
+        assert second.balance("BTC") == trader.run.books.position(OTHER).quantity
+        assert second.truth.duplicates() == first.truth.duplicates() == []

@@ -14,10 +14,12 @@ from tests.fixtures.driven import INSTRUMENTS, SPOT, TWIN, Driven, trade
 from tradectl.config.load import load_settings
 from tradectl.config.settings import AccountSettings, Settings
 from tradectl.domain.errors import ConfigError, UsageError
-from tradectl.domain.events import MarketDataEvent, OrderDenied, OrderFilled
+from tradectl.domain.events import MarketDataEvent, OrderDenied, OrderFilled, PositionLiquidated
 from tradectl.domain.money import ZERO
 from tradectl.exchange.exchange_settings import PaperExchangeSettings, PaperSettings
+from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.runtime.money_at import open_at, refuse_other_exchanges, traded_at
+from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.consistency import problems_of, sum_problems
 from tradectl.strategy import Answer, Strategy
@@ -165,6 +167,7 @@ def test_an_account_goes_on_where_its_money_is() -> None:
         ('[[paper.exchanges]]\nname = "a"\n' * 2, "two are named 'a'"),
         ('[[paper.exchanges]]\nname = "a"\ncash = 100001', "is more than account.cash"),
         ('[[exchanges]]\nid = "okx"\n[[paper.exchanges]]\nname = "a"', "'a' is none of"),
+        ('symbols = ["A", "paper:A"]', "'A' and 'paper:A' are one symbol"),
         ('symbols = ["b:BTCUSDT"]\n[[paper.exchanges]]\nname = "a"', "that is not configured"),
     ],
 )  # fmt: skip
@@ -173,3 +176,24 @@ def test_what_cannot_be_is_refused(tmp_path: Any, written: str, said: str) -> No
     config.write_text(written)
     with pytest.raises(ConfigError, match=said):
         load_settings(config)
+
+
+def test_a_liquidation_takes_what_is_at_its_exchange_and_nothing_else() -> None:
+    settings = settings_at({"other": "100"})
+    settings = replace(settings, portfolio=PortfolioSettings(fraction=D("0.5"), max_weight=D(1)))
+    run = run_of(settings)
+    for n, symbol in enumerate((TWIN, TWIN_THERE)):
+        run.feed(trade(10, n, symbol, volume=1))
+    books = run.system.books
+    assert {p.symbol for p in books.positions()} == {TWIN, TWIN_THERE}
+    (here, there) = status.position_rows(books)
+    assert here.liquidation_price is None  # 900 are behind 500
+    assert D("8") < D(there.liquidation_price or 0) < D("8.3")  # 100 behind 500
+    left = books.account.money_at["paper"]
+    run.feed(trade(7, 5, TWIN_THERE, volume=10), trade(7, 6, TWIN, volume=10))
+    (liquidated,) = run.of(PositionLiquidated)
+    assert liquidated.symbol == TWIN_THERE
+    assert [p.symbol for p in books.positions()] == [TWIN]
+    assert books.account.money_at == {"paper": left, "other": ZERO}
+    check(run)
+    run.check()

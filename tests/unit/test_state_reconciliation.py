@@ -187,6 +187,43 @@ def test_money_at_several_exchanges_is_believed_to_differ_when_each_has_said_so_
     assert held(ledger) == [BALANCE]
 
 
+OTHER = f"other:{SPOT}"
+
+
+def at_two(venue: int, other: int) -> Ledger:
+    ledger = Ledger()
+    ledger.books.instruments = Instruments(exchanges=("venue", "other"))
+    ledger.books.account.at_exchange().cash_at.update(venue=Decimal(venue), other=Decimal(other))
+    return ledger
+
+
+def test_what_is_booked_at_one_exchange_is_its_money_before_it_reports_again() -> None:
+    ledger = at_two(4000, 6000).trade("o1", "buy 2@1000", OTHER, fee="2")
+    account = ledger.books.account
+    assert account.money_at == {"venue": Decimal(4000), "other": Decimal(3998)}
+    assert ledger.books.cash_for(OTHER) == 3998
+    assert ledger.books.cash_for(SPOT) == 4000
+    assert tell(ledger, account_report({SPOT: "0"}, "4000")) == []
+    assert tell(ledger, replace(account_report({OTHER: "2"}, "3998"), exchange="other")) == []
+    assert account.reconciliation is not None
+    assert account.reconciliation.discrepancies == {}
+
+
+def test_money_that_its_owner_moves_between_exchanges_is_spent_where_it_has_come() -> None:
+    ledger = at_two(4000, 6000)
+    there = replace(account_report({OTHER: "0"}, "9000"), exchange="other")
+    tell(ledger, account_report({SPOT: "0"}, "1000"), there)
+    assert held(ledger) == held(ledger, OTHER) == []
+    assert ledger.books.cash == 10_000
+    assert ledger.books.account.money_at == {"venue": Decimal(1000), "other": Decimal(9000)}
+
+
+def test_what_is_not_ours_at_an_exchange_is_not_spent() -> None:
+    ledger = at_two(4000, 36_000)
+    ledger.books.account.at_exchange().external_cash = Decimal(30_000)
+    assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [4000, 10_000]
+
+
 # --- what the operator says -----------------------------------------------------------------------
 
 

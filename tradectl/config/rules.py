@@ -132,6 +132,13 @@ def _check_symbols(settings: Settings) -> None:
         twice = _first_repeated(names)
         if twice is not None:
             raise ConfigError(f"{key}: {twice!r} is there twice")
+        first = settings.exchange_names()[0]
+        both = next((name for name in names if f"{first}:{name}" in names), None)
+        if both is not None:
+            raise ConfigError(
+                f"{key}: {both!r} and '{first}:{both}' are one symbol, of the first "
+                "exchange: leave one out"
+            )
 
 
 def _check_instrument(key: str, instrument: Instrument) -> None:

@@ -208,8 +208,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def book_cash(self, cash: Decimal, exchange: str) -> None:
         """It has so much from now on, by what happened at the exchange."""
         known = self.reconciliation
-        if known is not None and len(known.cash_at) > 1:
-            known.cash_at[exchange] = known.cash_at.get(exchange, ZERO) + cash - self.cash
+        if known is not None and len(known.cash_at) > 1 and exchange in known.cash_at:
+            known.cash_at[exchange] += cash - self.cash
         self.cash = cash
 
     def hold_from(self, symbol: str, at: int) -> None:

@@ -438,10 +438,14 @@ class BooksView(OrdersView):
     def exposure(self) -> Decimal:
         return self.sums().exposure
 
-    def margin(self) -> MarginAccount:
-        """The perpetual positions at their marks, and what stands behind them."""
+    def margin(self, exchange: str | None = None) -> MarginAccount:
+        """The perpetual positions at their marks, and what stands behind them: of one exchange, or of
+        all."""
         held = self.positions() if self.instruments.any_perpetual else ()
-        return MarginAccount.of(self.account.cash, held, self.instrument, self.mark)
+        if exchange is None:
+            return MarginAccount.of(self.account.cash, held, self.instrument, self.mark)
+        there = [position for position in held if self.exchange_of(position.symbol) == exchange]
+        return MarginAccount.of(self.cash_at(exchange), there, self.instrument, self.mark)
 
     def funded_until(self, symbol: str) -> int:
         return self.account.funded_until.get(symbol, 0)

@@ -129,8 +129,9 @@ def max_drawdown_pct(books: Books) -> str:
 
 
 def position_rows(books: Books) -> list[PositionRow]:
-    margin = books.margin()
-    return [position_row(books, position, margin) for position in books.positions()]
+    held = books.positions()
+    at = {name: books.margin(name) for name in {books.exchange_of(p.symbol) for p in held}}
+    return [position_row(books, p, at[books.exchange_of(p.symbol)]) for p in held]
 
 
 def position_row(

@@ -202,7 +202,9 @@ class StateManager:
         if not position.quantity:
             return None
         return msgspec.structs.asdict(
-            status.position_row(self.books, position, self.books.margin())
+            status.position_row(
+                self.books, position, self.books.margin(self.books.exchange_of(position.symbol))
+            )
         )
 
     def state_hash(self) -> str:
