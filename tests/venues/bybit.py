@@ -225,6 +225,9 @@ def _coin(
 
 
 def positions(found: list[Rules], asked: Asked) -> Any:
+    """Of a symbol that is named those of nothing, too."""
+    named = asked.symbol(asked.query.get("symbol"))
+    found = [asked.engine.rules[named]] if named else found
     return listed([position_of(rules, asked) for rules in found], "linear")
 
 

@@ -219,6 +219,16 @@ async def reduce_only_reduces_and_nothing_else(at: VenueAt) -> None:
     assert await at.held() == 0
 
 
+@case()
+async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
+    if at.market == "spot" or at.dialect.cannot.get("hedge mode"):
+        return
+    at.exchange.accounts["main"].hedge = True
+    await at.venue.close()
+    with pytest.raises(VenueRefusal, match="set it to one-way mode"):
+        await at.venue.open()
+
+
 # --- stops ----------------------------------------------------------------------------------------
 
 

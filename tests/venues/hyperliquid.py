@@ -342,6 +342,7 @@ def _dialect(kind: str, name: Any, unified: str) -> Dialect:
     return Dialect(
         exchange_id="hyperliquid",
         not_scheduled="not settled there yet",
+        cannot={"hedge mode": "there is none"},
         kind=kind,
         name=name,
         routes=ROUTES,

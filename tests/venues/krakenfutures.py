@@ -314,6 +314,7 @@ DIALECTS = {
     "perpetual": Dialect(
         exchange_id="krakenfutures",
         not_scheduled="not settled there yet",
+        cannot={"hedge mode": "there is none"},
         kind="perpetual",
         name=contract,
         routes=ROUTES,

@@ -420,6 +420,9 @@ FUTURES = COMMON | {
     ("GET", "/api/v1/orders"): Route(acts.LISTED, futures_orders, listing),
     ("GET", "/api/v1/stopOrders"): Route(acts.OPEN, futures_stops, listing),
     ("GET", "/api/v1/fills"): Route(acts.FILLS, fills, listing),
+    ("GET", "/api/v2/position/getPositionMode"): Route(
+        acts.MODE, lambda account, _: said({"positionMode": 1 if account.hedge else 0})
+    ),
     ("GET", "/api/v1/account-overview"): Route(acts.ACCOUNT, overview),
     ("GET", "/api/v1/positions"): Route(acts.POSITIONS, positions),
 }

@@ -170,7 +170,7 @@ def set_leverage(call: Call) -> Json:
 
 
 def one_way(call: Call) -> Json:
-    return {"dualSidePosition": False}
+    return {"dualSidePosition": call.account.hedge}
 
 
 def commission_rate(call: Call) -> Json:

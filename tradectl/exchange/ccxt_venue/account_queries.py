@@ -251,6 +251,20 @@ class AccountQueries:
         known = known or self._kind == "spot" or not positions
         return Holdings(wallets, positions, known, detailed)
 
+    async def check_position_mode(self, symbols: Sequence[str]) -> None:
+        """Raises VenueRefusal for an account in hedge mode, whatever it holds."""
+        mode = self._quirks.hedge_mode
+        if mode is None or self._kind == "spot":
+            return
+        asked = dict(mode.asked)
+        if mode.symbol_key and symbols:
+            asked[mode.symbol_key] = self._markets[symbols[0]].id
+        elif mode.symbol_key:
+            return
+        method = getattr(self._client, mode.method)
+        if await self._caller.ask("position mode", lambda: method(asked), mode.is_on):
+            raise VenueRefusal(causes.HEDGE_MODE)
+
     def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
         held: dict[str, Decimal] = {}
         for market_id, text in positions.items():

@@ -52,6 +52,17 @@ class StopBook(StrEnum):
     """among all other orders"""
 
 
+class HedgeMode(Struct, frozen=True):
+    """How an account tells that it holds long and short positions beside each other, an empty one too.
+    `method` of ccxt is asked with `asked` and, at `symbol_key`, with the exchange's name of a market;
+    `is_on` reads the answer."""
+
+    method: str
+    is_on: Callable[[Any], bool]
+    asked: Mapping[str, str] = {}
+    symbol_key: str = ""
+
+
 class Quirks(Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
     """of ccxt, for every market"""
@@ -170,6 +181,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     hedged: Mapping[str, frozenset[str]] = {}
     """in a position, by its key: that it is one of two that the account may hold at once, where ccxt does
     not say it"""
+    hedge_mode: HedgeMode | None = None
+    """None where there is no such mode, or nothing that tells it of an empty account"""
+    position_modes: tuple[str, ...] = ()
+    """of its perpetuals; empty where that is not known"""
     money_reason: Callable[[Mapping[str, Any]], str] = lambda _: ""
     """of a message of the user stream: why money moved without a fill, empty where none did"""
     dead_man: Mapping[str, str] = {}
@@ -198,4 +213,4 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-__all__ = ["NEVER_MS", "ListenKey", "Quirks", "StopBook"]
+__all__ = ["NEVER_MS", "HedgeMode", "ListenKey", "Quirks", "StopBook"]

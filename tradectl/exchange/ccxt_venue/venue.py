@@ -175,6 +175,10 @@ class VenueSession:
             with contextlib.suppress(ExchangeError):  # asked again as soon as that is in the way
                 await self.ask_for_the_time()
             await self.account.holdings()
+            with contextlib.suppress(
+                NotExecuted
+            ):  # an order that is refused for it tells it as well
+                await self.account.check_position_mode(tuple(self._symbols))
 
     @cached_property
     def abilities(self) -> Abilities:

@@ -13,7 +13,7 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
-from tradectl.exchange.ccxt_venue.quirks import NEVER_MS, ListenKey, Quirks
+from tradectl.exchange.ccxt_venue.quirks import NEVER_MS, HedgeMode, ListenKey, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 
@@ -87,6 +87,10 @@ TABLE = ExchangeTable(
         trades_limit=1000,
         positions={"perpetual": _positions},
         money_reason=_money_reason,
+        hedge_mode=HedgeMode(
+            "fapiPrivateGetPositionSideDual", lambda raw: raw["dualSidePosition"] in (True, "true")
+        ),
+        position_modes=("one-way", "hedge"),
         dead_man={"perpetual": "fapiPrivatePostCountdownCancelAll"},
         permissions="sapiGetAccountApiRestrictions",
         permission_keys={

@@ -10,7 +10,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
-from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
+from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 _BALANCES = BalanceRules(
@@ -59,6 +59,14 @@ TABLE = ExchangeTable(
                 "CreateBySettle": CloseCause.SETTLEMENT,
             },
         },
+        hedge_mode=HedgeMode(
+            # of a symbol it tells positions of nothing, too: one, or one of each side
+            "privateGetV5PositionList",
+            lambda raw: any(str(row["positionIdx"]) != "0" for row in raw["result"]["list"]),
+            {"category": "linear"},
+            "symbol",
+        ),
+        position_modes=("one-way", "hedge"),
         stop_direction=frozenset({"perpetual"}),
         stop_book={"spot": StopBook.LIST, "perpetual": StopBook.NONE},
         fills_pages={"spot": _PAGES, "perpetual": _PAGES},

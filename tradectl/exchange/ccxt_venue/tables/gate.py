@@ -12,7 +12,7 @@ from tradectl.exchange.ccxt_venue.client_ids import ClientIds
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
@@ -21,6 +21,12 @@ TABLE = ExchangeTable(
         client_id_param="clientOrderId",
         client_ids=ClientIds("t-"),
         client_id_as_id=True,
+        hedge_mode=HedgeMode(
+            "privateFuturesGetSettleAccounts",
+            lambda raw: raw["in_dual_mode"] in (True, "true"),
+            {"settle": "usdt"},
+        ),
+        position_modes=("one-way", "hedge"),
         # a market buy is by cost, and a stop on spot does not carry our id
         bounded={"spot": frozenset({OrderType.MARKET})},
         no_stops=frozenset({"spot"}),

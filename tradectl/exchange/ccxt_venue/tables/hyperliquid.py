@@ -90,6 +90,7 @@ _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
 TABLE = ExchangeTable(
     quirks=Quirks(
+        position_modes=("one-way",),
         # each does what ccxt asks for before the first order: nothing of it is ours
         options={"builderFee": False, "refSet": True},
         kind_options={

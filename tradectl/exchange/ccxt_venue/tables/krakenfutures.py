@@ -27,6 +27,7 @@ def _before(ms: int) -> dict[str, Any]:
 
 TABLE = ExchangeTable(
     quirks=Quirks(
+        position_modes=("one-way",),
         # lists by our id tell of the order alone; what is open for longer is among the open ones
         searched=(("fetch_orders", "cliOrdIds"), ("fetch_open_orders", "")),
         in_force={"IOC": "ioc"},

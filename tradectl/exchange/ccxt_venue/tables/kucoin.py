@@ -10,7 +10,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
-from tradectl.exchange.ccxt_venue.quirks import Quirks, StopBook
+from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
@@ -48,6 +48,11 @@ TABLE = ExchangeTable(
                 "settlement": CloseCause.SETTLEMENT,
             },
         },
+        hedge_mode=HedgeMode(
+            "futuresPrivateGetPositionGetPositionMode",
+            lambda raw: str(raw["data"]["positionMode"]) == "1",
+        ),
+        position_modes=("one-way", "hedge"),
         hedged={"positionSide": frozenset({"LONG", "SHORT"})},
     ),
     codes=ErrorCodes(

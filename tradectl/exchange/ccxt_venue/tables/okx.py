@@ -10,7 +10,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import BY_NUMBER, A, ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 _BALANCES = BalanceRules(
@@ -32,6 +32,10 @@ TABLE = ExchangeTable(
         client_id_param="clOrdId",
         cancel_id_param="clOrdId",
         reasons={"cancelSource": frozenset({"1"})},
+        hedge_mode=HedgeMode(
+            "privateGetAccountConfig", lambda raw: raw["data"][0]["posMode"] == "long_short_mode"
+        ),
+        position_modes=("one-way", "hedge"),
         # what a triggered stop became names the stop too
         stop_id_keys=("actualSide",),
         stop_became_keys=("ordId",),
