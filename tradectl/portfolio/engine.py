@@ -112,7 +112,7 @@ class PortfolioEngine:
             self._protection,
             would_deny,
             sized_at_open=sized_at_open,
-            worth=Worth(settings, allocation),
+            worth=Worth(settings, allocation, self._targets.net),
             weighting=self.weighting,
         )
         self._balanced_since = -1
