@@ -175,7 +175,7 @@ def test_by_apprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert FakeApprise.said == [
         {
             "title": "tradectl: feed_stale",
-            "body": "ERROR no data (feed:X, feed_stale)",
+            "body": "ERROR no data (feed:r-a1, feed_stale)",
             "notify_type": "failure",
             "body_format": "text",
         }

@@ -119,7 +119,7 @@ def test_an_alert_reaches_a_webhook_and_is_stored_no_more(
     (body,) = end.wait_for(1)
     assert body["alerts"][0]["id"] == "a1"
     assert (
-        body["text"] == body["content"].partition("\n")[2] == "ERROR no data (feed:X, feed_stale)"
+        body["text"] == body["content"].partition("\n")[2] == "ERROR no data (feed:a1, feed_stale)"
     )
     dispatcher.stop(LONGEST_S)
     assert stored(database) == []

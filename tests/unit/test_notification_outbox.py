@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.fixtures.notices import NOON, notice, resolved
@@ -144,6 +146,21 @@ def test_that_it_is_over_is_told_to_whom_it_was_told() -> None:
     assert sending.sent() == ["phone:a1", "mail:a1"]
     sending.outbox.put(resolved("a1"), sending.now)
     assert sending.sent() == ["phone:a1"]
+
+
+def test_a_condition_that_comes_and_goes_is_told_of_once_in_a_while() -> None:
+    sending = Sending(AlertRoute(channels=("phone",)))
+    told = []
+    for number in range(120):
+        alert: dict[str, Any] = {"component": "feed:X", "updated_at": sending.now}
+        sending.outbox.put(notice(f"a{number}", **alert), sending.now)
+        told += sending.sent()
+        sending.outbox.put(notice(f"a{number}", status=AlertStatus.RESOLVED, **alert), sending.now)
+        told += sending.sent()
+        sending.wait(1)
+    assert told == ["phone:a0", "phone:a0", "phone:a60", "phone:a60"]
+    sending.outbox.put(notice("grave", "critical", component="feed:X"), sending.now)
+    assert sending.sent() == ["phone:grave"]
 
 
 def test_many_go_together_and_the_gravest_first() -> None:

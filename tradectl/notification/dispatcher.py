@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_IN_INBOX = 5_000
 SAVE_AGAIN_S = 1.0
+MANY, MANY_PAUSE_S = 50, 0.02
 NO_ANSWER = "no answer in time"
 
 log = logging.getLogger("tradectl.alerts")
@@ -117,6 +118,8 @@ class Dispatcher:
         self._restore()
         while not self._is_done():
             self._awake.wait(self._wait())
+            if len(self._outbox) > MANY:
+                self._stopping.wait(MANY_PAUSE_S)  # each turn looks at all of them
             self._awake.clear()
             try:
                 self._turn()

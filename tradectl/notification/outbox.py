@@ -2,8 +2,9 @@
 
 A letter is one notice for one recipient, and goes by the first of its channels that works. A channel that
 fails or does not answer is left alone for longer and longer, and meanwhile the next one has its letters;
-where none works they wait. What waits is replaced by what is newer of the same alert; of many that wait
-for one channel many go in one message. Critical ones go first.
+where none works they wait. What waits is replaced by what is newer of the same condition, and one that
+comes and goes is told of once in a while; of many that wait for one channel many go in one message.
+Critical ones go first.
 
 This is bookkeeping without I/O, thread or clock: `now` is ns UTC (0 never), `at` seconds that count on.
 """
@@ -16,8 +17,8 @@ from msgspec import Struct
 
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import AlertSeverity, AlertStatus
-from tradectl.domain.time import HOUR
-from tradectl.notification.notice import Notice
+from tradectl.domain.time import HOUR, SECOND
+from tradectl.notification.notice import TRADES, Notice
 from tradectl.notification.notification_settings import AlertChannel
 from tradectl.notification.routes import Recipient, Routes
 
@@ -40,6 +41,13 @@ class Letter(Struct, kw_only=True):
     due: int = 0
     step: bool = False
     tries: int = 0
+
+    @property
+    def place(self) -> str:
+        """Of the condition and recipient: one letter waits in it. A trade is like no other."""
+        notice = self.notice
+        about = notice.id if notice.about == TRADES else f"{notice.type} {notice.component}"
+        return f"{about}/{self.key.rpartition('/')[2]}"
 
 
 class Send(Struct, frozen=True):
@@ -93,11 +101,14 @@ class Outbox:
         *,
         is_in_hand: Callable[[str], bool] = lambda alert_id: False,
         keep_hours: float = 72.0,
+        repeat_seconds: float = 60.0,
     ) -> None:
         self.channels = {settings.name: ChannelState(settings) for settings in channels}
         self._routes = routes
         self._is_in_hand = is_in_hand
         self._keep = int(keep_hours * HOUR)
+        self._repeat = int(repeat_seconds * SECOND)
+        self._told: dict[str, tuple[str, int]] = {}
         self._letters: dict[int, Letter] = {}
         self._waiting: dict[str, int] = {}
         self._under_way: set[int] = set()
@@ -125,7 +136,7 @@ class Outbox:
                 continue
             letter.channels, letter.tries = channels, 0
             self._letters[letter.id] = letter
-            self._waiting[letter.key] = letter.id
+            self._waiting[letter.place] = letter.id
 
     def put(self, notice: Notice, now: int) -> None:
         """For everybody who is to have it."""
@@ -147,23 +158,36 @@ class Outbox:
         self._bound()
 
     def _add(self, recipient: Recipient, notice: Notice, now: int) -> None:
-        key = f"{notice.id}/{recipient.name}"
-        known = self._letters.get(self._waiting.get(key, 0))
-        if known is not None:
-            known.notice = notice
-            self._changed.add(known.id)
-            return
-        self._last_id += 1
-        self._letters[self._last_id] = Letter(
-            id=self._last_id,
-            key=key,
+        letter = Letter(
+            id=self._last_id + 1,
+            key=f"{notice.id}/{recipient.name}",
             notice=notice,
             channels=recipient.channels,
-            due=recipient.due if recipient.due > now else 0,
             step=recipient.step and not notice.is_resolved,
         )
-        self._waiting[key] = self._last_id
-        self._changed.add(self._last_id)
+        known = self._letters.get(self._waiting.get(letter.place, 0))
+        if known is not None:
+            known.key, known.notice = letter.key, notice
+            self._changed.add(known.id)
+            return
+        due = max(recipient.due, self._not_before(letter, now))
+        letter.due = due if due > now else 0
+        self._last_id = letter.id
+        self._letters[letter.id] = letter
+        self._waiting[letter.place] = letter.id
+        self._changed.add(letter.id)
+
+    def _not_before(self, letter: Letter, now: int) -> int:
+        """A condition that ended and comes again at once is told of no sooner than one that lasts."""
+        notice = letter.notice
+        if letter.step or notice.is_resolved or notice.severity is AlertSeverity.CRITICAL:
+            return 0
+        alert_id, at = self._told.get(letter.place, (notice.id, 0))
+        not_before = at + self._repeat if alert_id != notice.id else 0
+        self._told[letter.place] = notice.id, max(now, not_before)
+        if len(self._told) > MOST_LETTERS:
+            del self._told[next(iter(self._told))]
+        return not_before
 
     def _drop_steps(self, alert_id: str) -> None:
         """Those not taken yet."""
@@ -200,7 +224,7 @@ class Outbox:
                 channel.allowance(send.letters[0]).take()
                 self._under_way.update(letter.id for letter in send.letters)
                 for letter in send.letters:
-                    self._waiting.pop(letter.key, None)
+                    self._waiting.pop(letter.place, None)
                 sends.append(send)
         return sends
 
@@ -236,7 +260,7 @@ class Outbox:
             self._under_way.discard(letter.id)
             if letter.id in self._letters:
                 letter.tries += 1
-                if self._waiting.setdefault(letter.key, letter.id) != letter.id:
+                if self._waiting.setdefault(letter.place, letter.id) != letter.id:
                     self._remove(letter)  # there is a newer one of the same alert
         channel = self.channels[send.channel]
         channel.failures += 1
@@ -291,8 +315,8 @@ class Outbox:
 
     def _remove(self, letter: Letter) -> None:
         if self._letters.pop(letter.id, None) is not None:
-            if self._waiting.get(letter.key) == letter.id:
-                del self._waiting[letter.key]
+            if self._waiting.get(letter.place) == letter.id:
+                del self._waiting[letter.place]
             self._changed.discard(letter.id)
             self._gone.add(letter.id)
 

@@ -46,7 +46,11 @@ def dispatcher_of(
         settings.account.time_zone,
     )
     outbox = Outbox(
-        configured, routes, is_in_hand=is_in_hand, keep_hours=settings.alerts.keep_hours
+        configured,
+        routes,
+        is_in_hand=is_in_hand,
+        keep_hours=settings.alerts.keep_hours,
+        repeat_seconds=settings.alerts.repeat_seconds,
     )
     return Dispatcher(outbox, channels, rows)
 
