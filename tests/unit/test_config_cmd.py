@@ -116,3 +116,18 @@ def test_set_refuses_what_could_not_be_loaded(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"risk\.max_leverage: expected a number above 0"):
         run("set", "risk.max_leverage", "-3")
     assert (folder / "tradectl.toml").read_bytes() == before
+
+
+def test_an_address_that_alerts_go_to_is_shown_by_nobody(folder: Path) -> None:
+    (folder / "t.toml").write_text(
+        '[[alert_channels]]\nname = "phone"\nurl = "https://hooks.example.org/T0/S3CR3T"\n'
+        '[[alert_channels]]\nname = "tg"\nkind = "apprise"\nurl = "tgram://1234567:S3CR3T/9"\n'
+    )
+    said = run("set", "monitoring.heartbeat_url", "https://hc.example.org/S3CR3T", "-c", "t.toml")
+    assert "S3CR3T" in (folder / "t.toml").read_text()
+    for shown in (said, run("show", "-c", "t.toml"), run("show", "-c", "t.toml", "--json")):
+        assert "S3CR3T" not in shown
+        assert "https://hc.example.org/***" in shown
+    settings = load_settings(folder / "t.toml", None, {})
+    assert "S3CR3T" not in json.dumps(settings.dump())
+    assert settings.fingerprint() == Settings().fingerprint()

@@ -110,6 +110,7 @@ def set_(
 ) -> None:
     """Change one key of a file. The rest stays as it is; the file is tradectl.toml unless named."""
     from tradectl.config.edit import set_key
+    from tradectl.notification.address import without_addresses
 
     path = config or DEFAULT_FILE
-    say(f"{path}: {set_key(path, key, value)}")
+    say(f"{path}: {without_addresses(set_key(path, key, value))}")
