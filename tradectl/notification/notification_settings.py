@@ -35,6 +35,17 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
     stall_stop_seconds: Annotated[
         float, Bounds(ge=1, le=3600, off=0), "... and for so long: the emergency stop is latched"
     ] = 0.0
+    anomaly_score: Annotated[
+        float,
+        Bounds(ge=3, off=0),
+        "what is so many times its usual deviation (price, range, volume, spread, silence, rejects, "
+        "latency, slippage, losses) is an alert; on recorded data never",
+    ] = 10.0
+    anomaly_seconds: Annotated[
+        float,
+        Bounds(ge=1, le=3600),
+        "how long a stretch of the market is that is compared with others",
+    ] = 60.0
     metrics_port: Annotated[
         int,
         Bounds(ge=1024, le=65_535, off=0),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.anomaly_watch import AnomalyWatch
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.trade_notices import TradeNotices
 from tradectl.runtime.outside import EmergencyStop, heartbeat_url, stalls_of, watchers_outside
@@ -71,6 +72,16 @@ class Watchers:
             session, tell = self._session, self._dispatcher.put
             notices = TradeNotices(session.bus, session.books, session.run_id, tell)
             yield notices.name, notices
+        watching = self._session.settings.monitoring
+        if not self._recorded and watching.anomaly_score:
+            watch = AnomalyWatch(
+                self._session.bus,
+                self._session.books,
+                self.alerts,
+                seconds=watching.anomaly_seconds,
+                limit=watching.anomaly_score,
+            )
+            yield watch.name, watch
 
     def started_last(self) -> Iterator[tuple[str, Any]]:
         """The run has begun by then. Raises UsageError for a port that is taken."""

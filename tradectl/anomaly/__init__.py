@@ -1,0 +1,1 @@
+"""What is unlike before: pure detectors on streams of figures. They watch, and decide nothing."""
