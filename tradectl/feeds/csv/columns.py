@@ -79,9 +79,9 @@ def _symbols(state: FileState, cells: list[str], stride: int) -> list[str]:
     if place is None:
         return [state.symbol] * (len(cells) // stride)
     column = cells[place::stride]
+    if column.count(column[0]) == len(column):
+        return [state.name(column[0])] * len(column)
     names = {text: state.name(text) for text in dict.fromkeys(column)}
-    if len(names) == 1:
-        return [names[column[0]]] * len(column)
     return list(map(names.__getitem__, column))
 
 
