@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from tests.fixtures.command import (
     tradectl,
     wait_until,
 )
-from tests.fixtures.run_inputs import private, replayed
+from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.run_inputs import Character, private, replayed
 from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import Command, CommandReceived, OrderFilled
 from tradectl.domain.money import Side
@@ -30,6 +32,7 @@ from tradectl.recovery.recovery import recover
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 
+LOT = Decimal("0.00001")
 SECRET = "of somebody else, and nobody can guess it"
 
 
@@ -221,3 +224,44 @@ def test_whose_key_it_is_signed_with(
     assert own is not None
     assert recovered is not None
     assert Path(found.key).name != f"journal.{own.name}.key"
+
+
+@pytest.mark.slow
+def test_a_live_account_that_comes_back_compares_itself_first(tmp_path: Path) -> None:
+    """What was traded since the backup is not in it: the exchange tells, and nothing is entered."""
+    with live_harness(tmp_path, Character.KEEN) as live:
+        with live.running() as run:
+            live.exchange.until(lambda: live.position > 0)
+            run.line(" FILL ")
+            assert live.tradectl("backup", tmp_path / "live.tar.gz").code == 0
+            run.kill()
+        live.exchange.outside_trade("main", "BTCUSDT", "sell", round(live.position - LOT, 5))
+        sent = len(live.exchange.truth.ours())
+        old, live.folder = live.folder, tmp_path / "elsewhere"
+        answer = live.tradectl("restore", tmp_path / "live.tar.gz", "--json").document()
+        assert [each["kind"] for each in answer["accounts"]] == ["live"]
+        with live.running() as run:
+            wait_until(lambda: compared(live) and not held(live))
+            status = live.tradectl("status", "--json").document()
+            assert "restored" in status["paused"]["reason"]
+            assert len(live.exchange.truth.ours()) == sent
+            run.kill()
+        first = records_of(journals(live.folder)[-1])[0].event
+        assert isinstance(first, CommandReceived)
+        assert first.command is Command.PAUSE
+        assert live.replayed().verified
+        assert old.exists()
+        pnl = live.tradectl("pnl", "--json").document()["total"]
+        account = live.tradectl("status", "--json").document()["portfolio"]
+        assert float(pnl["fees"]) == float(account["fees"])
+
+
+def compared(live: LiveHarness) -> bool:
+    kinds = (type(record.event).__name__ for record in records_of(journals(live.folder)[-1]))
+    return "AccountReported" in kinds
+
+
+def held(live: LiveHarness) -> bool:
+    positions = live.tradectl("positions", "--json").document()
+    restricted = live.tradectl("status", "--json").document()["restrictions"]
+    return any(not row["dust"] for row in positions) and not restricted
