@@ -28,6 +28,7 @@ from tradectl.documents.drill import Scorecard
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
 from tradectl.documents.market import (
     AvailableStrategy,
+    ExchangeDetail,
     ExchangeRow,
     MarketRow,
     RecordingSummary,
@@ -70,6 +71,7 @@ DOCUMENTS: dict[str, Any] = {
     "emergency-stop": Receipt,
     "events": list[EventRow],
     "exchanges": list[ExchangeRow],
+    "exchanges-NAME": ExchangeDetail,
     "fills": list[FillRow],
     "markets": list[MarketRow],
     "orders": list[OrderRow],

@@ -22,7 +22,9 @@ from tradectl.testkit import LoopbackExchange
 
 pytest.register_assert_rewrite(f"{__name__}.contract")
 
-_INFRASTRUCTURE = frozenset({"acts", "asked", "contract", "dialect", "door", "harness", "wrong"})
+_INFRASTRUCTURE = frozenset(
+    {"__main__", "acts", "asked", "contract", "dialect", "door", "harness", "wrong"}
+)
 
 
 def spoken() -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.venues.dialect import Dialect
 from tests.venues.harness import SYMBOL, VenueAt
 from tradectl.domain.errors import (
     AccessLost,
@@ -28,7 +29,13 @@ CASES: dict[str, list[Callable[[VenueAt], Awaitable[None]]]] = {}
 """By name, each with all of its variants."""
 
 
-def case(**variants: Sequence[Any]) -> Callable[[Case], Case]:
+KINDS: dict[str, str] = {}
+"""The one kind of market that a case is of; those that are missing are of any."""
+NEEDS: dict[str, str] = {}
+"""What a case needs: where a dialect cannot do that, the case proves nothing."""
+
+
+def case(kind: str = "", needs: str = "", **variants: Sequence[Any]) -> Callable[[Case], Case]:
     """A case of the contract; with `variants` of one of its parameters."""
 
     def add(function: Case) -> Case:
@@ -39,9 +46,15 @@ def case(**variants: Sequence[Any]) -> Callable[[Case], Case]:
             for value in values
         ]
         CASES[name] = runs or [function]
+        KINDS[name], NEEDS[name] = kind, needs
         return function
 
     return add
+
+
+def holds(name: str, dialect: Dialect) -> bool:
+    """It is a case of that kind of market, and of what the exchange can."""
+    return KINDS[name] in ("", dialect.kind) and NEEDS[name] not in dialect.cannot
 
 
 FAULTS: tuple[tuple[dict[str, Any], type[ExchangeError]], ...] = (
@@ -199,18 +212,14 @@ async def what_is_held(at: VenueAt) -> None:
         assert after.balances[at.dialect.money] == before - spent
 
 
-@case()
+@case("perpetual")
 async def a_short_position_is_below_zero(at: VenueAt) -> None:
-    if at.market == "spot":
-        return
     await at.submit("sell", "0.02")
     assert await at.held() == Decimal("-0.02")
 
 
-@case()
+@case("perpetual")
 async def reduce_only_reduces_and_nothing_else(at: VenueAt) -> None:
-    if at.market == "spot":
-        return
     with pytest.raises(VenueRefusal) as refused:
         await at.submit("sell", "0.01", reduce_only=True)
     assert refused.value.cause is RefusalCause.REDUCE_ONLY
@@ -219,10 +228,8 @@ async def reduce_only_reduces_and_nothing_else(at: VenueAt) -> None:
     assert await at.held() == 0
 
 
-@case()
+@case("perpetual", needs="hedge mode")
 async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
-    if at.market == "spot" or at.dialect.cannot.get("hedge mode"):
-        return
     at.exchange.accounts["main"].hedge = True
     await at.venue.close()
     with pytest.raises(VenueRefusal, match="set it to one-way mode"):
@@ -232,11 +239,8 @@ async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
 # --- stops ----------------------------------------------------------------------------------------
 
 
-@case()
+@case(needs="stops")
 async def a_stop_waits_is_listed_and_ends_by_its_price(at: VenueAt) -> None:
-    if not at.venue.abilities.stop_orders:
-        assert "stops" in at.dialect.cannot
-        return
     await at.submit("buy", "0.01")
     stop = await at.submit(
         "sell", "0.01", type=OrderType.STOP_MARKET, stop_price=Decimal(59000), reduce_only=True
@@ -260,10 +264,8 @@ async def a_stop_waits_is_listed_and_ends_by_its_price(at: VenueAt) -> None:
     assert await at.held() == 0
 
 
-@case()
+@case(needs="stops")
 async def a_stop_is_cancelled_by_our_id(at: VenueAt) -> None:
-    if not at.venue.abilities.stop_orders:
-        return
     await at.submit("buy", "0.01")
     stop = await at.submit(
         "sell", "0.01", type=OrderType.STOP_MARKET, stop_price=Decimal(59000), reduce_only=True
@@ -286,10 +288,8 @@ async def too_little_money_is_a_refusal_that_says_so(at: VenueAt) -> None:
     assert refused.value.cause is RefusalCause.FUNDS
 
 
-@case()
+@case(needs="post only")
 async def an_order_that_would_take_is_refused_where_it_must_not(at: VenueAt) -> None:
-    if "post only" in at.dialect.cannot:
-        return
     try:
         order = await at.submit("buy", "0.01", "60500", post_only=True)
     except VenueRefusal:
@@ -312,14 +312,13 @@ async def what_is_wrong_with_an_order_is_told_apart(
 
 
 @case(
+    "perpetual",
     code=(
         -4061,
         -4108,
-    )
+    ),
 )
 async def a_symbol_or_an_account_that_takes_no_orders_is_named(at: VenueAt, code: int) -> None:
-    if at.market == "spot":
-        return
     at.exchange.misbehave("error", method="POST", path="*rder", code=code, placed=False)
     with pytest.raises(VenueRefusal) as refused:
         await at.submit("buy", "0.01", "50000")
@@ -338,10 +337,8 @@ async def an_answer_lost_after_it_was_done_is_resolved_by_asking(at: VenueAt) ->
     assert at.exchange.truth.accepted(at.client_id) == 1
 
 
-@case()
+@case(needs="duplicate")
 async def what_is_sent_twice_is_there_once(at: VenueAt) -> None:
-    if "duplicate" in at.dialect.cannot:
-        return
     first = await at.submit("buy", "0.01", "50000")
     at.sent -= 1
     with pytest.raises(OutcomeUnknown):

@@ -22,6 +22,40 @@ class ExchangeRow(Struct, kw_only=True, frozen=True):
     perpetual: bool
     testnet: bool
     passphrase: bool
+    described: bool
+    """it has a table here: what follows is known of it, and not ccxt's word alone"""
+    user_stream: bool
+    """its orders or fills are pushed"""
+    lookup_by_client_id: bool
+    stops: list[str]
+    """kinds of market in which stops rest there"""
+    dead_man_switch: list[str]
+    """the same of a switch that cancels our orders alone"""
+    funding_history: bool
+    position_modes: list[str]
+    tested_by: list[str]
+    """tests that it passes at a playback of it; none was run at the exchange itself"""
+
+
+class ProvenKind(Struct, kw_only=True, frozen=True):
+    """What is proven of a kind of market: `cases` of the contract that hold in `tests`, what it `cannot`,
+    and the `source` of the shapes that are played back."""
+
+    kind: str
+    tests: list[str]
+    cases: list[str]
+    cannot: list[str]
+    source: str
+
+
+class ExchangeDetail(ExchangeRow, kw_only=True, frozen=True):
+    """All that is known of an exchange. `fence`: how long a signed order may live, by what it is said to
+    the exchange, and whether that is verified."""
+
+    proven: list[ProvenKind]
+    cannot: list[str]
+    fence: str
+    note: str
 
 
 class MarketRow(Struct, kw_only=True, frozen=True):

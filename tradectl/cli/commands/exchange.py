@@ -28,15 +28,34 @@ Examples:
 """
 
 
+EXCHANGES_HELP = """The exchanges that can be reached through ccxt; what is proven of the one named NAME.
+
+Those that are described here come first, with what they can: stops that rest there, orders looked up by
+our id, a dead-man switch. None was tested but with a playback of it.
+
+Examples:
+
+    tradectl exchanges
+
+    tradectl exchanges bybit
+"""
+
+
 def register(app: typer.Typer) -> None:
-    app.command("exchanges", help="The exchanges that can be reached through ccxt.")(exchanges)
+    app.command("exchanges", help=EXCHANGES_HELP)(exchanges)
     app.command("markets", help=MARKETS_HELP)(markets)
 
 
-def exchanges(as_json: JsonOption = False) -> None:
-    from tradectl.exchange.ccxt_venue.client import reachable_exchanges
+def exchanges(
+    name: Annotated[str | None, typer.Argument(show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    from tradectl.exchange.ccxt_venue.described import exchange_detail, exchange_rows
 
-    print_data(reachable_exchanges(), as_json, "render.exchanges")
+    if name is not None:
+        print_data(exchange_detail(name), as_json, "exchange_page.exchange")
+    else:
+        print_data(exchange_rows(), as_json, "render.exchanges")
 
 
 def markets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tradectl.cli.output import cells, figures
@@ -135,14 +136,22 @@ def _is_traded(market: MarketRow) -> Cell:
     return Cell("yes", GOOD) if market.active else Cell("closed", WARN)
 
 
+def _count(found: Sequence[str]) -> Cell:
+    return Cell(str(len(found)), GOOD) if found else Cell("none", DIM)
+
+
 EXCHANGES: tuple[Column[ExchangeRow], ...] = (
     Column("id", lambda row: cells.text(row.id, BOLD), keep=9),
-    Column("name", lambda row: cells.text(row.name), keep=4),
-    Column("certified", lambda row: _yes(row.certified), keep=3),
-    Column("websocket", lambda row: _yes(row.websocket), keep=7),
-    Column("spot", lambda row: _yes(row.spot), keep=6),
-    Column("perpetual", lambda row: _yes(row.perpetual), keep=6),
-    Column("test network", lambda row: _yes(row.testnet), keep=5),
+    Column("name", lambda row: cells.text(row.name), keep=3),
+    Column("tests", lambda row: _count(row.tested_by), keep=8, right=True),
+    Column("spot", lambda row: _yes(row.spot), keep=7),
+    Column("perpetual", lambda row: _yes(row.perpetual), keep=7),
+    Column("pushed", lambda row: _yes(row.user_stream), keep=5),
+    Column("by our id", lambda row: _yes(row.lookup_by_client_id), keep=5),
+    Column("stops", lambda row: cells.text(", ".join(row.stops), GOOD), keep=6),
+    Column("dead man", lambda row: cells.text(", ".join(row.dead_man_switch), GOOD), keep=4),
+    Column("funding", lambda row: _yes(row.funding_history), keep=4),
+    Column("test network", lambda row: _yes(row.testnet), keep=3),
     Column("passphrase", lambda row: _yes(row.passphrase, "needed"), keep=2),
 )
 MARKETS: tuple[Column[MarketRow], ...] = (

@@ -24,7 +24,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tradectl.bus.clock import ComputerClock
-from tradectl.documents.market import ExchangeRow
 from tradectl.domain.errors import UsageError
 from tradectl.exchange.ccxt_venue.errors import Reply
 from tradectl.exchange.ccxt_venue.quirks import Quirks
@@ -50,28 +49,6 @@ _PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
 _BEGINNING = 500
 _HOST = re.compile(r"^(https?|wss?)://[^/]+")
 _SECURE = {"https": "wss", "http": "ws"}
-
-
-def reachable_exchanges() -> list[ExchangeRow]:
-    """Those that tell trades or an order book. Loads ccxt."""
-    ccxt, pro = importlib.import_module("ccxt"), importlib.import_module("ccxt.pro")
-    found = []
-    for name in ccxt.exchanges:
-        offered = getattr(ccxt, name)()
-        if offered.has.get("fetchTrades") or offered.has.get("fetchOrderBook"):
-            found.append(
-                ExchangeRow(
-                    id=name,
-                    name=offered.name,
-                    certified=bool(offered.certified),
-                    websocket=name in pro.exchanges,
-                    spot=bool(offered.has.get("spot")),
-                    perpetual=bool(offered.has.get("swap")),
-                    testnet=bool(offered.urls.get("test")),
-                    passphrase=bool(offered.requiredCredentials.get("password")),
-                )
-            )
-    return found
 
 
 async def load_ccxt() -> None:
@@ -321,6 +298,5 @@ __all__ = [
     "make_client",
     "make_rate_limiter",
     "published_rate",
-    "reachable_exchanges",
     "use_proxy",
 ]

@@ -139,12 +139,7 @@ class OrderCalls:
 
     def takes(self, kind: OrderType) -> bool:
         """A kind of stop."""
-        if self._kind in self._quirks.no_stops:
-            return False
-        if self._quirks.stops is not None:
-            bounded = self._quirks.bounded.get(self._kind, frozenset())
-            return kind in self._quirks.stops | bounded
-        return bool(feature(self._client, self._kind, "createOrder", "triggerPrice"))
+        return takes_stops(self._client, self._quirks, self._kind, kind)
 
     async def cancel(self, symbol: str, ours: str, venue_id: str) -> VenueOrder | None:
         market = self._markets[symbol]
@@ -398,6 +393,15 @@ class OrderCalls:
         return orders
 
 
+def takes_stops(client: Any, quirks: Quirks, kind: str, order: OrderType) -> bool:
+    """Whether such stops rest there, in a kind of market."""
+    if kind in quirks.no_stops:
+        return False
+    if quirks.stops is not None:
+        return order in quirks.stops | quirks.bounded.get(kind, frozenset())
+    return bool(feature(client, kind, "createOrder", "triggerPrice"))
+
+
 def feature(client: Any, kind: str, method: str, name: str) -> Any:
     """What ccxt says of a method's parameter for this kind of market."""
     features = getattr(client, "features", None) or {}
@@ -419,4 +423,4 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-__all__ = ["OrderCalls", "feature"]
+__all__ = ["OrderCalls", "feature", "takes_stops"]

@@ -40,6 +40,10 @@ def _money_reason(message: Mapping[str, Any]) -> str:
 
 
 TABLE = ExchangeTable(
+    fence=(
+        "recvWindow, a parameter of every signed request, ms (sent: as long as an answer is "
+        "waited for): verified, turned away after timestamp + recvWindow (code -1021)"
+    ),
     also=("binanceus", "binanceusdm"),
     quirks=Quirks(
         delisting_key="deliveryDate",

@@ -24,6 +24,10 @@ _BALANCES = BalanceRules(
 _PAGES = Pages("cursor", Next.CURSOR, "nextPageCursor")
 
 TABLE = ExchangeTable(
+    fence=(
+        "recv_window, header X-BAPI-RECV-WINDOW, ms (sent): verified in its guide, server_time "
+        "- recv_window <= timestamp < server_time + 1000"
+    ),
     also=("bybiteu", "bybitid"),
     quirks=Quirks(
         # an order is looked up among the open ones and the last 500 that are over

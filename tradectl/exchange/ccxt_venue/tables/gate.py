@@ -16,6 +16,11 @@ from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
+    fence=(
+        "x-gate-exptime, header of requests that place or amend orders, ms UTC (not sent by "
+        "ccxt): verified in its documents; without it a request lives as long as its timestamp, "
+        "a minute"
+    ),
     also=("gateeu",),
     quirks=Quirks(
         client_id_param="clientOrderId",

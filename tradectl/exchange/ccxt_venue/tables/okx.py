@@ -23,6 +23,11 @@ _BALANCES = BalanceRules(
 )
 
 TABLE = ExchangeTable(
+    fence=(
+        "expTime, header of requests that place or amend orders, ms UTC (not sent by ccxt): "
+        "verified in copies of its documents; without it a request is turned away 30 s after "
+        "its timestamp"
+    ),
     also=("myokx", "okxus"),
     quirks=Quirks(
         kind_options={

@@ -21,6 +21,8 @@ class ExchangeTable(Struct, frozen=True, kw_only=True):
     """by kind of market; without one as ccxt has them"""
     income: tuple[IncomeRules, ...] = ()
     """the histories of a perpetual account: money that it moves by itself"""
+    fence: str = "unknown"
+    """by what an order says how long it may live once it is signed, and whether that is verified"""
 
 
 __all__ = ["ExchangeTable"]

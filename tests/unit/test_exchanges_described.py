@@ -1,0 +1,49 @@
+"""What `tradectl exchanges` says of them is what the tests prove, and nothing more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.venues import spoken
+from tests.venues.__main__ import PATH, text
+from tradectl.domain.errors import UsageError
+from tradectl.exchange.ccxt_venue.described import exchange_detail, exchange_rows
+from tradectl.exchange.ccxt_venue.tables import described_exchanges, table_of
+
+
+def test_what_is_written_down_is_what_is_proven() -> None:
+    """`python -m tests.venues` writes it anew."""
+    assert PATH.read_text() == text()
+
+
+def test_whoever_is_played_back_has_a_table() -> None:
+    assert {name for name, _ in spoken()} <= set(described_exchanges())
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in spoken()}))
+def test_one_is_told_with_what_it_cannot_and_that_it_was_not_tried(name: str) -> None:
+    found = exchange_detail(name)
+    assert found.described
+    assert found.tested_by
+    assert "untested with the real exchange" in found.note
+    assert [kind.kind for kind in found.proven] == sorted({k for n, k in spoken() if n == name})
+    assert all(kind.cases and kind.source for kind in found.proven)
+
+
+def test_the_described_come_first_and_the_others_claim_nothing() -> None:
+    rows = exchange_rows()
+    described = [row.described for row in rows]
+    assert described.index(False) == sum(described[: described.index(False)])
+    undescribed = next(row for row in rows if not row.described)
+    assert undescribed.tested_by == []
+    assert undescribed.position_modes == []
+    assert "nothing is proven" in exchange_detail(undescribed.id).note
+
+
+def test_a_name_that_there_is_not_is_told_with_those_near_it() -> None:
+    with pytest.raises(UsageError, match="did you mean binance"):
+        exchange_detail("binanc")
+
+
+def test_another_name_of_an_exchange_has_its_table() -> None:
+    assert table_of("binanceusdm") is table_of("binance")
