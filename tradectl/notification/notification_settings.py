@@ -53,10 +53,20 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
     ] = 0
     metrics_money: Annotated[bool, "equity, profit and positions among the figures"] = False
 
+    telegram_chats: Annotated[
+        tuple[int, ...],
+        "ids of the chats that may ask for status, pause and emergency stop; the token of their bot is "
+        "in the environment: TRADECTL_TELEGRAM_TOKEN",
+    ] = ()
+    telegram_url: Annotated[str, "of Telegram, or of a server of one's own for bots"] = (
+        "https://api.telegram.org"
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.heartbeat_url:
             refuse_address(self.heartbeat_url, "monitoring.heartbeat_url")
+        refuse_address(self.telegram_url, "monitoring.telegram_url")
 
 
 class AlertSettings(Section, frozen=True, kw_only=True):

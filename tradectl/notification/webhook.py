@@ -21,7 +21,7 @@ from tradectl.notification.notice import Message
 from tradectl.version import __version__
 
 LONGEST_CONTENT = 1_900
-LARGEST_ANSWER = 64 * 1024
+LARGEST_ANSWER = 256 * 1024
 LONGEST_REST_S = 600.0
 TOO_MANY = 429
 
@@ -46,8 +46,9 @@ def ask(
     method: str = "GET",
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
-) -> None:
-    """One request, answered by a 2xx. Raises ChannelFailed with what `hide` leaves of the reason."""
+) -> bytes:
+    """One request, answered by a 2xx; the beginning of what it says. Raises ChannelFailed with what
+    `hide` leaves of the reason."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -62,13 +63,14 @@ def ask(
     try:
         connection.request(method, path, body=body, headers=sent)
         answer = connection.getresponse()
-        answer.read(LARGEST_ANSWER)
+        said = answer.read(LARGEST_ANSWER)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ChannelFailed(hide(harmless(_reason(error)))) from None  # its text has the address
     finally:
         connection.close()
     if not 200 <= answer.status < 300:
         raise ChannelFailed(_refusal(answer.status), _rest(answer))
+    return said
 
 
 def _reason(error: BaseException) -> str:

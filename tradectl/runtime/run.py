@@ -215,7 +215,7 @@ class TradingRun(Session):
             options,
             # an exchange's feed watches the age of its data itself, and holds back what is old
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
-            emergency_stop=self._stopped_by_stall,
+            handlers=self._handlers,
         )
         self.alerts, self.monitor = self._watchers.alerts, self._watchers.monitor
         self.warnings = RunWarnings(self.alerts)
@@ -255,9 +255,6 @@ class TradingRun(Session):
 
     def _handlers(self) -> ControlHandlers:
         return ControlHandlers(self, self.status, self.alerts, self.end)
-
-    async def _stopped_by_stall(self, reason: str) -> None:
-        await self._handlers().emergency_stop(reason)
 
     def _recorded_driver(self, feed: RecordedFeed) -> RecordedFeedDriver:
         options = self.options

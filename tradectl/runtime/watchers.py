@@ -7,23 +7,26 @@ long a step took is no part of a recording, since two runs of one file must be t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.anomaly_watch import AnomalyWatch
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.trade_notices import TradeNotices
-from tradectl.runtime.outside import EmergencyStop, heartbeat_url, stalls_of, watchers_outside
+from tradectl.runtime.control_handlers import ControlHandlers
+from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.run_options import RunOptions
 from tradectl.runtime.session import Session
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.runtime.untold import tell_untold
+from tradectl.storage.directory import StateDir
 
 
 class Watchers:
-    """Of a `session`. Market data is stale after `stale_after` s; `emergency_stop(reason)` is called
-    where the loop has stood still for too long. Raises ConfigError for a channel that cannot be used."""
+    """Of a `session`. Market data is stale after `stale_after` s; `handlers` do what an
+    operator asks for. Raises ConfigError for a channel that cannot be used."""
 
     def __init__(
         self,
@@ -31,7 +34,7 @@ class Watchers:
         options: RunOptions,
         *,
         stale_after: float,
-        emergency_stop: EmergencyStop,
+        handlers: Callable[[], ControlHandlers],
     ) -> None:
         settings, state_dir, recorded = session.settings, session.state_dir, bool(options.data)
         self._session = session
@@ -41,8 +44,10 @@ class Watchers:
         self._stalls = (
             None
             if recorded
-            else stalls_of(state_dir, session.run_id, self._dispatcher, emergency_stop)
+            else stalls_of(state_dir, session.run_id, self._dispatcher, self._emergency_stop)
         )
+        self._handlers = handlers
+        self._environ = os.environ if options.environ is None else options.environ
         self.alerts = AlertManager(
             session.bus,
             store=session.store if options.journalled else None,
@@ -89,6 +94,20 @@ class Watchers:
             yield from watchers_outside(
                 self._session, self.monitor, self.alerts, self._dispatcher, self._heartbeat_url
             )
+
+        if not self._recorded and self._session.settings.monitoring.telegram_chats:
+            yield from self._operator_chat()
+
+    def _operator_chat(self) -> Iterator[tuple[str, Any]]:
+        from tradectl.runtime.operator_chat import chat_of  # only where one is configured
+
+        settings, folder = self._session.settings.monitoring, self._session.state_dir.path
+        latch = StateDir(folder).latch.set  # its own: that of the session is the loop's
+        chat = chat_of(settings, self._environ, self.alerts, self._handlers, latch)
+        yield chat.name, chat
+
+    async def _emergency_stop(self, reason: str) -> None:
+        await self._handlers().emergency_stop(reason)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """The `loop` of the run, from its start on."""

@@ -1,0 +1,223 @@
+"""An operator's chat: status, pause and emergency stop, for the chats that are configured and no others.
+
+It never resumes, clears a halt, orders or configures. What was written before the run began is not
+obeyed. Its thread asks for what is written; what is to be done is done in the loop, and where that does
+not turn, an emergency stop is latched all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import TimeoutError as LateError
+from typing import Any
+
+from tradectl.bus.clock import ComputerClock
+from tradectl.documents.operations import StopReport
+from tradectl.documents.run import Status
+from tradectl.domain.errors import ConfigError, StateError, TradectlError
+from tradectl.domain.states import AlertSeverity
+from tradectl.domain.text import counted
+from tradectl.domain.time import SECOND
+from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.notification.address import address_of
+from tradectl.notification.channel import ChannelFailed
+from tradectl.notification.notice import safe
+from tradectl.notification.notification_settings import MonitoringSettings
+from tradectl.notification.telegram import ChatMessage, Telegram
+from tradectl.runtime.control_handlers import ControlHandlers
+
+HELP = "status, pause, emergency_stop now. Nothing else is done from here."
+SURE = "emergency_stop cancels all orders and halts for good. If that is meant: emergency_stop now"
+NOT_RESPONDING = "the loop stands still and does not answer"
+REASON = "by Telegram"
+ANSWER_S = 10.0
+LAST_WORDS_S = 2.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+CHAT_FAILED, STRANGER = "chat_failed", "chat_of_a_stranger"
+
+TOKEN_VARIABLE = "TRADECTL_TELEGRAM_TOKEN"
+MOST_ROWS = 20
+_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{1,100}")
+
+Do = Callable[[], Coroutine[Any, Any, str]]
+
+
+class OperatorChat:
+    """`status()`, `pause()` and `stop()` do it in the loop, and say what came of it; `latch(reason)` is
+    for when that does not turn, from this thread."""
+
+    name = "operator-chat"
+
+    def __init__(
+        self,
+        telegram: Telegram,
+        chats: tuple[int, ...],
+        alerts: AlertManager,
+        *,
+        status: Do,
+        pause: Do,
+        stop: Do,
+        latch: Callable[[str], object],
+        wall: Callable[[], int] = ComputerClock.wall,
+    ) -> None:
+        self._telegram = telegram
+        self._chats = frozenset(chats)
+        self._alerts = alerts
+        self._do: Mapping[str, Do] = {"status": status, "pause": pause, "emergency_stop now": stop}
+        self._latch = latch
+        self._since = wall() // SECOND
+        self._strangers: set[int] = set()
+        self._stopped = threading.Event()
+        self._answered = threading.Event()
+        self._answered.set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            threading.Thread(target=self._run, name=self.name, daemon=True).start()
+
+    async def stop(self) -> None:
+        """The thread ends with its question, which is not waited for; an answer under way is, for a
+        while."""
+        self._stopped.set()
+        await asyncio.to_thread(self._answered.wait, LAST_WORDS_S)
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        last, pause = 0, FIRST_PAUSE_S
+        while not self._stopped.is_set():
+            try:
+                for update in self._telegram.updates(last):
+                    last = max(last, update.update_id)
+                    if update.message is not None and not self._stopped.is_set():
+                        self._heed(update.message)
+            except ChannelFailed as error:
+                self._tell(CHAT_FAILED, f"Telegram is not reached: {error}")
+                self._stopped.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            else:
+                pause = FIRST_PAUSE_S
+                self._in_loop(lambda: self._alerts.resolve_type(CHAT_FAILED, self.name))
+
+    def _heed(self, message: ChatMessage) -> None:
+        if message.chat.id not in self._chats:
+            if message.chat.id not in self._strangers and len(self._strangers) < 100:
+                self._strangers.add(message.chat.id)
+                self._tell(STRANGER, f"chat {message.chat.id} wrote to the bot and is not obeyed")
+            return
+        if message.date < self._since:
+            return
+        self._answered.clear()
+        try:
+            self._telegram.say(message.chat.id, self._answer(message.text))
+        finally:
+            self._answered.set()
+
+    def _answer(self, text: str) -> str:
+        words = " ".join(text.lower().removeprefix("/").split())
+        if words == "emergency_stop":
+            return SURE
+        do = self._do.get(words)
+        if do is None or self._loop is None:
+            return HELP
+        future = asyncio.run_coroutine_threadsafe(do(), self._loop)
+        try:
+            return future.result(ANSWER_S)
+        except LateError:
+            return self._latched() if words.startswith("emergency_stop") else NOT_RESPONDING
+        except TradectlError as error:
+            return f"failed: {error}"
+
+    def _latched(self) -> str:
+        try:
+            self._latch(REASON)
+        except StateError as error:
+            return f"{NOT_RESPONDING}, and no halt could be latched: {error}"
+        return f"{NOT_RESPONDING}; the halt is latched, orders that rest are not cancelled yet"
+
+    def _tell(self, kind: str, words: str) -> None:
+        self._in_loop(
+            lambda: self._alerts.raise_alert(kind, words, AlertSeverity.WARNING, self.name)
+        )
+
+    def _in_loop(self, call: Callable[[], object]) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            self._stopped.set()  # the loop has ended
+
+
+def chat_of(
+    settings: MonitoringSettings,
+    environ: Mapping[str, str],
+    alerts: AlertManager,
+    handlers: Callable[[], ControlHandlers],
+    latch: Callable[[str], object],
+) -> OperatorChat:
+    """Raises ConfigError where no token is to be had."""
+    token = address_of(TOKEN_VARIABLE, "telegram.token", "", environ)
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError(
+            f"monitoring.telegram_chats: set {TOKEN_VARIABLE} in the environment to their bot's token"
+        )
+
+    async def status() -> str:
+        return _status_text(await handlers().status())
+
+    async def pause() -> str:
+        return f"{(await handlers().pause(REASON)).state}: no new entries; exits go on"
+
+    async def stop() -> str:
+        return _stop_text(await handlers().emergency_stop(REASON))
+
+    return OperatorChat(
+        Telegram(settings.telegram_url, token),
+        settings.telegram_chats,
+        alerts,
+        status=status,
+        pause=pause,
+        stop=stop,
+        latch=latch,
+    )
+
+
+def _status_text(status: Status) -> str:
+    total, rows, orders = status.portfolio, status.positions, status.open_orders
+    lines = [f"{status.state} ({status.mode})"]
+    if total is not None:
+        lines.append(
+            f"equity {total.equity}, realised {total.realized_pnl}, open {total.unrealized_pnl}"
+        )
+    lines += [
+        f"{row.symbol} {row.side} {row.size} ({row.unrealized_pnl})" for row in rows[:MOST_ROWS]
+    ]
+    lines.append(f"{counted(len(rows), 'position')}, {counted(len(orders), 'open order')}")
+    if status.halt is not None:
+        lines.append(f"halted since {status.halt.since}: {status.halt.reason}")
+    return "\n".join(map(safe, lines))
+
+
+def _stop_text(report: StopReport) -> str:
+    """A stop that is not confirmed is never said to be done."""
+    parts = [
+        "halted"
+        if report.confirmed
+        else f"halted, NOT CONFIRMED: {report.error or 'see the receipt'}",
+        f"{counted(len(report.cancelled), 'order')} cancelled",
+    ]
+    for words, names in (
+        ("orders left", report.open_orders_left),
+        ("positions left", report.positions_left),
+        ("without protection", report.unprotected),
+    ):
+        parts += [f"{words}: {', '.join(names)}"] * bool(names)
+    return safe("; ".join(parts))
+
+
+__all__ = ["OperatorChat", "chat_of"]
