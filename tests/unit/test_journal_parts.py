@@ -161,6 +161,12 @@ def test_a_part_that_is_missing_or_changed_is_damage(parted: Path, which: int) -
         read(parted)
 
 
+def test_whoever_names_a_part_is_told_the_whole(parted: Path) -> None:
+    for part in files(parted)[1:3]:
+        with pytest.raises(JournalError, match=f"a later part of a journal: name {parted}$"):
+            read(part)
+
+
 def test_a_packed_part_that_was_cut_is_no_whole_one(parted: Path) -> None:
     packed = pack_part(files(parted)[2])
     data = packed.read_bytes()

@@ -57,6 +57,18 @@ def length_of(part: Path) -> int:
         return length_of_frame(file.read(FRAME))
 
 
+def size_of(path: Path) -> int:
+    """Bytes on the disk of all parts of a log, put away or not. Raises OSError."""
+    return sum(part.stat().st_size for _, part in parts_of(path))
+
+
+def first_of(part: Path) -> Path | None:
+    """The file that the journal begins with of which `part` is a later one; None where it is none."""
+    stem, _, start = part.name.partition(".jsonl")[0].rpartition(".")
+    first = part.with_name(f"{stem}{PLAIN}")
+    return first if stem and start.isdigit() and first.is_file() else None
+
+
 def lost_parts(path: Path, end: int) -> list[Path]:
     """Later ones of a log whose last found part ends at byte `end`: one between them is missing."""
     stem = path.name.removesuffix(PLAIN)
@@ -153,4 +165,14 @@ class JoinedParts:
         self.close()
 
 
-__all__ = ["PACKED", "PLAIN", "JoinedParts", "length_of", "lost_parts", "part_at", "parts_of"]
+__all__ = [
+    "PACKED",
+    "PLAIN",
+    "JoinedParts",
+    "first_of",
+    "length_of",
+    "lost_parts",
+    "part_at",
+    "parts_of",
+    "size_of",
+]

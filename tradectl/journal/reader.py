@@ -24,7 +24,7 @@ from tradectl.journal.groups import (
     sealed_groups,
     without_seal,
 )
-from tradectl.journal.parts import lost_parts
+from tradectl.journal.parts import first_of, lost_parts
 from tradectl.journal.reading import hearing
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
@@ -261,6 +261,8 @@ class JournalReader:
     def _read_header(self, *, glance: bool) -> Header | None:
         first = next(self._groups, None)
         if first is None:
+            if (whole := first_of(self.path)) is not None:
+                raise JournalError(f"{self.path} is a later part of a journal: name {whole}")
             raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
         line = first[1]
         try:

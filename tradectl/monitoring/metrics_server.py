@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from tradectl.domain.errors import UsageError
+from tradectl.journal.parts import size_of
 
 HOST = "127.0.0.1"
 ANSWER_S = 1.0
@@ -102,7 +103,7 @@ class MetricsServer:
         with contextlib.suppress(OSError):
             own["disk_free_bytes"] = shutil.disk_usage(self._folder).free
         with contextlib.suppress(OSError):
-            own["journal_bytes"] = self._journal.stat().st_size
+            own["journal_bytes"] = size_of(self._journal)
         lines = (f"# TYPE {PREFIX}{n} gauge\n{PREFIX}{n} {value}\n" for n, value in own.items())
         return self._last + "".join(lines)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tradectl.bus.clock import ComputerClock
 from tradectl.cli.output import figures
 from tradectl.domain.text import counted
+from tradectl.journal.parts import size_of
 from tradectl.journal.reading import heard_by
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ReadingProgress:
 
     def read(self, path: Path, position: int, records: int) -> None:
         if path not in self._sizes:
-            self._sizes[path] = path.stat().st_size
+            self._sizes[path] = size_of(path)
         self._shares[path] = min(position / max(self._sizes[path], 1), 1.0)
         now = ComputerClock.monotonic()
         if now >= self._due:
