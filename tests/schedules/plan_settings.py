@@ -25,6 +25,8 @@ def settings_of(plan: Plan, url: str, exchange_id: str = "binance") -> Settings:
         not_found_seconds=plan.not_found,
         dead_man_seconds=plan.dead_man,
         silent_stream_seconds=4.0,
+        # what others publish is for humans: a comparison every other second is beyond it
+        requests_per_second=None if exchange_id == "binance" else 1000.0,
     )
     portfolio = PortfolioSettings(
         fraction=Decimal(str(plan.fraction)),

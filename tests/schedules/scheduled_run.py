@@ -117,7 +117,8 @@ class ScheduledRun(Stops):
         self.plan = plan
         self.system = system
         self.folder = folder
-        fees = Fees(asset=plan.fee_asset)  # type: ignore[arg-type]
+        asset = (dialect.fees_in if dialect is not None else "") or plan.fee_asset
+        fees = Fees(asset=asset)  # type: ignore[arg-type]
         self.exchange = LoopbackExchange(plan.seed, fees=fees, dialect=dialect)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
         cuts = Random(f"cuts {plan.seed}").random() < 0.5

@@ -140,8 +140,6 @@ def one(order: Order, asked: Asked) -> Any:
 
 
 def orders(found: list[Order], asked: Asked) -> Any:
-    if asked.query.get("order_status") == "OPEN":
-        found = [order for order in found if order.open]
     page, cursor = paged(found[::-1], asked)
     told = [order_of(order, asked) for order in page]
     return {"orders": told, "sequence": "0", "has_next": bool(cursor), "cursor": cursor}
@@ -278,10 +276,17 @@ ROUTES = {
     ("POST", f"{START}/orders"): Route(acts.PLACE, acknowledged, placing),
     ("POST", f"{START}/orders/batch_cancel"): Route(acts.CANCEL, cancelled, naming),
     ("GET", f"{START}/orders/historical/batch"): Route(acts.LISTED, orders, listing),
+    ("GET", f"{START}/orders/historical/batch/OPEN"): Route(acts.OPEN, orders, listing),
     ("GET", f"{START}/orders/historical/fills"): Route(acts.FILLS, fills, listing),
     ("GET", f"{START}/orders/historical/*"): Route(acts.FIND, one, naming),
     ("GET", f"{START}/accounts"): Route(acts.ACCOUNT, accounts),
 }
+
+
+def named(asked: Asked) -> str:
+    status = asked.query.get("order_status")
+    return f"{asked.path}/{status}" if status else asked.path
+
 
 DIALECTS = {
     "spot": Dialect(
@@ -293,7 +298,9 @@ DIALECTS = {
         words=WORDS,
         refusal=refusal,
         source=SOURCE,
+        fees_in="quote",
         signed_at=signed_at,
+        named=named,
         credentials=("key-of-nobody", "secret-of-nobody", ""),
         cannot={"stops at the market": "a stop has a limit: it goes out with one 2% below"},
     )

@@ -51,6 +51,8 @@ class Dialect:
     """coins of one contract"""
     unified: str = ""
     """ccxt's name of the market of bitcoin; usually BTC/USDT or BTC/USDT:USDT"""
+    fees_in: str = ""
+    """what fees of spot are taken in, where that is always the same: quote or received"""
     money: str = "USDT"
     """what it calls the money that the loopback exchange trades in"""
     credentials: tuple[str, str, str] = (KEY, SECRET, "passphrase-of-nobody")

@@ -349,6 +349,7 @@ def _dialect(kind: str, name: Any, unified: str) -> Dialect:
         words=WORDS,
         refusal=refusal,
         source=SOURCE,
+        fees_in="received",
         unified=unified,
         money="USDC",
         named=named,

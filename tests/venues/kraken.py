@@ -271,6 +271,7 @@ DIALECTS = {
         words=WORDS,
         refusal=refusal,
         source=SOURCE,
+        fees_in="quote",
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),
     )
 }

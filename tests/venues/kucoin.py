@@ -439,6 +439,7 @@ def _dialect(kind: str) -> Dialect:
         words=WORDS if of_spot else FUTURES_WORDS,
         refusal=refusal,
         source=SOURCE,
+        fees_in="quote",
         contract=Decimal(1) if of_spot else Decimal("0.001"),
         signed_at=signed_at,
     )
