@@ -78,6 +78,13 @@ class Asked:
                 return rules.symbol
         raise errors.no_such_symbol()
 
+    def symbol_of(self, ours: str, order_id: str = "") -> str:
+        """Ours, of the order with that id of ours or of its own; of one that nobody sent any."""
+        for order in self.engine.orders.values():
+            if order.client_id == ours if ours else str(order.id) == order_id:
+                return order.symbol
+        return "BTCUSDT"
+
     def is_closed(self, rules: Rules) -> bool:
         return (rules.market, rules.symbol) in self.exchange.sessions.closed
 

@@ -104,7 +104,13 @@ def placing(asked: Asked) -> Params:
 def naming(asked: Asked) -> Params:
     body = asked.body
     order_id = body["order_ids"][0] if "order_ids" in body else asked.tail
-    return {"symbol": "BTCUSDT", "orderId": order_id if order_id.isdigit() else "999999999"}
+    number, _, symbol = order_id.partition("-")
+    return {"symbol": symbol or "BTCUSDT", "orderId": number if symbol else "999999999"}
+
+
+def name_of(order: Order) -> str:
+    """What it is known by, whatever its symbol."""
+    return f"{order.id}-{order.symbol}"
 
 
 def listing(asked: Asked) -> Params:
@@ -121,18 +127,18 @@ def listing(asked: Asked) -> Params:
 
 def acknowledged(order: Order, asked: Asked) -> Any:
     response = {
-        "order_id": str(order.id), "product_id": asked.name(order.symbol), "side": order.side,
+        "order_id": name_of(order), "product_id": asked.name(order.symbol), "side": order.side,
         "client_order_id": order.client_id,
     }  # fmt: skip
     return {
-        "success": True, "failure_reason": "UNKNOWN_FAILURE_REASON", "order_id": str(order.id),
+        "success": True, "failure_reason": "UNKNOWN_FAILURE_REASON", "order_id": name_of(order),
         "success_response": response, "order_configuration": None,
     }  # fmt: skip
 
 
 def cancelled(order: Order, _: Asked) -> Any:
     reason = "UNKNOWN_CANCEL_FAILURE_REASON"
-    return {"results": [{"success": True, "failure_reason": reason, "order_id": str(order.id)}]}
+    return {"results": [{"success": True, "failure_reason": reason, "order_id": name_of(order)}]}
 
 
 def one(order: Order, asked: Asked) -> Any:
@@ -166,7 +172,7 @@ def configuration(order: Order) -> dict[str, Any]:
 def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     kind = "STOP_LIMIT" if order.type in STOPS else "MARKET" if order.price is None else "LIMIT"
     return {
-        "order_id": str(order.id), "product_id": asked.name(order.symbol), "side": order.side,
+        "order_id": name_of(order), "product_id": asked.name(order.symbol), "side": order.side,
         "user_id": "u", "order_configuration": configuration(order), "pending_cancel": False,
         "client_order_id": order.client_id, "status": STATUS[order.status], "order_type": kind,
         "time_in_force": "IMMEDIATE_OR_CANCEL" if order.time_in_force == "IOC"
@@ -188,7 +194,7 @@ def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
 
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     return {
-        "entry_id": f"e{fill.id}", "trade_id": str(fill.id), "order_id": str(order.id),
+        "entry_id": f"e{fill.id}", "trade_id": str(fill.id), "order_id": name_of(order),
         "trade_time": iso(fill.ms), "trade_type": "FILL", "price": plain(fill.price),
         "size": plain(fill.quantity), "commission": plain(fill.fee), "side": order.side,
         "product_id": asked.name(order.symbol), "sequence_timestamp": iso(fill.ms),

@@ -103,7 +103,7 @@ def is_spot(asked: Asked) -> bool:
 
 
 def symbol_of(asset: int, asked: Asked) -> str:
-    return listed_rules(asked)[asset - 10_000 if is_spot(asked) else asset].symbol
+    return listed_rules(asked)[asset % 10_000].symbol
 
 
 def placing(asked: Asked) -> Params:
@@ -132,7 +132,7 @@ def cancelling(asked: Asked) -> Params:
     (which,) = asked.body["action"]["cancels"]
     asset = which.get("asset", which.get("a"))
     return {
-        "symbol": symbol_of(asset, asked), "orderId": str(which.get("o", "")),
+        "symbol": symbol_of(asset, asked), "orderId": str(which["o"] // 10) if "o" in which else "",
         "origClientOrderId": IDS.ours(which.get("cloid", "")),
     }  # fmt: skip
 
@@ -140,10 +140,17 @@ def cancelling(asked: Asked) -> Params:
 def naming(asked: Asked) -> Params:
     oid = str(asked.body["oid"])
     by_ours = oid.startswith("0x")
+    ours = IDS.ours(oid) if by_ours else ""
     return {
-        "symbol": "BTCUSDT", "orderId": "" if by_ours else oid,
-        "origClientOrderId": IDS.ours(oid) if by_ours else "",
+        "symbol": asked.symbol_of(ours) if by_ours else symbol_of(int(oid) % 10, asked),
+        "orderId": "" if by_ours else str(int(oid) // 10), "origClientOrderId": ours,
     }  # fmt: skip
+
+
+def number_of(order: Order, asked: Asked) -> int:
+    """What it is known by, whatever its symbol."""
+    symbols = [rules.symbol for rules in listed_rules(asked)]
+    return order.id * 10 + symbols.index(order.symbol)
 
 
 def between(asked: Asked) -> Params:
@@ -158,10 +165,17 @@ def of_coin(asked: Asked) -> Params:
 # --- what is told ---------------------------------------------------------------------------------
 
 
-def placed(order: Order, _: Asked) -> Any:
+def placed(order: Order, asked: Asked) -> Any:
     if order.open or not order.filled:
-        return done("order", {"resting": {"oid": order.id, "cloid": IDS.theirs(order.client_id)}})
-    filled = {"totalSz": plain(order.filled), "avgPx": plain(order.average), "oid": order.id}
+        return done(
+            "order",
+            {"resting": {"oid": number_of(order, asked), "cloid": IDS.theirs(order.client_id)}},
+        )
+    filled = {
+        "totalSz": plain(order.filled),
+        "avgPx": plain(order.average),
+        "oid": number_of(order, asked),
+    }
     return done("order", {"filled": filled})
 
 
@@ -198,7 +212,7 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     return {
         "coin": asked.name(order.symbol), "side": "B" if order.side == "BUY" else "A",
         "limitPx": plain(order.price or order.stop_price), "sz": plain(order.remaining),
-        "oid": order.id, "timestamp": order.created_ms, "origSz": plain(order.quantity),
+        "oid": number_of(order, asked), "timestamp": order.created_ms, "origSz": plain(order.quantity),
         "triggerCondition": "Price below 59000" if is_stop else "N/A", "isTrigger": is_stop,
         "triggerPx": plain(order.stop_price) if is_stop else "0.0", "children": [],
         "isPositionTpsl": False, "reduceOnly": order.reduce_only, "orderType": kind,
@@ -215,7 +229,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     told: dict[str, Any] = {
         "coin": asked.name(order.symbol), "px": plain(fill.price), "sz": plain(fill.quantity),
         "side": "B" if order.side == "BUY" else "A", "time": fill.ms, "startPosition": "0",
-        "dir": "Open Long", "closedPnl": "0", "hash": "0x0", "oid": order.id,
+        "dir": "Open Long", "closedPnl": "0", "hash": "0x0", "oid": number_of(order, asked),
         "crossed": not fill.maker, "fee": plain(fill.fee), "tid": fill.id, "builderFee": None,
         "feeToken": token(fill.fee_asset), "cloid": IDS.theirs(order.client_id),
     }  # fmt: skip

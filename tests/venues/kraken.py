@@ -90,11 +90,12 @@ def placing(asked: Asked) -> Params:
 
 def naming(asked: Asked) -> Params:
     body = asked.body
+    ours = body.get("cl_ord_id", "")
+    number, _, symbol = body.get("txid", "").partition("-")
     return {
-        "symbol": asked.symbol("XBTUSDT"),
-        "orderId": number(body.get("txid", "")),
-        "origClientOrderId": body.get("cl_ord_id", ""),
-        "startTime": str(int(float(body["start"]) * 1000)) if "start" in body else "",
+        "symbol": symbol or asked.symbol_of(ours),
+        "orderId": number[1:],
+        "origClientOrderId": ours,
     }
 
 
@@ -102,20 +103,16 @@ def listing(asked: Asked) -> Params:
     return {}
 
 
-def txid(order_id: int) -> str:
-    return f"O{order_id:05d}-TRADE-CTLLLL"
-
-
-def number(name: str) -> str:
-    digits = name[1:].partition("-")[0]
-    return str(int(digits)) if digits.isdigit() else ""
+def txid(order: Order) -> str:
+    """What it is known by, whatever its symbol."""
+    return f"O{order.id:05d}-{order.symbol}"
 
 
 # --- what is told ---------------------------------------------------------------------------------
 
 
 def acknowledged(order: Order, asked: Asked) -> Any:
-    return said({"txid": [txid(order.id)], "descr": {"order": described(order, asked)}})
+    return said({"txid": [txid(order)], "descr": {"order": described(order, asked)}})
 
 
 def described(order: Order, asked: Asked) -> str:
@@ -145,7 +142,7 @@ def order(found: list[Order], asked: Asked) -> Any:
 
 def told_of(found: list[Order], asked: Asked) -> dict[str, Any]:
     ours = asked.body.get("cl_ord_id")
-    return {txid(o.id): order_of(o, asked) for o in found if ours in (None, "", o.client_id)}
+    return {txid(o): order_of(o, asked) for o in found if ours in (None, "", o.client_id)}
 
 
 def order_of(order: Order, asked: Asked) -> dict[str, Any]:
@@ -176,7 +173,7 @@ def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
 
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     return {
-        "ordertxid": txid(order.id), "postxid": "TKH2SE-M7IF5-CFI7LT",
+        "ordertxid": txid(order), "postxid": "TKH2SE-M7IF5-CFI7LT",
         "pair": asked.name(order.symbol), "time": fill.ms / 1000, "type": order.side.lower(),
         "ordertype": "limit", "price": plain(fill.price), "cost": plain(fill.price * fill.quantity),
         "fee": plain(fill.fee), "vol": plain(fill.quantity), "margin": "0.00000", "leverage": "0",

@@ -95,9 +95,10 @@ def placing(asked: Asked) -> Params:
 def naming(asked: Asked) -> Params:
     query = asked.query
     ours = query.get("cliOrdId") or query.get("cliOrdIds") or ""
+    order_id = query.get("order_id") or query.get("orderIds") or ""
     return {
-        "symbol": "BTCUSDT",
-        "orderId": query.get("order_id") or query.get("orderIds") or "",
+        "symbol": asked.symbol_of(ours, order_id),
+        "orderId": order_id,
         "origClientOrderId": ours,
     }
 

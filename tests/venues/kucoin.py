@@ -109,7 +109,7 @@ def naming(asked: Asked) -> Params:
     ours = asked.tail if by_ours else asked.query.get("clientOid", "")
     order_id = "" if ours or not asked.tail.isdigit() else asked.tail
     return {
-        "symbol": asked.symbol(asked.query.get("symbol")) or "BTCUSDT",
+        "symbol": asked.symbol(asked.query.get("symbol")) or asked.symbol_of(ours, order_id),
         "orderId": order_id, "algoId": order_id,
         "origClientOrderId": ours, "clientAlgoId": ours,
     }  # fmt: skip
@@ -167,9 +167,11 @@ def spot_order(order: Order, asked: Asked) -> dict[str, Any]:
 
 
 def stop_of(order: Order, asked: Asked) -> dict[str, Any]:
+    over = "CANCELLED" if order.status == "CANCELED" else "TRIGGERED"
+    status = "NEW" if order.open else over
     return {
         "id": str(order.id), "symbol": asked.name(order.symbol), "userId": "u",
-        "status": "NEW" if order.open else "TRIGGERED", "side": order.side.lower(),
+        "status": status, "side": order.side.lower(),
         "type": "limit" if order.price is not None else "market", "price": plain(order.price),
         "size": plain(order.quantity), "timeInForce": "GTC", "postOnly": False, "hidden": False,
         "clientOid": order.client_id, "orderTime": order.created_ms, "tradeType": "TRADE",
