@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +18,7 @@ from tests.profiles import examples
 from tests.unit.test_strategies_add_up import (
     START,
     Checked,
+    dice_file,
     killed,
     replayed,
     settings_of,
@@ -36,33 +36,6 @@ from tradectl.state.books import Books
 from tradectl.system.trading_system import TradingSystem, on_paper
 
 D = Decimal
-RANDOM = '''
-import random
-
-from tradectl.strategy import Strategy
-
-
-class Bracketed(Strategy):
-    """Long, short or out as the dice fall, at times with exits of its own."""
-
-    seed: int = 0
-    steady: int = 8
-
-    def start(self):
-        self.dice = random.Random(f"{self.seed} {self.symbol}")
-
-    def on_trade(self, trade):
-        if self.dice.randrange(self.steady):
-            return None
-        size, sure = self.dice.choice([0.25, 0.5, 1.0]), self.dice.choice([0.5, 1.0])
-        exits = self.dice.choice([
-            {}, {}, {"stop_loss_pct": 0.4}, {"take_profit_pct": 0.3, "trailing_pct": 0.5},
-            {"take_profit_price": float(trade.price) * 1.003},
-        ])
-        return self.dice.choice([
-            self.long(size, confidence=sure, **exits), self.short(size, confidence=sure), self.flat(),
-        ])
-'''
 BRACKETS = (
     Bracket(),
     Bracket(stop_loss_pct=D("0.5"), take_profit_pct=D("0.6")),
@@ -75,10 +48,7 @@ BRACKETS = (
 
 @pytest.fixture(scope="module")
 def strategy(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path: Path = tmp_path_factory.mktemp("strategies") / "dice.py"
-    path.write_text(RANDOM)
-    path.chmod(0o600)
-    return f"{path}:Bracketed"
+    return f"{dice_file(tmp_path_factory)}:Bracketed"
 
 
 def bracketed(dice: random.Random, strategy: str) -> Settings:

@@ -62,12 +62,26 @@ class Random(Strategy):
     def start(self):
         self.dice = random.Random(f"{self.seed} {self.symbol}")
 
+    def exits(self, trade):
+        return {}
+
     def on_trade(self, trade):
         if self.dice.randrange(self.steady):
             return None
         size, sure = self.dice.choice([0.25, 0.5, 1.0]), self.dice.choice([0.5, 1.0])
+        exits = self.exits(trade)
         return self.dice.choice([
-            self.long(size, confidence=sure), self.short(size, confidence=sure), self.flat(),
+            self.long(size, confidence=sure, **exits), self.short(size, confidence=sure), self.flat(),
+        ])
+
+
+class Bracketed(Random):
+    """At times with exits of its own."""
+
+    def exits(self, trade):
+        return self.dice.choice([
+            {}, {}, {"stop_loss_pct": 0.4}, {"take_profit_pct": 0.3, "trailing_pct": 0.5},
+            {"take_profit_price": float(trade.price) * 1.003},
         ])
 '''
 INSTRUMENTS = (
@@ -78,10 +92,15 @@ INSTRUMENTS = (
 
 @pytest.fixture(scope="module")
 def strategy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"{dice_file(tmp_path_factory)}:Random"
+
+
+def dice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both strategies are."""
     path: Path = tmp_path_factory.mktemp("strategies") / "dice.py"
     path.write_text(RANDOM)
     path.chmod(0o600)
-    return f"{path}:Random"
+    return path
 
 
 def settings_of(dice: random.Random, strategy: str) -> Settings:
