@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, side_of
@@ -85,33 +86,14 @@ def shared_delta(
 ) -> SharedDelta:
     """The ways of several strategies to their `targets`, together; with `only_reduce`, as far as each of
     them, and the account, comes nearer to zero. Worked orders may lead `beyond` them, by that share."""
-    symbol, lot = instrument.symbol, instrument.lot_size
+    symbol = instrument.symbol
     position = view.open_quantity(symbol)
     held = {name: own.quantity for name, own in view.holdings(symbol).items()}
     wanted = {name: target.quantity or ZERO for name, target in targets.items()}
     aims = wanted
     if only_reduce:
         aims = {name: nearer_zero(aim, held.get(name, ZERO)) for name, aim in wanted.items()}
-    expected = [o for o in view.working_in(symbol).of_strategies.values() if counts(o)]
-    coming = [_coming(order, held, position, lot) for order in expected]
-    wants = _wants(aims, held, coming)
-    now, lefts = view.data_time(symbol), _wants(aims, held, ())
-    going_on = [o for o in expected if o.spec.plan and _goes_on(o, wants, lefts, aims, beyond)]
-    misdirected = [
-        order
-        for order in expected
-        if rests(order, now, _of_owners(order, lefts))
-        and _leads_away(order, wants)
-        and order not in going_on
-    ]
-    if misdirected:
-        gone = {order.spec.order_id for order in misdirected}
-        expected = [order for order in expected if order.spec.order_id not in gone]
-        coming = [_coming(order, held, position, lot) for order in expected]
-        wants = _wants(aims, held, coming)
-    for name in dict.fromkeys(name for order in going_on for name in order.spec.owners):
-        if wants[name] * lefts[name] < 0:  # what it brings beyond the aim is not traded against
-            wants[name] = ZERO
+    wants, coming, misdirected = _ways(instrument, aims, held, view, beyond)
     if only_reduce or not instrument.can_short:
         wants = {
             name: want
@@ -138,6 +120,46 @@ def shared_delta(
         aims,
         held,
     )
+
+
+class _Ways(NamedTuple):
+    """What each strategy still wants, beside what orders on their way are `coming` to bring each; and
+    those that lead elsewhere, which are to go."""
+
+    wants: dict[str, Decimal]
+    coming: list[dict[str, Decimal]]
+    misdirected: list[Order]
+
+
+def _ways(
+    instrument: Instrument,
+    aims: Mapping[str, Decimal],
+    held: Mapping[str, Decimal],
+    view: AccountView,
+    beyond: Decimal,
+) -> _Ways:
+    symbol, lot = instrument.symbol, instrument.lot_size
+    position, now = view.open_quantity(symbol), view.data_time(symbol)
+    expected = [o for o in view.working_in(symbol).of_strategies.values() if counts(o)]
+    coming = [_coming(order, held, position, lot) for order in expected]
+    wants, lefts = _wants(aims, held, coming), _wants(aims, held, ())
+    going_on = [o for o in expected if o.spec.plan and _goes_on(o, wants, lefts, aims, beyond)]
+    misdirected = [
+        order
+        for order in expected
+        if rests(order, now, _of_owners(order, lefts))
+        and _leads_away(order, wants)
+        and order not in going_on
+    ]
+    if misdirected:
+        gone = {order.spec.order_id for order in misdirected}
+        staying = [order for order in expected if order.spec.order_id not in gone]
+        coming = [_coming(order, held, position, lot) for order in staying]
+        wants = _wants(aims, held, coming)
+    for name in dict.fromkeys(name for order in going_on for name in order.spec.owners):
+        if wants[name] * lefts[name] < 0:  # what it brings beyond the aim is not traded against
+            wants[name] = ZERO
+    return _Ways(wants, coming, misdirected)
 
 
 def _wants(
