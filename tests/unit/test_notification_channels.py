@@ -187,3 +187,20 @@ def test_by_apprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ChannelFailed) as caught:
         channel.send(message)
     assert "AAEhBP0av28abcdef" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "signature",
+        "API_KEY",
+        "listenKey",
+        "X-MBX-APIKEY",
+        "OK-ACCESS-SIGN",
+        "passphrase",
+        "Set-Cookie",
+    ],
+)
+def test_what_stands_at_the_place_of_a_secret_is_hidden(name: str) -> None:
+    assert "q1w2e3r4" not in safe(f"POST failed: {name}=q1w2e3r4&x=1")
+    assert "q1w2e3r4" not in safe("Authorization: Bearer q1w2e3r4")

@@ -22,6 +22,8 @@ UNANSWERED = "nobody has acknowledged"
 LISTED = 20
 """Of more alerts in one message these are named: the gravest."""
 _ANYWHERE = Redaction()
+_TELLING = ("sign", "key", "token", "secret", "pass", "cookie", "auth")
+"""A part of each name whose value is hidden."""
 _MARKUP = str.maketrans(
     {"<": "\u2039", ">": "\u203a", "`": "'", "*": "\u2217", "@": "\uff20", "[": "(", "]": ")"}
 )
@@ -84,8 +86,16 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 def safe(text: str) -> str:
-    """One line that a terminal, a log and a person may have: no secret, no address, nothing to obey."""
-    return harmless(_ANYWHERE.clean(without_addresses(text)))
+    """One line that a terminal, a log and a person may have: no secret, no address, nothing to obey.
+
+    There may be a thousand a second, and few have anything to look for.
+    """
+    lower = text.lower()
+    if "://" in lower:
+        text = without_addresses(text)
+    if any(word in lower for word in _TELLING):
+        text = _ANYWHERE.clean(text)
+    return harmless(text)
 
 
 def message_of(key: str, notices: Sequence[Notice], *, unanswered: bool = False) -> Message:
