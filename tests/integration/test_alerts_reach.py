@@ -14,6 +14,10 @@ import pytest
 from tests.fixtures.command import running, tradectl, wait_until
 from tests.fixtures.notices import OtherEnd, other_end
 from tests.fixtures.run_inputs import replayed
+from tradectl.config.load import load_settings
+from tradectl.runtime.run import TradingRun
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.directory import StateDir
 
 STRATEGY = """
 from tradectl.strategy import Strategy
@@ -84,3 +88,30 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"s3cr3t-t0ken" not in everything + json.dumps(ended.out).encode() + ended.err.encode()
     assert "s3cr3t-p4rt" not in json.dumps(end.posted)
+
+
+async def test_that_a_run_fails_is_told_although_no_event_says_so(tmp_path: Path) -> None:
+    state_dir = StateDir(tmp_path / "s")
+    state_dir.create()
+    channels = {"alert_channels": [{"name": "file", "kind": "log"}]}
+    options = RunOptions(settings=load_settings(None, channels, {}), state_dir=state_dir)
+    with state_dir.owned():
+        run = TradingRun(options, None)
+        await run.execute(Ending(run))
+    (line,) = (tmp_path / "s" / "alerts.log").read_text().splitlines()
+    assert line.endswith(
+        "CRITICAL the run has ended: failed: as the test wants it (run, run_failed)"
+    )
+
+
+class Ending:
+    """Ends its run as soon as that has begun, as if something had failed."""
+
+    def __init__(self, run: TradingRun) -> None:
+        self.run = run
+
+    async def start(self, run: TradingRun) -> None:
+        run.end("failed: as the test wants it")
+
+    async def stop(self) -> None:
+        """There is nothing to close."""

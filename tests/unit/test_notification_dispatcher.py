@@ -158,6 +158,23 @@ def test_what_was_not_told_before_the_process_was_killed_is_told_once_by_the_nex
     hangs.let_go.set()
 
 
+def test_one_that_was_stopped_goes_on_once_it_is_started_again(
+    make: Make, end: OtherEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradectl.notification.outbox.FIRST_REST_S", 0.01)
+    end.status = 500
+    dispatcher = make({"phone": Webhook(end.url, 5)})
+    dispatcher.start()
+    dispatcher.put(new("a1"))
+    dispatcher.stop(0.1)
+    dispatcher.stop(0)
+    end.status = 200
+    dispatcher.put(new("a2"))
+    dispatcher.start()
+    end.wait_for(2)
+    assert sorted(end.ids) == ["a1", "a2"]
+
+
 def test_a_channel_that_fails_or_hangs_escalates_to_the_next_and_is_told_of(make: Make) -> None:
     fails, hangs, works = Kept(fails=True), Kept(hangs=True), Kept()
     dispatcher = make({"one": fails, "two": hangs, "three": works}, patience=0.05)

@@ -70,14 +70,13 @@ class Dispatcher:
         self._awake = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
-        self._senders = {
-            name: Sender(name, channel, self._answered) for name, (channel, _) in channels.items()
-        }
+        self._channels = {name: channel for name, (channel, _) in channels.items()}
+        self._senders: dict[str, Sender] = {}
         self._patience = {name: patience for name, (_, patience) in channels.items()}
         self._sent_at: dict[str, tuple[Send, float]] = {}
         self._save_after = 0.0
         self._alerts: deque[Notice] = deque(maxlen=MOST_IN_INBOX)
-        self._thread = threading.Thread(target=self._run, name="alerts-out", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def put(self, notice: Notice) -> None:
         """Tell whoever is to know of it. From any thread, without waiting."""
@@ -97,16 +96,24 @@ class Dispatcher:
         return len(self._inbox) + len(self._outbox)
 
     def start(self) -> None:
-        for sender in self._senders.values():
-            sender.start()
+        """Does nothing when already started."""
+        if self._thread is not None:
+            return
+        self._stopping.clear()
+        for name, channel in self._channels.items():
+            self._senders[name] = Sender(name, channel, self._answered)
+            self._senders[name].start()
+        self._thread = threading.Thread(target=self._run, name="alerts-out", daemon=True)
         self._thread.start()
 
     def stop(self, within: float) -> None:
         """Send what can be sent, for so long (s); the rest is kept in the database. Blocks."""
-        self._deadline = self._monotonic() + within
-        self._stopping.set()
-        self._awake.set()
-        self._thread.join(within + 1)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._deadline = self._monotonic() + within
+            self._stopping.set()
+            self._awake.set()
+            thread.join(within + 1)
 
     def _answered(self, outcome: Outcome) -> None:
         self._inbox.append(outcome)

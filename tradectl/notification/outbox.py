@@ -126,6 +126,8 @@ class Outbox:
     def restore(self, letters: Iterable[Letter], now: int) -> None:
         """What an earlier run left: by the channels that there are now, else to whom it would go now."""
         for letter in letters:
+            if letter.id in self._letters:
+                continue
             self._last_id = max(self._last_id, letter.id)
             channels = tuple(name for name in letter.channels if name in self.channels)
             if not channels and not letter.step:

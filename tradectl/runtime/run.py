@@ -340,6 +340,7 @@ class TradingRun(Session):
                 self.warnings.bad_rows(self.feed.progress)
                 self.warnings.no_funding(self.status.funding_missing())
             await screen.stop()
+            self._watchers.tell_failure(self.end_reason)
             if self.bus.failure is None and not self.options.data:
                 self.bus.post(TimerFired(source_component="run", name=END_TIMER))
             if self.bus.failure is not None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.anomaly_watch import AnomalyWatch
 from tradectl.monitoring.monitor import SystemMonitor
@@ -22,6 +23,10 @@ from tradectl.runtime.session import Session
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
+
+RUN_FAILED = "run_failed"
+FAILED = "failed"
+"""How the reason of an end begins that nobody asked for."""
 
 
 class Watchers:
@@ -113,6 +118,15 @@ class Watchers:
         """The `loop` of the run, from its start on."""
         if self._stalls is not None:
             self._stalls.watch(loop)
+
+    def tell_failure(self, end_reason: str) -> None:
+        """That the run ends because something failed: no event tells of it, and nobody may be looking."""
+        failure = self._session.bus.failure
+        why = str(failure) if failure is not None else end_reason
+        is_failure = failure is not None or end_reason.startswith(FAILED)
+        if is_failure and self._dispatcher is not None:
+            message = f"the run has ended: {why}"
+            self.alerts.raise_alert(RUN_FAILED, message, AlertSeverity.CRITICAL, "run")
 
     def tell_untold(self) -> None:
         """What the run before had no time to tell of."""
