@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,3 +191,30 @@ def test_one_that_cannot_be_begun_ends_the_journal(parted: Path, tmp_path: Path)
     assert (tmp_path / files(parted)[2].name).read_text() == "mine"
     with pytest.raises(JournalFailed):
         writer.close(FOOTER)
+
+
+def test_one_that_is_put_away_while_the_power_goes_is_whole_all_the_same(
+    parted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of its files were taken away already."""
+    known, count = read(parted), len(files(parted))
+    unlink = Path.unlink
+    for left in range(count, -1, -1):
+        kept = [(part, part.read_bytes()) for part in files(parted)]
+        taken = 0
+
+        def interrupted(path: Path, *, missing_ok: bool = False, left: int = left) -> None:
+            nonlocal taken
+            if path.suffix == ".jsonl":
+                if taken == left:
+                    raise OSError(5, "the power is gone")
+                taken += 1
+            unlink(path, missing_ok=missing_ok)
+
+        with monkeypatch.context() as patched, contextlib.suppress(OSError):
+            patched.setattr(Path, "unlink", interrupted)
+            pack(parted)
+        counts = parted if parted.exists() else parted.with_name(f"{NAME}.zst")
+        assert read(counts) == known
+        for part, data in kept:
+            part.write_bytes(data)

@@ -40,7 +40,7 @@ def opened(path: Path) -> Iterator[Opened]:
             with gzip.GzipFile(fileobj=file) as packed:
                 yield packed
         elif begins.startswith(ZSTD):
-            from tradectl.journal.packed import unpacked  # only then it is loaded
+            from tradectl.journal.frames import unpacked  # only then it is loaded
 
             with unpacked(file) as packed_so:
                 yield cast("Opened", packed_so)
@@ -63,7 +63,7 @@ def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]
     except OSError as error:
         raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
     except Exception as error:  # of a library that is loaded only where there is such a file
-        from tradectl.journal.packed import Broken
+        from tradectl.journal.frames import Broken
 
         if not isinstance(error, Broken):
             raise

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
 from tradectl.files.own import open_folder, open_own
+from tradectl.journal.frames import zstd
 from tradectl.journal.parts import PACKED, PLAIN, JoinedParts, length_of, parts_of
-
-if TYPE_CHECKING or sys.version_info < (3, 14):
-    from backports import zstd
-else:
-    from compression import zstd
 
 LEVEL = 6
 """Journals are text that repeats itself: a seventh of their size, and read faster than from a disk."""
@@ -36,7 +31,7 @@ def pack(path: Path) -> Path:
     target = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
     with JoinedParts(os.fdopen(open_own(path), "rb"), path) as file:
         _put_away(file, target, sum(map(length_of, parts)), path)
-    for part in reversed(parts):
+    for part in parts:  # the first one first: without it the others count for nothing
         part.unlink()
     return target
 
@@ -83,14 +78,6 @@ def _packed(file: Reads, aside: Path, length: int) -> bytes:
     return hashed.digest()
 
 
-def length_of_frame(beginning: bytes) -> int:
-    """Bytes that are in a packed file, by its first ones; 0 where these do not say."""
-    try:
-        return zstd.get_frame_info(beginning).decompressed_size or 0
-    except zstd.ZstdError:
-        return 0
-
-
 def _hash_of(file: Any) -> bytes:
     hashed = hashlib.sha256()
     while data := file.read(AT_ONCE):
@@ -106,12 +93,4 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def unpacked(file: IO[bytes]) -> IO[bytes]:
-    """What is in a packed file."""
-    return cast("IO[bytes]", zstd.ZstdFile(file))  # it reads, seeks and closes like one
-
-
-Broken = zstd.ZstdError
-"""What a reader raises for one that is damaged."""
-
-__all__ = ["Broken", "length_of_frame", "pack", "pack_part", "unpacked"]
+__all__ = ["pack", "pack_part"]

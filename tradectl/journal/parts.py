@@ -51,7 +51,7 @@ def length_of(part: Path) -> int:
     """Bytes of the log that are in it. Raises OSError."""
     if not part.name.endswith(PACKED):
         return part.stat().st_size
-    from tradectl.journal.packed import length_of_frame
+    from tradectl.journal.frames import length_of_frame
 
     with os.fdopen(open_named(part), "rb") as file:
         return length_of_frame(file.read(FRAME))
@@ -69,12 +69,19 @@ def first_of(part: Path) -> Path | None:
     return first if stem and start.isdigit() and first.is_file() else None
 
 
+def later_parts(path: Path) -> list[tuple[int, Path]]:
+    """All files that are named as later parts of the log, with the byte that each begins with."""
+    stem = path.name.removesuffix(PLAIN)
+    starts = (
+        (each.name.removeprefix(f"{stem}.").partition(".")[0], each)
+        for each in path.parent.glob(f"{stem}.*{PLAIN}*")
+    )
+    return sorted((int(text), each) for text, each in starts if text.isdigit())
+
+
 def lost_parts(path: Path, end: int) -> list[Path]:
     """Later ones of a log whose last found part ends at byte `end`: one between them is missing."""
-    stem = path.name.removesuffix(PLAIN)
-    starts = ((each.name.removeprefix(f"{stem}.").partition(".")[0], each)
-              for each in path.parent.glob(f"{stem}.*{PLAIN}*"))  # fmt: skip
-    return [each for text, each in starts if text.isdigit() and int(text) > end]
+    return [part for start, part in later_parts(path) if start > end]
 
 
 class JoinedParts:
@@ -142,7 +149,7 @@ class JoinedParts:
         file = cast("IO[bytes]", os.fdopen(open_named(part), "rb"))
         self._packed = None
         if part.name.endswith(PACKED):
-            from tradectl.journal.packed import unpacked
+            from tradectl.journal.frames import unpacked
 
             self._packed = file
             file = unpacked(file)
@@ -170,6 +177,7 @@ __all__ = [
     "PLAIN",
     "JoinedParts",
     "first_of",
+    "later_parts",
     "length_of",
     "lost_parts",
     "part_at",

@@ -21,7 +21,7 @@ from tradectl.domain.errors import AlreadyRunning, JournalError, UsageError
 from tradectl.domain.orders import run_of
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY, SECOND
-from tradectl.journal.parts import PACKED, PLAIN, length_of, parts_of
+from tradectl.journal.parts import PACKED, PLAIN, later_parts, length_of, parts_of
 from tradectl.journal.reader import read_header
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import SHORT
@@ -135,6 +135,8 @@ class _Tidied:
                 self.removed.append(run_id)
             return
         if path.suffix != PLAIN:
+            for _, left in later_parts(path.with_name(f"{run_id}{PLAIN}")):
+                left.unlink()  # it was ended while it put the whole away
             return
         if run_id in self._needed or goes_on(path):
             self._pack_finished(run_id, [part for _, part in parts_of(path)])
