@@ -1,13 +1,64 @@
-"""Bitget, API v2."""
+"""Bitget, API v2: classic accounts. Its stops are left alone: ccxt looks up none."""
 
 from __future__ import annotations
 
+from tradectl.domain.orders import OrderType
+from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
+from tradectl.exchange.ccxt_venue.income_rules import DAY_MS
+from tradectl.exchange.ccxt_venue.paging import Next, Pages
+from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
+_ORDERS = Pages("idLessThan", Next.LEAST, "orderId", most=100)
+_FILLS = Pages("idLessThan", Next.LEAST, "tradeId", most=100)
+_KINDS = ("spot", "perpetual")
+
 TABLE = ExchangeTable(
-    quirks=Quirks(client_id_param="clientOrderId", cancel_id_param="clientOrderId"),
+    quirks=Quirks(
+        # ccxt takes any failure of the question for a classic account
+        options={"uta": False},
+        kind_options={
+            "spot": {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"},
+            "perpetual": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"},
+        },
+        client_id_param="clientOrderId",
+        cancel_id_param="clientOrderId",
+        bounded={"spot": frozenset({OrderType.MARKET})},
+        no_stops=frozenset(_KINDS),
+        open_pages={"spot": _ORDERS, "perpetual": _ORDERS, "stops": _ORDERS},
+        fills_pages={"spot": _FILLS, "perpetual": _FILLS},
+        fills_window_ms={"spot": 90 * DAY_MS, "perpetual": 7 * DAY_MS},
+        fills_history_ms=dict.fromkeys(_KINDS, 90 * DAY_MS),
+        position_modes=("one-way", "hedge"),
+        hedge_mode=HedgeMode(
+            "privateMixGetV2MixAccountAccount",
+            lambda raw: raw["data"]["posMode"] == "hedge_mode",
+            {"productType": "USDT-FUTURES", "marginCoin": "USDT"},
+            "symbol",
+        ),
+    ),
+    codes=ErrorCodes(
+        outcomes={"40008": N, "40725": U, "40015": U, "40200": U, "429": N},
+        causes={
+            "40006": causes.NO_KEY,
+            "40008": causes.CLOCK,
+            "40009": causes.SIGNATURE,
+            "40774": causes.HEDGE_MODE,
+            "429": causes.TOO_OFTEN,
+        },
+        refusals={
+            **each(RefusalCause.FUNDS, "43012 40762"),
+            **each(RefusalCause.REDUCE_ONLY, "22002"),
+            **each(RefusalCause.POSITION_SIDE, "40774"),
+            **each(RefusalCause.CLOSED, "45035"),
+            **each(RefusalCause.RULES, "40808 45110"),
+        },
+        not_found=frozenset({"40109", "43001", "40768", "43025"}),
+        refuses_by_4xx=True,
+    ),
     balances={
         "perpetual": BalanceRules(
             (),
