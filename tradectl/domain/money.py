@@ -18,7 +18,7 @@ ONE = Decimal(1)
 HUNDRED = Decimal(100)
 BPS = Decimal("0.0001")
 LARGEST = Decimal("1e15")
-CENT_OF_A_SATOSHI = Decimal("1e-10")
+CENT_OF_A_SATOSHI, DECIMALS_TOLD = Decimal("1e-10"), 10
 MAX_TEXT = 40
 _ALL_DIGITS = Context(prec=1_000)
 plus_exactly, less_exactly = _ALL_DIGITS.add, _ALL_DIGITS.subtract
@@ -106,9 +106,9 @@ def money_text(value: Decimal, currency: str = "") -> str:
 
 def decimal_text(value: Decimal) -> str:
     """For programs: `plain`, with quotients cut to ten decimals."""
-    exponent = value.as_tuple().exponent
-    exact = isinstance(exponent, int) and exponent >= -10
-    return plain(value if exact else value.quantize(CENT_OF_A_SATOSHI))
+    text = plain(value)
+    _, _, decimals = text.partition(".")
+    return text if len(decimals) <= DECIMALS_TOLD else plain(value.quantize(CENT_OF_A_SATOSHI))
 
 
 def plain(value: Decimal) -> str:
