@@ -252,7 +252,7 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
     ("dead-man switch", venue(disarming=OutcomeUnknown("gone")), FAILED, "gone"),
     ("stop orders", portfolio(stop_loss_pct=Decimal(3)), PASSED, "rest at the exchange"),
     ("stop orders", several(venue(abilities=msgspec.structs.replace(ALL, stop_orders=False)),
-                            portfolio(stop_loss_pct=Decimal(3))), WARNED, "without its stop"),
+                            portfolio(stop_loss_pct=Decimal(3))), FAILED, "without its stop"),
     ("stop orders", bracket(trailing_pct=Decimal(3)), PASSED, "rest at the exchange"),
     ("take-profits", bracket(take_profit_pct=Decimal(3)), PASSED, "watched here"),
     ("take-profits", several(bracket(take_profit_pct=Decimal(3)), futures), PASSED,

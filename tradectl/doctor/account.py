@@ -217,8 +217,10 @@ def stop_orders(result: ProbeResult) -> list[Finding]:
     name = f"{result.name}: stop orders"
     if result.venue.abilities.stop_orders:
         return [passed(name, "offered: each position's stop will rest at the exchange")]
-    message = "not known to be offered: a position may be without its stop"
-    return [warned(name, message, "take the stops out, or try it with little money")]
+    message = (
+        f"it takes none of ours on {result.exchange.market}: a position would be without its stop"
+    )
+    return [failed(name, message, "take the stops out, or trade another market or exchange")]
 
 
 def user_stream(result: ProbeResult) -> Finding:

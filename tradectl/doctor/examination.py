@@ -23,6 +23,7 @@ from tradectl.doctor.bracketed import simulated_brackets
 from tradectl.doctor.finding import failed, is_fit, passed, shown
 from tradectl.doctor.machine import machine, other_instance
 from tradectl.doctor.probe import ProbeResult, asked, probe
+from tradectl.doctor.proven import proven
 from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
@@ -157,7 +158,7 @@ def findings_of(result: ProbeResult, sizing: Sizing | None, listen_s: float) -> 
     findings += [doctor_market.symbol(result, symbol, sizing) for symbol in result.symbols]
     findings += [doctor_market.rate(result), doctor_market.data(result, listen_s)]
     if result.private:
-        findings += doctor_account.account(result, sizing)
+        findings += [*doctor_account.account(result, sizing), proven(result)]
     return findings
 
 
