@@ -127,7 +127,7 @@ class PortfolioEngine:
 
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
-        waits = self._steering.waits() or self._settings.replace_bps
+        waits = self._steering.first.waits() or self._settings.replace_bps
         return bool(waits or view.refused_symbols()) or self._protection.is_active(view)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int) -> list[Event]:
@@ -194,7 +194,7 @@ class PortfolioEngine:
             self._steering.is_balanced,
         )
         for order in waiting:
-            self._steering.denied(order)
+            self._steering.first.denied(order)
         events += self.protect(view, at, but=asked_of(events))
         return events + self._shared_out(view, at)
 
@@ -255,7 +255,7 @@ class PortfolioEngine:
 
     def _exits(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """See to what rests there to close positions. A trailing stop begins first."""
-        if self._steering.makes_room(symbol, view):
+        if self._steering.first.makes_room(symbol, view):
             return []
         if not self.brackets.is_active(view):
             return self._protection.protect(symbol, view, at)
@@ -323,7 +323,7 @@ class PortfolioEngine:
         an exit is not held back by what stands against an entry. A stop that had made room for an exit
         comes back. Nothing crosses."""
         symbol, held = order.symbol, view.open_quantity(order.symbol)
-        self._steering.denied(order)
+        self._steering.first.denied(order)
         if order.tag:
             return []  # its strategy hears of it, and says what it wants instead
         if order.reduce_only:
@@ -353,7 +353,7 @@ class PortfolioEngine:
         """Recorded data has ended: what works is cancelled, every position closed."""
         self._heard.clear()
         self._money.begin()
-        self._steering.forget()
+        self._steering.first.forget()
         self.quoting.end()
         out = ReasonCode.NOT_WANTED, reason
         targets = [

@@ -25,8 +25,8 @@ from msgspec.structs import replace
 
 from tradectl.domain.events import Event, SystemEventKind
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO, Side, plain
-from tradectl.domain.orders import PROTECTOR, Order, OrderSpec, OrderStatus, OrderType
+from tradectl.domain.money import ZERO, Side
+from tradectl.domain.orders import PROTECTOR, Order, OrderStatus
 from tradectl.domain.positions import leaving, nearer_zero
 from tradectl.domain.protection import RESTS, price_known, protects
 from tradectl.domain.states import TradingState
@@ -48,6 +48,7 @@ from tradectl.portfolio.needed_stops import (
     without_those_of_absent,
 )
 from tradectl.portfolio.retries import RetryTimes
+from tradectl.portfolio.stop_orders import as_order, comes_free, key_of, refusal, room_of
 
 IN_FLIGHT = (OrderStatus.APPROVED, OrderStatus.SUBMITTED)
 HALTED = TradingState.HALTED
@@ -129,7 +130,7 @@ class Protection:
         needs = needed_stops(symbol, view, self._away, self._brackets, halted=halted)
         self._room = None
         if not instrument.can_short:
-            self._room = _room(symbol, view)
+            self._room = room_of(symbol, view)
         said += self._of_nobody(needs, stops, view, symbol)
         for needed in needs.stops:
             own = of_owner(stops, needed.owner, needs.owners)
@@ -248,7 +249,7 @@ class Protection:
 
     def _may_place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> bool:
         too_little = view.instrument(symbol).is_dust(stop.quantity, self._price(symbol, view))
-        return not too_little and self._retries.is_due(_key(symbol, stop.owner), at)
+        return not too_little and self._retries.is_due(key_of(symbol, stop.owner), at)
 
     def _place(self, stop: NeededStop, symbol: str, view: AccountView, at: int) -> list[Event]:
         mark = self._price(symbol, view)
@@ -257,13 +258,13 @@ class Protection:
         if not mark or not self._may_place(stop, symbol, view, at):
             return []
         if self._room is not None:
-            if stop.quantity > self._room and _comes_free(stop.side, symbol, view):
+            if stop.quantity > self._room and comes_free(stop.side, symbol, view):
                 return []
             stop = stop.within(self._room, view.instrument(symbol))
             if not self._may_place(stop, symbol, view, at):
                 return []
             self._room -= stop.quantity
-        spec = _as_order(stop, symbol, self._new_order_id(), mark)
+        spec = as_order(stop, symbol, self._new_order_id(), mark)
         self._placed.setdefault(symbol, {})[stop.owner] = spec.order_id
         self._placed_at = at
         beyond = "" if spec.type.is_stop else ", and the market is beyond it"
@@ -322,7 +323,7 @@ class Protection:
             self._placed.pop(symbol, None)
             owners = [*self._refused.get(symbol, ())]
             for owner in owners:  # the next position is another one
-                self._retries.forget(_key(symbol, owner))
+                self._retries.forget(key_of(symbol, owner))
             return [event for owner in owners for event in self._rests(symbol, owner)]
         events: list[Event] = []
         for owner, order_id in [*self._placed.get(symbol, {}).items()]:
@@ -339,10 +340,10 @@ class Protection:
         at_once = (
             was_there or by_new_rules or view.trading_state is HALTED
         )  # its receipt waits for it
-        pause = self._retries.failed(_key(symbol, owner), at, free=1 if at_once else 0)
+        pause = self._retries.failed(key_of(symbol, owner), at, free=1 if at_once else 0)
         self._refused.setdefault(symbol, set()).add(owner)
         why = f"{order.status}, {order.reason}" if order.reason else order.status
-        return [says(SystemEventKind.STOP_REFUSED, symbol, _refusal(symbol, view, why, pause))]
+        return [says(SystemEventKind.STOP_REFUSED, symbol, refusal(symbol, view, why, pause))]
 
     def _rests(self, symbol: str, owner: str) -> list[Event]:
         """It is over when none of the symbol's is refused any more."""
@@ -354,56 +355,6 @@ class Protection:
             return []
         del self._refused[symbol]
         return [says(SystemEventKind.STOP_REFUSED_OVER, symbol, "it is protected, or closed")]
-
-
-def _room(symbol: str, view: AccountView) -> Decimal:
-    """The coins of a spot position that no order binds. One of which nobody knows whether it arrived
-    binds none once trading is halted, as there it is no exit."""
-    working = view.working_in(symbol)
-    bound = working.leaving(Side.SELL)
-    if view.trading_state is HALTED:
-        unknown = (o for o in working.unsettled.values() if o.status is OrderStatus.UNKNOWN)
-        bound -= leaving((o for o in unknown if not o.spec.waits_apart), Side.SELL)
-    return max(view.free(symbol) - bound, ZERO)
-
-
-def _comes_free(side: Side, symbol: str, view: AccountView) -> bool:
-    """An order that binds coins is being cancelled, and that is waited for; not so in a halt, where one
-    more is placed beside it."""
-    if view.trading_state is HALTED:
-        return False
-    not_known = view.working_in(symbol).unsettled.values()
-    return any(o.status is OrderStatus.PENDING_CANCEL and o.spec.side is side for o in not_known)
-
-
-def _key(symbol: str, owner: str) -> str:
-    return symbol if owner == PROTECTOR else f"{symbol} {owner}"
-
-
-def _as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
-    """The stop; a market order for what stays where the market is beyond it already."""
-    reached = stop.is_reached(mark)
-    return OrderSpec(
-        order_id,
-        symbol,
-        stop.side,
-        stop.staying if reached else stop.quantity,
-        OrderType.MARKET if reached else OrderType.STOP_MARKET,
-        stop_price=None if reached else stop.price,
-        reduce_only=True,
-        strategy=stop.owner,
-        leg=stop.leg,
-    )
-
-
-def _refusal(symbol: str, view: AccountView, why: str, pause: float) -> str:
-    stops = view.working_in(symbol).stops.values()
-    others = [stop for stop in stops if stop.status in RESTS]
-    left = "an older one rests" if others else "nothing limits its loss"
-    return (
-        f"{symbol}: the stop of a position of {plain(view.position(symbol).quantity)} was {why}: {left}. "
-        f"The next try is in {pause:g} s; `tradectl emergency-stop --flatten` closes it"
-    )
 
 
 __all__ = ["IN_FLIGHT", "Protection"]

@@ -6,9 +6,9 @@
     first        a stop that binds the coins goes; one side is closed before the other is entered;
                  what is more than one order may have goes in parts; a candle opens
 
-What comes first is remembered by symbol, until an execution, or the open, says that it is there. What
-risk denied is still wanted, and not ordered again and again: as long as nobody asks for something else
-and risk would say the same, nothing is sent to be denied.
+What comes first is remembered (`comes_first`). What risk denied is still wanted, and not ordered again
+and again: as long as nobody asks for something else and risk would say the same, nothing is sent to be
+denied.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from decimal import Decimal
 
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, TargetComputed
-from tradectl.domain.money import ONE, ZERO, Side, plain
+from tradectl.domain.money import ONE, ZERO, plain
 from tradectl.domain.orders import OrderSpec, OrderStatus
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 from tradectl.portfolio import refused_orders, resting_entries
+from tradectl.portfolio.comes_first import ComesFirst, Waiting
 from tradectl.portfolio.decisions import (
     CLOSED_FIRST,
     NO_PRICE,
@@ -60,8 +61,6 @@ FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
-Waiting = tuple[str, Collection[str]]
-"""Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
 _NOBODY: Mapping[str, StrategyTarget] = {}
 
 
@@ -91,64 +90,38 @@ class Steering:
         self._protection = protection
         self._would_deny = would_deny
         self._sized_at_open = sized_at_open
-        self._at_open: dict[str, Waiting] = {}
-        self._waiting: dict[str, Waiting] = {}
-        self._turning: dict[str, Waiting] = {}
-        self._in_parts: dict[str, Waiting] = {}
-        self._overtaken: dict[str, Side] = {}
-        """what an order of that side, in flight, may still bring was not in the change"""
+        self.first = ComesFirst()
 
     # --- what had to come first -----------------------------------------------------------------------
 
-    def waits(self) -> bool:
-        """Something becomes of an order first."""
-        return bool(self._waiting or self._turning or self._in_parts or self._overtaken)
-
-    def makes_room(self, symbol: str, view: AccountView) -> bool:
-        """An exit waits for the coins of stops that are being cancelled: none is placed meanwhile."""
-        return symbol in self._waiting and any(
-            stop.status is PENDING_CANCEL for stop in view.working_in(symbol).stops.values()
-        )
-
-    def forget(self) -> None:
-        """Nothing goes on."""
-        for by_symbol in (self._waiting, self._at_open, self._turning, self._in_parts):
-            by_symbol.clear()
-        self._overtaken.clear()
-
-    def denied(self, order: OrderSpec) -> None:
-        """What would have followed it does not come about: the other side, or the next part."""
-        followed = self._turning if order.reduce_only else self._in_parts
-        followed.pop(order.symbol, None)
-
     def opens(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """A candle opens: what was decided as the last one closed is ordered now."""
-        if symbol not in self._at_open:
+        if symbol not in self.first.at_open:
             return []
-        reason, names = self._at_open.pop(symbol)
+        reason, names = self.first.at_open.pop(symbol)
         return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
 
     def goes_on(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for it goes on."""
         events: list[Event] = []
-        if symbol in self._waiting and not awaits_cancel(symbol, view):
-            reason, names = self._waiting.pop(symbol)
+        if symbol in self.first.waiting and not awaits_cancel(symbol, view):
+            reason, names = self.first.waiting.pop(symbol)
             events = self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
-        if symbol in self._turning and not is_closing(symbol, view):
+        if symbol in self.first.turning and not is_closing(symbol, view):
             events = self._turn_over(symbol, view, at)
-        if symbol in self._in_parts and not asks(events) and is_at_hand(symbol, view):
-            reason, _ = self._in_parts.pop(symbol)
+        if symbol in self.first.in_parts and not asks(events) and is_at_hand(symbol, view):
+            reason, _ = self.first.in_parts.pop(symbol)
             events += self.steer(symbol, view, reason, repeated=False, at=at)
-        side = self._overtaken.get(symbol)
+        side = self.first.overtaken.get(symbol)
         if side is not None and not asks(events) and not is_entering(symbol, side, view):
-            del self._overtaken[symbol]
+            del self.first.overtaken[symbol]
             more = self.steer(symbol, view, "more was filled than was to be", repeated=True, at=at)
             events += more if len(more) > 1 else []
         return events
 
     def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """The order that closed is over: the other side is entered if nothing of the position is left."""
-        reason, names = self._turning.pop(symbol)
+        reason, names = self.first.turning.pop(symbol)
         if view.open_quantity(symbol):
             return []
         return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
@@ -181,7 +154,7 @@ class Steering:
 
     def is_balanced(self, symbol: str, view: AccountView) -> bool:
         """There is nothing to bring back."""
-        if symbol in self._waiting:
+        if symbol in self.first.waiting:
             return False
         return is_at_rest(symbol, view) or self._is_near(symbol, view)
 
@@ -236,7 +209,7 @@ class Steering:
         position, target = change.position, change.target
         side = overtaken_side(change, view)
         if side is not None and crosses:  # not for the part of a change that reduces
-            self._overtaken[symbol] = side
+            self.first.overtaken[symbol] = side
         new = () if repeated else wanted.changed
         why = self._reason_to_wait(symbol, state, view)
         if why:
@@ -338,7 +311,7 @@ class Steering:
         instrument, position, target = change.instrument, change.position, change.target
         symbol, (reason, _) = instrument.symbol, waiting
         if self._sized_at_open and view.awaits_open(symbol):
-            self._at_open[symbol] = waiting
+            self.first.at_open[symbol] = waiting
             why = ReasonCode.NOT_FILLED, f"{reason} (as the next candle opens)"
             return [
                 stays(symbol, target, position, why, new),
@@ -346,12 +319,12 @@ class Steering:
             ]
         on_spot = not (change.adds or instrument.can_short)
         if on_spot and binds_called_off(change, view):
-            self._waiting[symbol] = waiting
+            self.first.waiting[symbol] = waiting
             why = ReasonCode.NOT_WANTED, "its quotes are cancelled first"
             return [stays(symbol, target, position, why, wanted.changed)]
         bound = in_the_way(change, view) if on_spot else []
         if bound:  # on spot the stop binds the coins that are to be sold
-            self._waiting[symbol] = waiting
+            self.first.waiting[symbol] = waiting
             why = ReasonCode.NOT_WANTED, "its stop is cancelled first"
             return [
                 stays(symbol, target, position, why, wanted.changed),
@@ -359,10 +332,10 @@ class Steering:
             ]
         now = self._first_part(change, view)
         if now is not change:
-            self._turning[symbol] = waiting
+            self.first.turning[symbol] = waiting
         now, whole = self._orders.most(now), now
         if now is not whole:
-            self._in_parts[symbol] = waiting
+            self.first.in_parts[symbol] = waiting
             reason = f"{reason} (a part: one order has {plain(abs(now.quantity))} at most)"
         return [
             moves(symbol, target, position, now.quantity, reason, wanted.changed),
@@ -378,11 +351,11 @@ class Steering:
             return ReasonCode.HALTED, "halted"
         if symbol in view.closing:
             return ReasonCode.NOT_WANTED, "it is closed by hand first"
-        if symbol in self._waiting:
+        if symbol in self.first.waiting:
             if awaits_cancel(symbol, view):
                 return ReasonCode.NOT_WANTED, "waiting for a cancel"
-            del self._waiting[symbol]
-        return CLOSED_FIRST if symbol in self._turning else None
+            del self.first.waiting[symbol]
+        return CLOSED_FIRST if symbol in self.first.turning else None
 
     def _cross(self, change: PositionDelta, repeated: bool) -> list[Event]:
         """What strategies can trade with each other where no order is made."""
@@ -402,13 +375,13 @@ class Steering:
         far = self._settings.replace_bps
         if far is None:
             return []
-        if symbol in self._waiting or view.trading_state is not RUNNING:
+        if symbol in self.first.waiting or view.trading_state is not RUNNING:
             return []
         outdated = resting_entries.left_behind(symbol, view, self._orders, far)
         if not outdated:
             return []
         reason = "the price has left its order behind"
-        self._waiting[symbol] = reason, view.targets(symbol)
+        self.first.waiting[symbol] = reason, view.targets(symbol)
         held, why = view.position(symbol).quantity, (ReasonCode.NOT_WANTED, reason)
         return [stays(symbol, held, held, why), *cancels(outdated, reason)]
 
