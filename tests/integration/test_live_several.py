@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.fixtures.live_trader import KEYS, QUICK, SPOT, settings_for, trading
+from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, trading, verified
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
+from tradectl.exchange.exchange_settings import PaperExchangeSettings, PaperSettings
+from tradectl.runtime.run import trade
+from tradectl.runtime.run_options import RunOptions
+from tradectl.storage.directory import StateDir
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.testkit import FOREVER, LoopbackExchange
 
@@ -131,3 +136,55 @@ async def test_one_that_fails_holds_its_own_symbols_and_no_others(tmp_path: Path
         await trader.orders_done(trader.buy("0.1", symbol=OTHER))
         assert second.balance("BTC") == trader.run.books.position(OTHER).quantity
         assert second.truth.duplicates() == first.truth.duplicates() == []
+
+
+async def test_a_routed_entry_goes_to_the_cheaper_one(tmp_path: Path) -> None:
+    routed = StrategyInstance(
+        name="routed",
+        strategy="ema-cross",
+        symbols=(SPOT,),
+        routed=True,
+        parameters={"fast": 2, "slow": 3, "band_bps": 0.0},
+    )
+    async with (
+        LoopbackExchange(seed=1) as first,
+        LoopbackExchange(seed=2) as second,
+        trading(first, tmp_path, settings=both(first, second, routed)) as trader,
+    ):
+        await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
+        second.move(SPOT, Decimal(59_000))
+        await trader.until(lambda: trader.run.books.mark(OTHER) and not trader.restrictions(OTHER))
+        for n in range(40):
+            second.move(SPOT, Decimal(59_000 + n))
+            await trader.price(str(60_000 + n))
+            if any(signal.action == "buy" for signal in trader.events(StrategySignalEvent)):
+                break
+        await trader.until(second.truth.ours)
+        (signal,) = (e for e in trader.events(StrategySignalEvent) if e.action == "buy")
+        assert signal.symbol == OTHER
+        assert signal.notes["route"].startswith(f"{OTHER} 5")
+        assert first.truth.ours() == []
+
+
+async def test_on_paper_each_has_its_part_of_the_money(tmp_path: Path) -> None:
+    async with LoopbackExchange(seed=1) as first, LoopbackExchange(seed=2) as second:
+        free = PaperExchangeSettings(name="other", taker_fee=Decimal(0))
+        settings = msgspec.structs.replace(
+            both(first, second), mode="paper", paper=PaperSettings(exchanges=(free,))
+        )
+        trader = Trader(first, "spot")
+        options = RunOptions(settings=settings, state_dir=StateDir(tmp_path), duration=60)
+        trader.task = asyncio.ensure_future(trade(options, trader))
+        await trader.ready.wait()
+        await trader.until(lambda: second.hub.wanted("spot", ["btcusdt@bookTicker"]))
+        second.move(SPOT, Decimal(60_000))
+        books, name = trader.run.books, settings.exchanges[0].prefix
+        await trader.until(lambda: books.mark(OTHER))
+        assert books.account.money_at == {name: 50_000, "other": 50_000}
+        await trader.orders_done(trader.buy("0.1", symbol=OTHER))
+        assert books.position(OTHER).quantity == Decimal("0.1")
+        assert books.account.money_at[name] == 50_000
+        assert books.account.money_at["other"] == 50_000 - books.position(OTHER).cost
+        await trader.end()
+        assert second.truth.ours() == first.truth.ours() == []
+    await verified(tmp_path)
