@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.driven import SPOT, START, TWIN, Driven
+from tests.unit.test_best_exchange import quote
 from tests.unit.test_several_exchanges import THERE, TWIN_THERE, check, run_of, settings_at
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import OrderFilled, QuoteEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import SECOND
+from tradectl.exchange.exchange_settings import PaperExchangeSettings
 from tradectl.strategy.catalog import find
 from tradectl.strategy.configured import StrategyInstance
 
@@ -125,3 +128,35 @@ def test_a_spread_that_would_be_left_as_it_is_entered_is_refused() -> None:
         find("cross-exchange-spread")(leave_bps=30.0)
     with pytest.raises(UsageError, match="one symbol"):
         find("cross-exchange-spread")(first=SPOT, second=SPOT)
+
+
+@pytest.mark.parametrize("seed", [24, 80, 130, 169])
+def test_however_late_answers_come_no_more_is_unhedged(seed: int) -> None:
+    """Prices that part and meet, now and then nobody trades the second; orders and answers take long, and
+    a restart finds some of them on their way."""
+    random, limit = Random(seed), D(150)
+    run = spread_of(TWIN, TWIN_THERE, enter_bps=20.0, max_unhedged=float(limit), max_seconds=2.0)
+    late = PaperExchangeSettings(name="other", cash=D(500), latency_ms=random.choice([200, 1500]))
+    paper = replace(run.settings.paper, exchanges=(late,), latency_ms=random.choice([50, 700]))
+    settings = replace(run.settings, paper=replace(paper, fill="next-open"))
+    classes = {"Spread": find("cross-exchange-spread")}
+    run, fills = Driven(settings, classes, account=run.begun_anew()), 0
+    price, apart, at, silent = 100.0, 0.0, 0.0, 0.0
+    for n in range(150):
+        price *= 1 + random.gauss(0, 0.0005)
+        apart = apart * 0.9 + random.gauss(0, 0.003)
+        at += random.choice([0.2, 0.5, 1.0])
+        silent = at + 10 if random.random() < 0.01 else silent
+        for symbol in (TWIN, TWIN_THERE) if at >= silent else (TWIN,):
+            middle = D(f"{price * (1 + apart if symbol == TWIN_THERE else 1):.2f}")
+            run.feed(quote(symbol, middle - D("0.01"), middle + D("0.01"), at))
+            lacks = abs(unhedged(run, TWIN, TWIN_THERE)) * middle / 100
+            assert lacks <= limit * D("1.03")  # the price may move meanwhile
+            at += 0.01
+        if random.random() < 0.02:
+            fills += len(run.of(OrderFilled))
+            books = run.refolded().books
+            run = Driven(settings, classes, account=books.snapshot(), run_id=f"run{n}")
+    run.check()
+    check(run)
+    assert fills + len(run.of(OrderFilled)) > 3

@@ -66,6 +66,8 @@ class Holdings(Protocol):
 
     def can_short(self, symbol: str) -> bool: ...
 
+    def under_way(self, symbol: str) -> tuple[Decimal, Decimal]: ...
+
     def budget(self) -> Decimal: ...
 
 
@@ -168,6 +170,10 @@ class Strategy:
     def can_short(self, symbol: str) -> bool:
         """Whether one of its symbols can be sold without being held: a perpetual."""
         return self._holdings is not None and self._holdings.can_short(symbol)
+
+    def under_way(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """What its own orders there may still buy and sell: those that are being cancelled, too."""
+        return (ZERO, ZERO) if self._holdings is None else self._holdings.under_way(symbol)
 
     @property
     def budget(self) -> Decimal:

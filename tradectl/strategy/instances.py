@@ -20,7 +20,7 @@ from msgspec import Struct
 from tradectl.domain.allocation import share_of
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import QuotesWanted, StrategySignalEvent
-from tradectl.domain.money import ZERO
+from tradectl.domain.money import ZERO, Side
 from tradectl.domain.positions import Position
 from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
@@ -97,6 +97,13 @@ class OwnHoldings:
 
     def can_short(self, symbol: str) -> bool:
         return self._view is not None and self._view.instrument(symbol).can_short
+
+    def under_way(self, symbol: str) -> tuple[Decimal, Decimal]:
+        orders = () if self._view is None else self._view.working_orders(symbol)
+        own = [o for o in orders if o.spec.strategy == self._name]
+        with localcontext(DecimalContext()):
+            buys = sum((o.remaining for o in own if o.spec.side is Side.BUY), ZERO)
+            return buys, sum((o.remaining for o in own if o.spec.side is Side.SELL), ZERO)
 
     def budget(self) -> Decimal:
         if self._view is None:

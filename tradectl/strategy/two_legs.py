@@ -5,9 +5,10 @@
     overdue     after `max_seconds` the second is hedged at any price within `WIDE_BPS` of the last, or
                 the first is unwound to what is hedged; a hedge that does not come about is unwound, too
 
-So between any two fills no more than `max_unhedged` is without its other leg, and not for long. All of it
-goes by what the strategy holds, which is folded: a restart goes on where the books are. Both legs are
-orders at a limit that take what is there; risk judges them as quotes (`Strategy.quote`).
+So between any two fills no more than `max_unhedged` is without its other leg, and not for long: an order
+of the second that is on its way counts as filled and as not, whichever is worse. All of it goes by what
+the strategy holds, which is folded: a restart goes on where the books are. Both legs are orders at a
+limit that take what is there; risk judges them as quotes (`Strategy.quote`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from tradectl.domain.events import MarketDataEvent
-from tradectl.domain.money import BPS
+from tradectl.domain.money import BPS, ZERO
 from tradectl.domain.time import SECOND
 from tradectl.strategy.base import Answer, Strategy
 from tradectl.strategy.own_events import Fill, Timer
@@ -98,6 +99,8 @@ class TwoLegs(Strategy):
         lacking = -first * self._ratio - second
         most, unhedged = Decimal(str(self.max_unhedged)), abs(lacking) * prices[1]
         settled = unhedged <= most * SETTLED
+        buys, sells = self.under_way(self.second)
+        crossing = max(abs(lacking - buys), abs(lacking + sells)) * prices[1]
         if settled:
             self._unhedged_since = None
         elif self._unhedged_since is None:
@@ -105,17 +108,18 @@ class TwoLegs(Strategy):
         overdue = self._overdue()
         if overdue and (self.otherwise == "unwind" or overdue > 1):
             self._wanted = -second / self._ratio
+            is_hedging = buys or sells  # that is withdrawn first, or both could fill
             return [
-                self._leg(0, self._wanted - first, prices, wide=True),
-                self._leg(1, Decimal(0), prices),
+                self._leg(0, ZERO if is_hedging else self._wanted - first, prices, wide=True),
+                self._leg(1, ZERO, prices),
             ]
-        slice_ = max(most - unhedged, Decimal(0)) / prices[0]
+        slice_ = max(most - max(unhedged, crossing), ZERO) / prices[0]
         step = max(min(wanted - first, slice_), -slice_)
         if abs(step) * prices[0] <= most * SETTLED and abs(wanted - first) > abs(step):
-            step = Decimal(0)  # the rest of it once there is room
+            step = ZERO  # the rest of it once there is room
         return [
             self._leg(0, step, prices),
-            self._leg(1, Decimal(0) if settled else lacking, prices, wide=overdue > 0),
+            self._leg(1, ZERO if settled else lacking, prices, wide=overdue > 0),
         ]
 
     def _overdue(self) -> int:
