@@ -297,7 +297,6 @@ def named(asked: Asked) -> str:
 DIALECTS = {
     "spot": Dialect(
         exchange_id="coinbase",
-        not_scheduled="not settled there yet",
         kind="spot",
         name=product,
         routes=ROUTES,

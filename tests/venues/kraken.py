@@ -261,7 +261,6 @@ ROUTES = {
 DIALECTS = {
     "spot": Dialect(
         exchange_id="kraken",
-        not_scheduled="not settled there yet",
         kind="spot",
         name=pair,
         routes=ROUTES,

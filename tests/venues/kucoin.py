@@ -434,7 +434,6 @@ def _dialect(kind: str) -> Dialect:
     of_spot = kind == "spot"
     return Dialect(
         exchange_id="kucoin",
-        not_scheduled="not settled there yet",
         kind=kind,
         name=pair if of_spot else contract,
         routes=SPOT if of_spot else FUTURES,
