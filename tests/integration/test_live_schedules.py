@@ -102,7 +102,7 @@ def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Pat
     judged(worked_plan(seed), tmp_path / str(seed))
 
 
-BRACKETED = (*range(8), 279)
+BRACKETED = (*range(8), 279, 413)
 
 
 @pytest.mark.slow

@@ -154,15 +154,19 @@ class ProtectionChecker:
                 self._say(f"{symbol} has {len(stops)} stops: {[o.client_id for o in stops]}")
 
     def stops_of_strategies(self, symbols: list[str], books: Books) -> None:
-        """No strategy has two stops or two targets, and together they are of no more than is held."""
+        """No strategy has two stops or two targets, and together they are of no more than is held: on a
+        perpetual, where they only reduce, once no other order may close it first."""
         for symbol in symbols:
             held, orders = self._held(symbol), books.working_orders(symbol)
+            closes = Side.SELL if held > 0 else Side.BUY
+            others = [o for o in orders if o.spec.side is closes and not o.spec.waits_apart]
+            fits_later = self._market != "spot" and bool(others)
             for kind in ("is_protective", "is_target"):
                 legs = [o for o in orders if getattr(o.spec, kind) and o.spec.leg is not None]
                 owners = [order.spec.strategy for order in legs]
                 if len(owners) > len(set(owners)):
                     self._say(f"{symbol}: two of one strategy: {[str(o.spec) for o in legs]}")
-                if sum(order.remaining for order in legs) > abs(held) > 0:
+                if sum(order.remaining for order in legs) > abs(held) > 0 and not fits_later:
                     self._say(f"{symbol}: {held} is held, and closed by {[str(o) for o in legs]}")
 
     def _bound_by_others(self, symbol: str) -> Decimal:

@@ -19,7 +19,7 @@ from decimal import Decimal
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import Event, TargetComputed
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.domain.orders import OrderSpec, OrderStatus
+from tradectl.domain.orders import OrderSpec
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
@@ -59,7 +59,6 @@ RUNNING = TradingState.RUNNING
 FLATTENING, HALTED = TradingState.FLATTENING, TradingState.HALTED
 
 WouldDeny = Callable[[OrderSpec, AccountView, int], Reason | None]
-PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
 _NOBODY: Mapping[str, StrategyTarget] = {}
 
