@@ -83,6 +83,20 @@ def test_a_channel_that_fails_escalates_to_the_next_at_once_and_is_tried_again_l
     assert sending.sent() == ["phone:a3"]
 
 
+def test_one_that_hangs_is_left_alone_until_it_comes_back() -> None:
+    sending = Sending(BOTH)
+    sending.outbox.put(notice("a1"), sending.now)
+    (send,) = sending.next()
+    sending.outbox.failed(send, sending.at, hangs=True)
+    assert sending.sent() == ["mail:a1"]
+    sending.wait(3600)
+    sending.outbox.put(notice("a2", updated_at=sending.now), sending.now)
+    assert sending.sent() == ["mail:a2"]
+    sending.outbox.free("phone")
+    sending.outbox.put(notice("a3", updated_at=sending.now), sending.now)
+    assert sending.sent() == ["phone:a3"]
+
+
 def test_where_no_channel_works_it_waits_twice_as_long_each_time() -> None:
     sending = Sending(AlertRoute(channels=("phone",)))
     sending.outbox.put(notice("a1"), sending.now)
@@ -323,3 +337,12 @@ def test_it_wakes_for_what_is_due() -> None:
     sending.now += MINUTE
     sending.sent("phone", "mail")
     assert sending.outbox.wake_in(sending.now, sending.at) == pytest.approx(1)
+
+
+def test_nothing_wakes_for_a_channel_that_is_busy() -> None:
+    sending = Sending(BOTH)
+    sending.outbox.put(notice("a1"), sending.now)
+    sending.next()
+    sending.outbox.put(notice("a2"), sending.now)
+    assert sending.next() == []
+    assert sending.outbox.wake_in(sending.now, sending.at) == 60

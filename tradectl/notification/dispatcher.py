@@ -171,10 +171,10 @@ class Dispatcher:
         for name, (send, since) in [*self._sent_at.items()]:
             if now - since >= self._patience[name]:
                 del self._sent_at[name]
-                self._failed(send, NO_ANSWER)
+                self._failed(send, NO_ANSWER, hangs=True)
 
-    def _failed(self, send: Send, error: str, rest: float = 0.0) -> None:
-        if self._outbox.failed(send, self._monotonic(), rest):
+    def _failed(self, send: Send, error: str, rest: float = 0.0, *, hangs: bool = False) -> None:
+        if self._outbox.failed(send, self._monotonic(), rest, hangs=hangs):
             self._on_trouble(send.channel, error)
 
     def _wait(self) -> float:

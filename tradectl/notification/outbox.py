@@ -82,9 +82,14 @@ class ChannelState:
 
     def __init__(self, settings: AlertChannel) -> None:
         self.busy = False
+        self.hangs = False
+        """it has not come back from what was given up"""
         self.failures = 0
         self.rests_until = 0.0
         self._others, self._critical = (Allowance(settings.per_minute) for _ in range(2))
+
+    def is_left_alone(self, at: float) -> bool:
+        return self.hangs or self.rests_until > at
 
     def allowance(self, letter: Letter) -> Allowance:
         is_critical = letter.notice.severity is AlertSeverity.CRITICAL
@@ -216,7 +221,7 @@ class Outbox:
         ready = self._ready(now)
         sends = []
         for name, channel in self.channels.items():
-            if channel.busy or channel.rests_until > at:
+            if channel.busy or channel.is_left_alone(at):
                 continue
             waiting = [letter for letter in ready if self._way_of(letter, at) == name]
             allowed = [each for each in waiting if channel.allowance(each).wait(at) <= 0]
@@ -239,11 +244,18 @@ class Outbox:
             if letter.due > now:
                 soonest = min(soonest, (letter.due - now) / 1e9)
                 continue
-            for name in letter.channels:
-                channel = self.channels[name]
-                wait = max(channel.rests_until - at, channel.allowance(letter).wait(at))
-                soonest = min(soonest, wait if not channel.busy else 60.0)
+            soonest = min(soonest, self._wait_of(letter, at))
         return max(0.01, soonest)
+
+    def _wait_of(self, letter: Letter, at: float) -> float:
+        """Seconds until the channel that has it can take it; one that is busy says when it is free."""
+        way = self._way_of(letter, at)
+        if way:
+            channel = self.channels[way]
+            return LONGEST_REST_S if channel.busy else channel.allowance(letter).wait(at)
+        channels = (self.channels[name] for name in letter.channels)
+        rests = (each.rests_until - at for each in channels if not each.hangs)
+        return min(rests, default=LONGEST_REST_S)
 
     def delivered(self, send: Send) -> bool:
         """Somebody has them. Whether the channel had been in trouble."""
@@ -255,9 +267,9 @@ class Outbox:
         channel.failures, channel.rests_until = 0, 0.0
         return was_in_trouble
 
-    def failed(self, send: Send, at: float, rest: float = 0.0) -> bool:
-        """They wait for another channel, or for this one once it has rested, for `rest` s at least.
-        Whether the channel is in trouble as of now."""
+    def failed(self, send: Send, at: float, rest: float = 0.0, *, hangs: bool = False) -> bool:
+        """They wait for another channel, or for this one once it has rested, for `rest` s at least; one
+        that `hangs`, once it is `free`. Whether the channel is in trouble as of now."""
         for letter in send.letters:
             self._under_way.discard(letter.id)
             if letter.id in self._letters:
@@ -266,13 +278,14 @@ class Outbox:
                     self._remove(letter)  # there is a newer one of the same alert
         channel = self.channels[send.channel]
         channel.failures += 1
+        channel.hangs = hangs
         pause = pause_after(channel.failures, FIRST_REST_S, LONGEST_REST_S)
         channel.rests_until = at + max(pause, rest)
         return channel.failures == TROUBLE_AFTER
 
     def free(self, name: str) -> None:
         """The channel can take something again."""
-        self.channels[name].busy = False
+        self.channels[name].busy = self.channels[name].hangs = False
 
     @property
     def is_idle(self) -> bool:
@@ -300,7 +313,7 @@ class Outbox:
     def _way_of(self, letter: Letter, at: float) -> str:
         """The first of its channels that is not left alone; empty where all are."""
         for name in letter.channels:
-            if self.channels[name].rests_until <= at:
+            if not self.channels[name].is_left_alone(at):
                 return name
         return ""
 
