@@ -71,7 +71,7 @@ DOCUMENTS: dict[str, Any] = {
     "emergency-stop": Receipt,
     "events": list[EventRow],
     "exchanges": list[ExchangeRow],
-    "exchanges-NAME": ExchangeDetail,
+    "exchanges NAME": ExchangeDetail,
     "fills": list[FillRow],
     "markets": list[MarketRow],
     "orders": list[OrderRow],
@@ -150,8 +150,9 @@ def name_of(words: Sequence[str]) -> str | None:
     if words[0] == "why":
         return "why --none" if "--none" in words else _why(words[1])
     name = next((word for word in words if word in DOCUMENTS), None)
-    if name == "strategies" and not words[words.index(name) + 1].startswith("-"):
-        return "strategies NAME"
+    of_one = name in ("strategies", "exchanges")
+    if name and of_one and not words[words.index(name) + 1].startswith("-"):
+        return f"{name} NAME"
     if name == "doctor" and "--controls" in words:
         return "doctor --controls"
     if name == "state" and "--diff" in words:

@@ -254,9 +254,27 @@ def test_exchanges_are_listed(typed: Typed) -> None:
         "perpetual": True,
         "testnet": True,
         "passphrase": False,
+        "described": True,
+        "user_stream": True,
+        "lookup_by_client_id": True,
+        "stops": ["spot", "perpetual"],
+        "dead_man_switch": ["perpetual"],
+        "funding_history": True,
+        "position_modes": ["one-way", "hedge"],
+        "tested_by": rows["binance"]["tested_by"],
     }
+    assert any("contract" in test for test in rows["binance"]["tested_by"])
     assert rows["okx"]["passphrase"] is True
     assert "kraken" in typed("exchanges").out
+
+
+def test_what_is_proven_of_one_exchange_is_told_of_it(typed: Typed) -> None:
+    told = json.loads(typed("exchanges gate --json").out)
+    assert {kind["kind"] for kind in told["proven"]} == {"spot", "perpetual"}
+    assert any("no stops that rest there on spot" in lack for lack in told["cannot"])
+    assert "x-gate-exptime" in told["fence"]
+    assert "untested with the real exchange" in typed("exchanges gate").out
+    assert typed("exchanges gat").code == 2
 
 
 def test_quotes_of_a_recording_are_quotes(exchange: Any, config: Path, tmp_path: Path) -> None:
