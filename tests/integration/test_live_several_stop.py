@@ -34,6 +34,7 @@ def exchanges(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
         yield first, second
 
 
+@pytest.mark.slow
 async def test_one_that_does_not_answer_is_named_and_the_other_is_done(
     exchanges: tuple[Any, Any], tmp_path: Path
 ) -> None:

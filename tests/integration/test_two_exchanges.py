@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.command import journals, records_of, running, tradectl, wait_until
 from tests.fixtures.run_inputs import replayed
 from tests.real_data import real_data
@@ -100,6 +102,7 @@ def test_the_readme_s_example_is_routed(tmp_path: Path) -> None:
     assert "route kraken:BTCUSDT" in " ".join(why.split())
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_each_exchange_what_it_has(tmp_path: Path) -> None:
     folder, config = tmp_path / "state", EXAMPLES / "two-exchanges.toml"
 
@@ -122,6 +125,7 @@ def test_a_kill_leaves_each_exchange_what_it_has(tmp_path: Path) -> None:
         assert replayed(folder, number).verified
 
 
+@pytest.mark.slow
 def test_real_prices_of_two_markets_and_a_kill_in_the_middle(tmp_path: Path) -> None:
     """Spot and perpetual of one coin; what stands in for the one exchange is described as a perpetual."""
     here = real_data("quotes/binance_spot_BTCUSDT_20240808T2354_20240809T0005.csv.gz")
