@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.events import SignalAction
 from tradectl.domain.instruments import InstrumentKind
+from tradectl.domain.orders import BY_HAND
 from tradectl.operations.bench.bench import Bench, medians
 from tradectl.operations.bench.sized_system import (
     PRICE,
@@ -82,6 +83,13 @@ def working_in_one_symbol(count: int) -> Take:
     made = SizedSystem(1)
     resting = resting_buys(made.symbols, count, below=PRICE / 2)
     return rising(SizedSystem(1, resting=resting), first=count)
+
+
+def by_hand_in_one_symbol(count: int) -> Take:
+    """The same, and those that rest are the operator's: no strategy counts on them."""
+    made = SizedSystem(1)
+    resting = resting_buys(made.symbols, count, below=PRICE / 2, strategy=BY_HAND)
+    return rising(SizedSystem(1, resting=resting), first=1)
 
 
 def working_over_symbols(kind: InstrumentKind, count: int) -> Take:
@@ -186,6 +194,7 @@ GROWTHS = (
     Growth("{} spot positions", "an order", (1, 50, 500, 1_000), partial(positions, SPOT)),
     Growth("{} perpetuals held", "an order", (1, 50, 500, 1_000), partial(positions, PERPETUAL)),
     Growth("{} orders work in one symbol", "an order", (0, 100, 1_000), working_in_one_symbol),
+    Growth("{} orders by hand in one symbol", "an order", (0, 100, 1_000), by_hand_in_one_symbol),
     Growth(
         "{} orders work in 500 spot symbols",
         "an order",

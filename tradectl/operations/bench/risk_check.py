@@ -18,7 +18,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.operations.bench.bench import Bench, percentile
 from tradectl.operations.bench.latency import undisturbed
-from tradectl.operations.bench.sized_system import HAND, PLENTY, SizedSystem, resting_buys
+from tradectl.operations.bench.sized_system import PLENTY, TRADER, SizedSystem, resting_buys
 from tradectl.operations.bench.table import Row, at_most
 from tradectl.risk.limits import RiskLimits, SizeStep
 from tradectl.risk.order_limits import Budget
@@ -68,7 +68,7 @@ def every_limit(symbols: list[str]) -> RiskLimits:
         max_same_direction_notional=PLENTY,
         budgets=(
             *(Budget(name=f"g{n}", symbols=of, max_pct=far) for n, of in enumerate(groups)),
-            Budget(name="hand", strategies=(HAND,), max_pct=far),
+            Budget(name="hand", strategies=(TRADER,), max_pct=far),
         ),
         daily_loss_sizes=(SizeStep(at_pct=Decimal(3), size=Decimal("0.5")),),
         volatility_target_pct=Decimal(40),
@@ -101,7 +101,7 @@ def check_times(count: int, orders: int) -> list[int]:
             made.system.apply(tick)
             spec = OrderSpec(
                 f"id-{n}", symbol, Side.BUY, Decimal(1 + n % 7), OrderType.LIMIT,
-                price=Decimal("99.5"), strategy=HAND,
+                price=Decimal("99.5"), strategy=TRADER,
             )  # fmt: skip
             began = time.thread_time_ns()
             judged = engine.judge(spec, books, tick.ts)

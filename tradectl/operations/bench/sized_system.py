@@ -32,7 +32,7 @@ from tradectl.system.trading_system import TradingSystem, on_paper
 START = 1_700_000_000_000 * MILLISECOND
 PRICE = Decimal(100)
 PLENTY = Decimal("1e12")
-HAND = "by-hand"
+TRADER = "trader"
 COINS_AT_FULL_STRENGTH = 1_000_000
 NO_LIMIT_REACHED = RiskLimits(
     max_order_notional=PLENTY,
@@ -77,7 +77,7 @@ class SizedSystem:
         account = Account.open("benchmark", "USDT", PLENTY)
         for symbol in self.symbols if held is not None else ():
             account.positions[symbol] = Position(symbol, held or Decimal(0), PRICE * (held or 0))
-            account.holdings[symbol] = {HAND: account.positions[symbol]}
+            account.holdings[symbol] = {TRADER: account.positions[symbol]}
         account.marks = dict.fromkeys(self.symbols, PRICE)
         account.orders = [_rests(spec, number) for number, spec in enumerate(resting, 1)]
         self.system = TradingSystem(
@@ -104,7 +104,7 @@ class SizedSystem:
             source_component="benchmark",
             symbol=symbol,
             action=action,
-            strategy=HAND,
+            strategy=TRADER,
             strength=strength,
         )
         self.system.apply(self.tick(symbol))
@@ -112,7 +112,9 @@ class SizedSystem:
         return sum(isinstance(record.event, OrderFilled) for record in records)
 
 
-def resting_buys(symbols: Sequence[str], count: int, *, below: Decimal = PRICE) -> list[OrderSpec]:
+def resting_buys(
+    symbols: Sequence[str], count: int, *, below: Decimal = PRICE, strategy: str = TRADER
+) -> list[OrderSpec]:
     """Limit orders for a coin each, symbol by symbol in turn, each a step below the one before."""
     return [
         OrderSpec(
@@ -122,7 +124,7 @@ def resting_buys(symbols: Sequence[str], count: int, *, below: Decimal = PRICE) 
             ONE,
             OrderType.LIMIT,
             price=below - (n // len(symbols) + 1) * STEP,
-            strategy=HAND,
+            strategy=strategy,
         )
         for n in range(count)
     ]
