@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.unit.test_allocation_methods import history, targets
 from tradectl.adapters.own_allocator import OwnAllocator
-from tradectl.adapters.weights_worker import answer_to
+from tradectl.adapters.weights_worker import WeightsWorker, answer_to
 from tradectl.config.rules import check
 from tradectl.config.settings import Settings
-from tradectl.domain.allocation import ComputeWeights
+from tradectl.domain.allocation import ComputeWeights, Weights
 from tradectl.domain.errors import AllocationFailed, ConfigError, UsageError
 from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -136,3 +139,27 @@ def test_where_it_is_has_to_be_said_and_its_hash_is_kept(tmp_path: Path) -> None
 def test_weights_before_it_are_kept(tmp_path: Path) -> None:
     with pytest.raises(AllocationFailed):
         own(tmp_path, "return None")(targets(), history())
+
+
+async def test_one_that_does_not_come_back_is_not_called_beside_itself() -> None:
+    goes_on, answered = threading.Event(), asyncio.Event()
+    posted: list[Any] = []
+
+    def slow(_targets: Any, _history: Any) -> Weights:
+        goes_on.wait()
+        return {"CALM": D("0.1")}
+
+    def post(event: Any) -> None:
+        posted.append(event)
+        if len(posted) > 1:
+            answered.set()
+
+    hears: list[Any] = []
+    clock = SimpleNamespace(live=True)
+    bus: Any = SimpleNamespace(clock=clock, running=True, post=post, compute_by=hears.append)
+    WeightsWorker(bus, slow).bind()
+    for number in (1, 2):
+        hears[0](ComputeWeights(number, targets(), history()))
+    goes_on.set()
+    await answered.wait()
+    assert [(event.request, event.failure[:5]) for event in posted] == [(2, "those"), (1, "")]

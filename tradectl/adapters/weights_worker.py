@@ -7,6 +7,7 @@ between two of its events: there it is done at once, and every run of the same d
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.allocation import Allocator, ComputeWeights
@@ -24,6 +25,7 @@ class WeightsWorker:
         self._bus = bus
         self._allocator = allocator
         self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: ThreadPoolExecutor | None = None
 
     def bind(self) -> None:
         self._bus.compute_by(self._compute)
@@ -40,7 +42,11 @@ class WeightsWorker:
         task.add_done_callback(self._tasks.discard)
 
     async def _compute_in_thread(self, command: ComputeWeights) -> None:
-        self._bus.post(await asyncio.to_thread(answer_to, command, self._allocator))
+        if self._thread is None:  # of its own: the loop waits for none of others as it ends
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._thread, answer_to, command, self._allocator)
+        self._bus.post(answer)
 
 
 def answer_to(command: ComputeWeights, allocator: Allocator) -> WeightsComputed:

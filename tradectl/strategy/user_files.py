@@ -78,13 +78,7 @@ def _what_went_wrong(error: BaseException, path: str) -> str:
 def callable_in(name: str, setting: str) -> Callable[..., Any]:
     """What `path/to/file.py:Name` names, which is the value of a `setting`: something to call, of a class
     its only object. Raises UsageError."""
-    module, attribute = _module_and_name(name, setting)
-    found = getattr(module, attribute, None)
-    if found is None or not callable(found):
-        there = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise UsageError(
-            f"{setting}: {harmless(name, 300)} is nothing to call: {suggest(attribute, there)}"
-        )
+    _, found = _named(name, setting)
     if not isinstance(found, type):
         own: Callable[..., Any] = found
         return own
@@ -104,15 +98,26 @@ def callable_in(name: str, setting: str) -> Callable[..., Any]:
 def hashes_of(name: str, setting: str) -> dict[str, str]:
     """Of the file that `name` is in, by that name, and of all that it loaded from its user's own folders.
     Raises UsageError."""
-    module, _ = _module_and_name(name, setting)
+    module, _ = _named(name, setting)
     return {name: getattr(module, HASH), **getattr(module, MODULES, {})}
 
 
-def _module_and_name(name: str, setting: str) -> tuple[ModuleType, str]:
+def _named(name: str, setting: str) -> tuple[ModuleType, Callable[..., Any]]:
+    """The module, and what of it can be called."""
     path, attribute = file_and_class(name)
     if not path:
         raise UsageError(f"{setting}: expected path/to/file.py:Name, got {harmless(name, 60)!r}")
-    return load(expanded(path)), attribute
+    try:
+        module = load(expanded(path))
+    except UsageError as error:
+        raise UsageError(f"{setting}: {error}") from error
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        there = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise UsageError(
+            f"{setting}: {harmless(name, 300)} is nothing to call: {suggest(attribute, there)}"
+        )
+    return module, found
 
 
 def keep_modules(module: ModuleType, modules: dict[str, str]) -> None:
