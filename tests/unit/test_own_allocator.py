@@ -145,7 +145,7 @@ async def test_one_that_does_not_come_back_is_not_called_beside_itself() -> None
     goes_on, answered = threading.Event(), asyncio.Event()
     posted: list[Any] = []
 
-    def slow(_targets: Any, _history: Any) -> Weights:
+    def slow(targets: Any, history: Any) -> Weights:
         goes_on.wait()
         return {"CALM": D("0.1")}
 
