@@ -10,18 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from decimal import Context as DecimalContext
-from decimal import Decimal, localcontext
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from tradectl.domain.allocation import share_of
 from tradectl.domain.errors import Interrupted, UsageError
 from tradectl.domain.events import QuotesWanted, StrategySignalEvent
-from tradectl.domain.money import ZERO, Side
-from tradectl.domain.positions import Position
 from tradectl.domain.text import counted
 from tradectl.domain.time import SECOND
 from tradectl.domain.views import AccountView
@@ -29,6 +24,7 @@ from tradectl.strategy import containment
 from tradectl.strategy.bars import parse_interval, parse_timeframe, spell_timeframe
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.configured import WARMED_BY, StrategyInstance, check
+from tradectl.strategy.own_holdings import OwnHoldings
 from tradectl.strategy.own_process import apart
 
 TRADES = 0
@@ -71,46 +67,6 @@ class WarmUpNeed(Struct, frozen=True):
 
 Word = StrategySignalEvent | QuotesWanted
 """What a strategy says, as an event."""
-
-
-class OwnHoldings:
-    """A strategy's part of the account that `view` shows: nothing where there is none. Whatever decimal
-    context the strategy has set, the books answer in their own."""
-
-    def __init__(self, config: StrategyInstance, view: AccountView | None) -> None:
-        self._name, self._allocation = config.name, config.allocation
-        self._view = view
-        self.listings: Mapping[str, tuple[str, ...]] = {}
-        """by symbol, where it may hold it instead, where it is routed"""
-
-    def position(self, symbol: str) -> Position:
-        if self._view is None:
-            return Position(symbol)
-        found = [
-            held
-            for listing in self.listings.get(symbol, (symbol,))
-            if (held := self._view.holdings(listing).get(self._name)) is not None
-        ]
-        return next(
-            (held for held in found if held.quantity), found[0] if found else Position(symbol)
-        )
-
-    def can_short(self, symbol: str) -> bool:
-        return self._view is not None and self._view.instrument(symbol).can_short
-
-    def under_way(self, symbol: str) -> tuple[Decimal, Decimal]:
-        orders = () if self._view is None else self._view.working_orders(symbol)
-        own = [o for o in orders if o.spec.strategy == self._name]
-        with localcontext(DecimalContext()):
-            buys = sum((o.remaining for o in own if o.spec.side is Side.BUY), ZERO)
-            return buys, sum((o.remaining for o in own if o.spec.side is Side.SELL), ZERO)
-
-    def budget(self) -> Decimal:
-        if self._view is None:
-            return ZERO
-        with localcontext(DecimalContext()):
-            share = share_of(self._view.allocation, self._name, self._allocation)
-            return max(self._view.equity(), ZERO) * share
 
 
 class Callback:
