@@ -306,14 +306,19 @@ def _position(rules: Rules, asked: Asked) -> dict[str, Any]:
 
 
 def booked(rows: list[Any], asked: Asked) -> Any:
-    balance, told = Decimal(100_000), []
-    for row in rows:
+    """Each with the balance after it, whatever time is asked for."""
+    balance, after = Decimal(100_000), {}
+    for row in asked.account.futures.income.rows:
         balance += row.amount
-        told.append({
-            "time": row.ms / 1000, "change": plain(row.amount), "balance": plain(balance),
+        after[id(row)] = balance
+    told = [
+        {
+            "time": row.ms / 1000, "change": plain(row.amount), "balance": plain(after[id(row)]),
             "type": BOOKED.get(row.kind, "refr"), "trade_id": "", "text": "",
             "contract": asked.name(row.symbol) if row.symbol else "",
-        })  # fmt: skip
+        }
+        for row in rows
+    ]  # fmt: skip
     return page_of(told[::-1], asked)
 
 
