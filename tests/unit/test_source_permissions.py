@@ -73,6 +73,12 @@ ELSEWHERE = {
     ("cli/app.py", "os.open"): "the null device",
     ("operations/new_strategy.py", "os.open"): "a new name, in a folder that the user named",
     ("testkit/wire.py", "gzip.open"): "a recording that a developer names",
+    ("notification/channels.py", "os.open"): "the terminal",
+    (
+        "exchange/ccxt_venue/described.py",
+        "(folder / 'proofs.json').read_bytes",
+    ): "a part of the program",
+    ("web/server.py", "files(__package__).joinpath(name).read_text"): "a part of the program",
     ("report/page.py", "files(__package__).joinpath(name).read_text"): "a part of the program",
 }
 

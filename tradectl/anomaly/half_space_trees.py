@@ -18,8 +18,8 @@ class HalfSpaceTrees:
     """Of points of `dimensions` figures in 0 to 1. The same `seed` and points give the same scores."""
 
     def __init__(self, dimensions: int, seed: int = 0) -> None:
-        random = Random(seed)
-        self._trees = [_Tree(dimensions, random) for _ in range(TREES)]
+        draws = Random(seed)
+        self._trees = [_Tree(dimensions, draws) for _ in range(TREES)]
         self._seen = 0
         self._masses = 0.0
         self._usual = 0.0
@@ -46,14 +46,14 @@ class HalfSpaceTrees:
 class _Tree:
     """Complete, in an array: node n has the children 2n + 1 and 2n + 2."""
 
-    def __init__(self, dimensions: int, random: Random) -> None:
+    def __init__(self, dimensions: int, draws: Random) -> None:
         inner, nodes = 2**DEPTH - 1, 2 ** (DEPTH + 1) - 1
-        self._axes = [random.randrange(dimensions) for _ in range(inner)]
+        self._axes = [draws.randrange(dimensions) for _ in range(inner)]
         self._halves = [0.0] * inner
         self._known, self._new = [0] * nodes, [0] * nodes
         lows, highs = [], []
         for _ in range(dimensions):  # a work range around the data, as in the paper
-            centre = random.random()
+            centre = draws.random()
             reach = 2 * max(centre, 1 - centre)
             lows.append(centre - reach)
             highs.append(centre + reach)

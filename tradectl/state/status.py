@@ -130,7 +130,10 @@ def max_drawdown_pct(books: Books) -> str:
 
 def position_rows(books: Books) -> list[PositionRow]:
     held = books.positions()
-    at = {name: books.margin(name) for name in {books.exchange_of(p.symbol) for p in held}}
+    at = {
+        name: books.margin(name)
+        for name in dict.fromkeys(books.exchange_of(p.symbol) for p in held)
+    }
     return [position_row(books, p, at[books.exchange_of(p.symbol)]) for p in held]
 
 

@@ -100,7 +100,7 @@ class TwoLegs(Strategy):
         most, unhedged = Decimal(str(self.max_unhedged)), abs(lacking) * prices[1]
         settled = unhedged <= most * SETTLED
         buys, sells = self.under_way(self.second)
-        crossing = max(abs(lacking - buys), abs(lacking + sells)) * prices[1]
+        across = max(abs(lacking - buys), abs(lacking + sells)) * prices[1]
         if settled:
             self._unhedged_since = None
         elif self._unhedged_since is None:
@@ -113,7 +113,7 @@ class TwoLegs(Strategy):
                 self._leg(0, ZERO if is_hedging else self._wanted - first, prices, wide=True),
                 self._leg(1, ZERO, prices),
             ]
-        slice_ = max(most - max(unhedged, crossing), ZERO) / prices[0]
+        slice_ = max(most - max(unhedged, across), ZERO) / prices[0]
         step = max(min(wanted - first, slice_), -slice_)
         if abs(step) * prices[0] <= most * SETTLED and abs(wanted - first) > abs(step):
             step = ZERO  # the rest of it once there is room

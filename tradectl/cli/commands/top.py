@@ -61,7 +61,7 @@ async def _attached(directory: StateDir, console: Console) -> str:
     import asyncio
     import contextlib
 
-    from tradectl.cli.panel.desk import REASON, STOP_S, SocketDesk
+    from tradectl.cli.panel.link import REASON, STOP_S, SocketLink
     from tradectl.cli.panel.panel import Panel
     from tradectl.documents.operations import StopReport
     from tradectl.operations.emergency_stop import emergency_stop
@@ -74,7 +74,7 @@ async def _attached(directory: StateDir, console: Console) -> str:
     over = asyncio.Event()
     following = asyncio.ensure_future(watched.follow(over))
     panel = Panel(
-        lambda: watched.latest, console, desk=SocketDesk(directory.socket, stop), attached=True
+        lambda: watched.latest, console, link=SocketLink(directory.socket, stop), attached=True
     )
     try:
         with ended_by_signals(lambda _: over.set()):

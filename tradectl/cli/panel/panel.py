@@ -38,7 +38,7 @@ RISK_EVERY = 4
 """frames"""
 
 
-class Desk(Protocol):
+class Link(Protocol):
     """What keys reach: the running system, over its socket. Both block, and are asked in a thread. Raises
     TradectlError, TimeoutError."""
 
@@ -75,7 +75,7 @@ def suits(console: Console) -> bool:
 
 class Panel:
     """Shows `status()` until it is asked to stop, `refresh_per_second` times a second and after each key.
-    Keys reach the `desk`; without one there are none. One that `attached` can be left by a key.
+    Keys reach the `link`; without one there are none. One that `attached` can be left by a key.
 
     Whatever ends it, an error of `status` included, the terminal is as it was before.
     """
@@ -85,14 +85,14 @@ class Panel:
         status: Callable[[], LiveStatus],
         console: Console | None = None,
         refresh_per_second: float = 2,
-        desk: Desk | None = None,
+        link: Link | None = None,
         *,
         attached: bool = False,
     ) -> None:
         self._status = status
         self._console = console or make_console()
         self._pause = 1 / refresh_per_second
-        self._desk = desk
+        self._link = link
         self._look = Look(attached=attached)
         self._keys: deque[str] = deque()
         self._woken = asyncio.Event()
@@ -102,7 +102,7 @@ class Panel:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`, which a key sets, too; what a key has begun is seen to its end."""
-        keyboard = Keyboard(self._typed) if self._desk is not None else None
+        keyboard = Keyboard(self._typed) if self._link is not None else None
         waking = asyncio.ensure_future(self._wake_at(stop))
         try:
             with captured_output(), self._terminal(keyboard) as terminal:
@@ -163,19 +163,19 @@ class Panel:
         task.add_done_callback(self._doing.discard)
 
     async def _do(self, deed: Deed) -> None:
-        assert self._desk is not None
+        assert self._link is not None
         self._look = replace(self._look, said=f"{deed}: asked for")
         try:
-            said = await asyncio.to_thread(self._desk.do, deed)
+            said = await asyncio.to_thread(self._link.do, deed)
         except (TradectlError, TimeoutError) as error:
             said = f"{deed}: {error}"
         self._look = replace(self._look, said=harmless(said))
         self._woken.set()
 
     async def _fetch_risk(self) -> None:
-        assert self._desk is not None
+        assert self._link is not None
         try:
-            self._risk = await asyncio.to_thread(self._desk.risk)
+            self._risk = await asyncio.to_thread(self._link.risk)
         except (TradectlError, TimeoutError) as error:
             self._risk = harmless(error)
         self._woken.set()

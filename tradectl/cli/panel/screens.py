@@ -90,12 +90,12 @@ class PanelScreen:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, run: TradingRun) -> None:
-        from tradectl.cli.panel.desk import SocketDesk
+        from tradectl.cli.panel.link import SocketLink
         from tradectl.cli.panel.panel import Panel
 
         is_recorded = bool(run.options.data)
-        desk = SocketDesk(None if is_recorded else run.options.state_dir.socket)
-        panel = Panel(run.status.live, self._console, desk=desk)
+        link = SocketLink(None if is_recorded else run.options.state_dir.socket)
+        panel = Panel(run.status.live, self._console, link=link)
         self._task = asyncio.ensure_future(panel.run(self._stop))
 
     async def stop(self) -> None:

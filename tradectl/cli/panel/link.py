@@ -21,7 +21,7 @@ REASON = "by the panel"
 STOP_S = 5.0
 
 
-class SocketDesk:
+class SocketLink:
     """Of the system that listens on `socket`; a run on recorded data has none. `stop` does an emergency
     stop; another process than the trading one does it in every way that there is."""
 
@@ -59,4 +59,4 @@ def _told(report: StopReport) -> str:
     return f"{done}, NOT confirmed, left: {left}; run `tradectl emergency-stop`"
 
 
-__all__ = ["REASON", "STOP_S", "SocketDesk"]
+__all__ = ["REASON", "STOP_S", "SocketLink"]
