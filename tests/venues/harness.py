@@ -35,6 +35,22 @@ def without_streams() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def under_its_names(dialect: Dialect) -> Iterator[None]:
+    """Symbols of the loopback exchange, and its money, are those that the dialect calls otherwise."""
+    make = CcxtVenue.__init__
+
+    def named(local: str) -> str:
+        return dialect.symbol.replace("BTC", local.removesuffix("USDT"))
+
+    def made(self: CcxtVenue, settings: Any, symbols: Any, *rest: Any, **more: Any) -> None:
+        theirs = {symbol: named(local) for symbol, local in symbols.items()}
+        make(self, settings, theirs, *rest, **more)
+
+    with mock.patch.object(CcxtVenue, "__init__", made):
+        yield
+
+
 class VenueAt:
     """An exchange that speaks a dialect, and our venue at it."""
 
@@ -101,4 +117,4 @@ async def venue_at(dialect: Dialect, **settings: Any) -> AsyncIterator[VenueAt]:
             assert exchange.unanswered() == []
 
 
-__all__ = ["SYMBOL", "VenueAt", "venue_at", "without_streams"]
+__all__ = ["SYMBOL", "VenueAt", "under_its_names", "venue_at", "without_streams"]

@@ -355,8 +355,10 @@ def knows(asked: Asked) -> bool:
 def _dialect(kind: str, name: Any, unified: str) -> Dialect:
     return Dialect(
         exchange_id="hyperliquid",
-        not_scheduled="not settled there yet",
-        cannot={"hedge mode": "there is none"},
+        cannot={
+            "income": "what it moves money for is not asked for there yet",
+            "hedge mode": "there is none",
+        },
         kind=kind,
         name=name,
         routes=ROUTES,

@@ -314,8 +314,11 @@ ROUTES = {
 DIALECTS = {
     "perpetual": Dialect(
         exchange_id="krakenfutures",
-        not_scheduled="not settled there yet",
-        cannot={"hedge mode": "there is none"},
+        cannot={
+            "fees": "they are worked out from the usual rates",
+            "income": "what it moves money for is not asked for there yet",
+            "hedge mode": "there is none",
+        },
         kind="perpetual",
         name=contract,
         routes=ROUTES,

@@ -441,6 +441,7 @@ def _dialect(kind: str) -> Dialect:
         refusal=refusal,
         source=SOURCE,
         fees_in="quote",
+        cannot={} if of_spot else {"income": "its two histories are not played back here"},
         contract=Decimal(1) if of_spot else Decimal("0.001"),
         signed_at=signed_at,
     )

@@ -228,6 +228,8 @@ class ReportParser:
     def _fills_of(self, raw: Any, venue_id: str) -> tuple[VenueFill, ...]:
         fills: list[VenueFill] = []
         for trade in raw.get("trades") or ():
+            if not _tells_fee(trade):
+                return ()
             named = {**trade, "order": venue_id, "symbol": trade.get("symbol") or raw["symbol"]}
             named["side"] = trade.get("side") or raw.get("side")
             named["timestamp"] = trade.get("timestamp") or _moment(raw)
@@ -292,6 +294,12 @@ def _type(raw: Mapping[str, Any], price: Decimal | None) -> OrderType:
         has_limit = not is_market and price is not None
         return OrderType.STOP_LIMIT if has_limit else OrderType.STOP_MARKET
     return OrderType.MARKET if is_market else OrderType.LIMIT
+
+
+def _tells_fee(trade: Mapping[str, Any]) -> bool:
+    """Without it a fill would be booked as if it had cost nothing: it is asked for by its own call."""
+    fees = trade.get("fees") or [trade.get("fee")]
+    return any(isinstance(fee, Mapping) and fee.get("cost") is not None for fee in fees)
 
 
 def _fee(raw: Mapping[str, Any]) -> tuple[Decimal, str]:
