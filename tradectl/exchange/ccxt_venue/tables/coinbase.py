@@ -20,6 +20,7 @@ from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
+    fence="none in an order; the signature of a request ends after 120 s: as ccxt makes it",
     quirks=Quirks(
         # by default ccxt asks for wallets, which do not tell what orders hold
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},

@@ -89,6 +89,7 @@ _TOO_OFTEN = "Too many cumulative requests sent"
 _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
 TABLE = ExchangeTable(
+    fence="expiresAfter (ms), beside the action: as others describe it; ccxt does not sign it for orders",
     quirks=Quirks(
         position_modes=("one-way",),
         # each does what ccxt asks for before the first order: nothing of it is ours

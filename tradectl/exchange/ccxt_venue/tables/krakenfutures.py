@@ -26,6 +26,7 @@ def _before(ms: int) -> dict[str, Any]:
 
 
 TABLE = ExchangeTable(
+    fence="unknown: processBefore is told of, and was not found in its documents",
     quirks=Quirks(
         position_modes=("one-way",),
         # lists by our id tell of the order alone; what is open for longer is among the open ones

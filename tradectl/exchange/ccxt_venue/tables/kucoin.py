@@ -14,6 +14,7 @@ from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
 TABLE = ExchangeTable(
+    fence="none in an order; a request is taken within 5 s of its time (KC-API-TIMESTAMP): verified",
     also=("kucoinfutures",),
     quirks=Quirks(
         kind_options={
