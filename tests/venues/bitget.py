@@ -104,11 +104,19 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         return shown | {
             "state": state, "fee": plain(-fees_of(order)), "posSide": "net", "marginCoin": "USDT",
             "reduceOnly": "YES" if order.reduce_only else "NO", "posMode": "one_way_mode",
-            "marginMode": "crossed", "leverage": "20", "tradeSide": "buy_single",
+            "marginMode": "crossed", "leverage": "20", "tradeSide": trade_side(order),
         }  # fmt: skip
     fee = {"feeCoinCode": fee_asset(order), "totalFee": plain(-fees_of(order))}
     detail = {"feeDetail": json.dumps({fee_asset(order): fee})} if order.fills else {}
     return shown | {"status": state, **detail}
+
+
+def trade_side(order: Order) -> str:
+    """The exchange's own orders name why it traded."""
+    side = order.side.lower()
+    if order.client_id.startswith("adl_"):
+        return f"dte_sys_adl_{side}_in_single_side_mode"
+    return f"burst_{side}_single" if order.forced else f"{side}_single"
 
 
 def one(order: Order, asked: Asked) -> Any:
@@ -151,7 +159,8 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
                         "amount": plain(fill.price * fill.quantity), "feeDetail": fee}  # fmt: skip
     return shown | {"price": plain(fill.price), "baseVolume": plain(fill.quantity),
                     "quoteVolume": plain(fill.price * fill.quantity), "feeDetail": [fee],
-                    "posMode": "one_way_mode", "profit": plain(fill.realized)}  # fmt: skip
+                    "posMode": "one_way_mode", "profit": plain(fill.realized),
+                    "tradeSide": trade_side(order)}  # fmt: skip
 
 
 def assets(account: Any, _: Asked) -> Any:
@@ -195,6 +204,25 @@ def _position(rules: Rules, asked: Asked) -> dict[str, str]:
         "keepMarginRate": "0.004", "marginRatio": "0", "achievedProfits": "0", "openDelegateSize": "0",
         "breakEvenPrice": plain(position.entry), "cTime": "1795990000000", "uTime": "1796000000000",
     }  # fmt: skip
+
+
+BILLS = {
+    "FUNDING_FEE": "contract_settle_fee", "TRANSFER": "trans_from_exchange", "REALIZED_PNL": "sell",
+    "COMMISSION": "sell",
+}  # fmt: skip
+
+
+def bills(rows: list[Any], asked: Asked) -> Any:
+    told = [
+        {
+            "billId": str(row.tran_id * 10 + (row.kind == "COMMISSION")), "amount": plain(row.amount),
+            "businessType": BILLS.get(row.kind, "bonus_issue"), "coin": row.asset, "fee": "0",
+            "symbol": asked.name(row.symbol) if row.symbol else "", "cTime": str(row.ms), "balance": "1",
+        }
+        for row in rows
+    ]  # fmt: skip
+    page = _page(told[::-1], asked, "billId")
+    return said({"bills": page, "endId": page[-1]["billId"] if page else None})
 
 
 # --- what everybody is told -----------------------------------------------------------------------
@@ -288,6 +316,7 @@ MIX_ROUTES = TIME | {
     ("GET", f"{MIX}/order/fills"): Route(acts.FILLS, fills, naming),
     ("GET", f"{MIX}/account/accounts"): Route(acts.ACCOUNT, accounts),
     ("GET", f"{MIX}/account/account"): Route(acts.MODE, lambda a, b: said(margin_account(a, b))),
+    ("GET", f"{MIX}/account/bill"): Route(acts.INCOME, bills, naming),
     ("GET", f"{MIX}/position/all-position"): Route(acts.POSITIONS, positions),
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tradectl.domain.event import IncomeKind
+from tradectl.domain.events import CloseCause
 from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
-from tradectl.exchange.ccxt_venue.income_rules import DAY_MS
+from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
@@ -32,6 +34,18 @@ TABLE = ExchangeTable(
         fills_pages={"spot": _FILLS, "perpetual": _FILLS},
         fills_window_ms={"spot": 90 * DAY_MS, "perpetual": 7 * DAY_MS},
         fills_history_ms=dict.fromkeys(_KINDS, 90 * DAY_MS),
+        forced_keys={
+            "tradeSide": {
+                "burst_buy_single": CloseCause.LIQUIDATION,
+                "burst_sell_single": CloseCause.LIQUIDATION,
+                "reduce_buy_single": CloseCause.LIQUIDATION,
+                "reduce_sell_single": CloseCause.LIQUIDATION,
+                "dte_sys_adl_buy_in_single_side_mode": CloseCause.ADL,
+                "dte_sys_adl_sell_in_single_side_mode": CloseCause.ADL,
+                "delivery_buy_single": CloseCause.SETTLEMENT,
+                "delivery_sell_single": CloseCause.SETTLEMENT,
+            },
+        },
         position_modes=("one-way", "hedge"),
         hedge_mode=HedgeMode(
             "privateMixGetV2MixAccountAccount",
@@ -68,6 +82,41 @@ TABLE = ExchangeTable(
             ("available",),
         )
     },
+    # the bills of an account, newest first
+    income=(
+        IncomeRules(
+            method="privateMixGetV2MixAccountBill",
+            asked={"productType": "USDT-FUTURES"},
+            limit=100,
+            window_ms=30 * DAY_MS,
+            history_ms=89 * DAY_MS,
+            paging=Paging.BY_ROW,
+            page="idLessThan",
+            row_key="billId",
+            at=("data", "bills"),
+            id_keys=("billId",),
+            kind_keys=("businessType",),
+            amount_keys=("amount",),
+            currency_key="coin",
+            time_key="cTime",
+            symbol_key="symbol",
+            kinds=by_name(
+                {
+                    IncomeKind.FUNDING: ("contract_settle_fee",),
+                    IncomeKind.REBATE: ("bonus_issue",),
+                    IncomeKind.TRANSFER: ("trans_from_exchange", "trans_to_exchange"),
+                }
+            ),
+            trades=frozenset(
+                {
+                    *(f"{how}_{side}" for how in ("open", "close") for side in ("long", "short")),
+                    *(f"{how}_{side}" for how in ("force", "burst") for side in ("buy", "sell")),
+                    "buy",
+                    "sell",
+                }
+            ),
+        ),
+    ),
 )
 
 __all__ = ["TABLE"]
