@@ -20,7 +20,7 @@ KEY = "not to be told to anybody, nor to a drill"
 @pytest.mark.slow
 def test_a_drill_on_paper_and_one_on_the_loopback_exchange(tmp_path: Path) -> None:
     words = ("drill", "two-instances", "halt-with-a-stop", "--json", "--keep", tmp_path)
-    answer = command(*words, TRADECTL_BINANCE_API_KEY=KEY, TRADECTL__SYMBOLS='["X"]')
+    answer = command(*words, timeout=300, TRADECTL_BINANCE_API_KEY=KEY, TRADECTL__SYMBOLS='["X"]')
     assert answer.code == 0, answer.out
     found = json.loads(answer.out)
     assert [row["passed"] for row in found["rows"]] == [True, True]

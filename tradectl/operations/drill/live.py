@@ -81,8 +81,8 @@ class Live:
         held: Decimal = self.exchange.balance(COIN)
         return held
 
-    def until(self, what: str, holds: Any, within: float = 30.0) -> None:
-        self.trial.until(what, holds, within)
+    def until(self, what: str, holds: Any) -> None:
+        self.trial.until(what, holds)
 
     def booked(self) -> Decimal:
         rows = self.trial.status().positions
@@ -125,7 +125,7 @@ def lying_exchange(trial: Trial) -> None:
         at.exchange.misbehave(
             ("duplicate", "reorder"), stream="user", count=FOREVER, probability=0.5
         )
-        at.until("it lies about some", lambda: at.sent > 8, 40.0)
+        at.until("it lies about some", lambda: at.sent > 8)
         at.exchange.behave()
         trial.tradectl("pause", "--reason", "a drill")
         at.until("the books are the exchange's", lambda: at.booked() == at.held)

@@ -34,7 +34,7 @@ from tradectl.storage.reader import StateReader
 
 Document = TypeVar("Document")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 OWN = "TRADECTL"
 """What the variables of the program begin with: keys and settings of the user."""
 
