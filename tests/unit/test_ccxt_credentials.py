@@ -11,6 +11,8 @@ import types
 import pytest
 
 from tradectl.domain.errors import UsageError
+from tradectl.exchange.ccxt_venue.client import make_client
+from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.credentials import Credentials, read_credentials, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
 
@@ -113,3 +115,26 @@ def test_what_is_left_of_a_text_still_helps() -> None:
     page = "<!DOCTYPE HTML><HTML><HEAD><TITLE>503</TITLE></HEAD>" + "x" * 5000 + "</HTML>"
     assert redacted(page, None).startswith("an HTML page: 503 xxx")
     assert len(redacted(page, None)) <= 300
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("coinbase", "close of all"), ("kraken", "krakenfutures")]
+)
+def test_a_kind_that_is_not_traded_there_is_refused_with_a_key(name: str, why: str) -> None:
+    settings = ExchangeSettings(id=name, market="perpetual")
+    credentials = Credentials("key", "c2VjcmV0")
+    with pytest.raises(UsageError, match=why):
+        make_client(settings, credentials, table_of(name).quirks)
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "variable"),
+    [("0x12", "0x" + "b" * 64, "API_KEY"), ("0x" + "a" * 40, "hunter2-hunter2", "API_SECRET")],
+)
+def test_a_wallet_of_another_form_is_refused_without_showing_it(
+    key: str, secret: str, variable: str
+) -> None:
+    settings = ExchangeSettings(id="hyperliquid", market="perpetual")
+    with pytest.raises(UsageError, match=f"TRADECTL_HYPERLIQUID_{variable}") as refused:
+        make_client(settings, Credentials(key, secret), table_of("hyperliquid").quirks)
+    assert "hunter2" not in str(refused.value)

@@ -64,6 +64,10 @@ def load_ahead() -> None:
 
 def make_client(settings: ExchangeSettings, credentials: Credentials | None, quirks: Quirks) -> Any:
     """ccxt's object for an exchange, nothing asked of it yet. Raises UsageError for an unknown id."""
+    if credentials is not None and (why := quirks.not_traded.get(settings.market)):
+        raise UsageError(
+            f"exchanges.market: {settings.market} is not traded at {settings.id}: {why}"
+        )
     client = _class_of(settings.id)(_config(settings, credentials, quirks))
     client.logger = _silent()
     for name in ("fetchCurrencies", *quirks.unused):

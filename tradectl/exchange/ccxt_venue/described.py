@@ -66,7 +66,10 @@ def exchange_detail(name: str) -> ExchangeDetail:
             **row,
             "proven": msgspec.to_builtins(proven),
             "fence": table.fence,
-            "cannot": _cannot(row),
+            "cannot": [
+                *(f"{kind}: {why}" for kind, why in table.quirks.not_traded.items()),
+                *_cannot(row),
+            ],
             "note": UNTESTED if row["described"] else UNDESCRIBED,
         },
         ExchangeDetail,
@@ -82,7 +85,11 @@ def _client(name: str) -> Any:
 def _row(name: str, client: Any, proofs: Mapping[str, Any]) -> dict[str, Any]:
     table = table_of(name)
     quirks = table.quirks
-    kinds = [kind for kind, theirs in KINDS.items() if client.has.get(theirs)]
+    kinds = [
+        kind
+        for kind, theirs in KINDS.items()
+        if client.has.get(theirs) and kind not in quirks.not_traded
+    ]
     pushed = (("watchOrders", "orders"), ("watchMyTrades", "fills"))
     tested = proofs.get(name, {})
     return {

@@ -72,6 +72,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """methods of ccxt's object that are to give a fixed answer, by kind of market"""
     words: frozenset[str] = frozenset()
     """answers that are one word, and whole"""
+    not_traded: Mapping[str, str] = {}
+    """kinds of market that are not traded there, and why"""
     unused: frozenset[str] = frozenset()
     """what ccxt says that it has, and is not to be used: its way there is not open to all"""
     awaited_pins: Mapping[str, Any] = {}

@@ -25,6 +25,9 @@ TABLE = ExchangeTable(
         # by default ccxt asks for wallets, which do not tell what orders hold
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},
         unused=frozenset({"fetchBidsAsks"}),  # it takes a key
+        not_traded={
+            "perpetual": "what reduces would go out as a close of all that there is, without our id"
+        },
         submit_id_param="client_order_id",
         # ccxt's direction of a `triggerPrice` is that of a profit
         stop_params={"spot": "stopLossPrice"},

@@ -35,6 +35,7 @@ def _each(what: RefusalCause, *codes: str) -> dict[str, RefusalCause]:
 TABLE = ExchangeTable(
     fence="deadline (RFC 3339), 2 to 60 s ahead: verified in its documents as others quote them",
     quirks=Quirks(
+        not_traded={"perpetual": 'it is another exchange there, exchanges.id = "krakenfutures"'},
         cancel_id_param="clientOrderId",
         original_id_keys=("cl_ord_id",),
         searched=(
