@@ -26,7 +26,7 @@ WORDS = {
     Wrong.POST_ONLY: Said("170218", "The LIMIT-MAKER order is rejected due to invalid price."),
     Wrong.AT_ONCE: Said("110093", "expect Falling, but trigger_price >= current"),
     Wrong.REDUCE_ONLY: Said("110017", "current position is zero, cannot fix reduce-only order qty"),
-    Wrong.RULES: Said("10001", "Qty invalid: against the rules of the symbol"),
+    Wrong.RULES: Said("170134", "Order price has too many decimals."),
     Wrong.NOT_FOUND: Said("110001", "order not exists or too late to cancel"),
     Wrong.OVER: Said("110001", "order not exists or too late to cancel"),
     Wrong.SYMBOL: Said("10001", "params error: symbol invalid"),

@@ -111,6 +111,10 @@ TABLE = ExchangeTable(
             "110063": "the symbol is being settled",
         },
         refusals={
+            **each(
+                RefusalCause.RULES,
+                "170132 170133 170134 170135 170136 170137 170140 170148 110003 110094",
+            ),
             **each(RefusalCause.REDUCE_ONLY, "110017 110034 110022"),
             **each(
                 RefusalCause.CLOSED,
