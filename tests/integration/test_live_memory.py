@@ -41,7 +41,7 @@ RINGS: list[tuple[Any, str]] = [
 ]
 SMALL = 20
 OURS = [tracemalloc.Filter(True, f"*/{place}/*") for place in ("tradectl", "ccxt")]
-NOT_OURS = tracemalloc.Filter(False, "*/tradectl/testkit/*")
+OF_THE_TESTKIT = tracemalloc.Filter(False, "*/tradectl/testkit/*")
 """The exchange keeps all that was ever traded."""
 MOST_BY_CHANCE = 64 * 1024
 """Bytes."""
@@ -75,7 +75,7 @@ def _rings_fill_soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def held() -> int:
     """Bytes, of what came since tracing began."""
     gc.collect()
-    snapshot = tracemalloc.take_snapshot().filter_traces([*OURS, NOT_OURS])
+    snapshot = tracemalloc.take_snapshot().filter_traces([*OURS, OF_THE_TESTKIT])
     return sum(trace.size for trace in snapshot.traces)
 
 

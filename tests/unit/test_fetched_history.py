@@ -52,7 +52,7 @@ class Busy(SilentVenue):
 
 
 def settings_of(
-    wish: Literal["needed", "always", "never"] = "needed",
+    from_exchange: Literal["needed", "always", "never"] = "needed",
     *,
     sizing: str = "allocation",
     **risk: Any,
@@ -60,7 +60,7 @@ def settings_of(
     return Settings(
         symbols=SYMBOLS,
         portfolio=PortfolioSettings(sizing=sizing),  # type: ignore[arg-type]  # one of them
-        history=HistorySettings(period_hours=4, length=10, from_exchange=wish),
+        history=HistorySettings(period_hours=4, length=10, from_exchange=from_exchange),
         risk=RiskLimits(history_days=30, **risk),
     )
 

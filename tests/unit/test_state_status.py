@@ -88,6 +88,7 @@ def test_open_orders_are_told_while_they_work() -> None:
     )
     (order,) = as_json(account_of(ledger).open_orders)
     assert order == {
+        "leg": "",
         "order_id": "o1",
         "client_order_id": client_order_id(ledger.books.account.account_id, "o1"),
         "venue_order_id": "v1",
