@@ -54,9 +54,13 @@ def examples(fast: int) -> int:
 def schedule_seeds() -> list[int]:
     """Those of this commit; deep, the first three hundred numbers as well."""
     count = int(os.environ.get(SCHEDULES, SCHEDULES_A_COMMIT))
-    commit = os.environ.get(COMMIT) or _commit()
-    seeds = [_seed(commit, number) for number in range(count)]
+    seeds = seeds_of_commit(count)
     return [*range(300), *seeds] if is_deep() else seeds
+
+
+def seeds_of_commit(count: int) -> list[int]:
+    commit = os.environ.get(COMMIT) or _commit()
+    return [_seed(commit, number) for number in range(count)]
 
 
 def described() -> str:
@@ -85,4 +89,4 @@ def _commit() -> str:
     return asked.stdout.strip() or "no-commit"
 
 
-__all__ = ["choose", "described", "examples", "is_deep", "schedule_seeds"]
+__all__ = ["choose", "described", "examples", "is_deep", "schedule_seeds", "seeds_of_commit"]
