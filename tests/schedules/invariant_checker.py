@@ -43,7 +43,7 @@ from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
 from tradectl.testkit import LoopbackExchange
 from tradectl.testkit.income import IncomeHistory
-from tradectl.testkit.orders import Order
+from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.trading import hidden
 
 FRESH_LATCH_S = 0.06
@@ -315,6 +315,10 @@ class InvariantChecker:
         dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
         return dialect.money if dialect is not None and asset == "USDT" else asset
 
+    def _known_by(self, fill: Fill) -> str:
+        dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
+        return str(fill.id) if dialect is None else dialect.fill_id(fill)
+
     def _as_known(self, fee: Decimal) -> Decimal:
         """One that is worked out is not rounded as the exchange rounds it."""
         dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
@@ -326,7 +330,7 @@ class InvariantChecker:
         theirs = {
             (
                 "" if order.forced else order.client_id,
-                str(fill.id),
+                self._known_by(fill),
                 fill.quantity,
                 fill.price,
                 self._as_told(fill.fee_asset),
@@ -372,7 +376,7 @@ class InvariantChecker:
             for order in self.exchange.truth.orders
             if order.foreign and order.symbol == closed.symbol
             for fill in order.fills
-            if str(fill.id) == trade_id
+            if self._known_by(fill) == trade_id
         ]
         if not theirs or theirs[0].quantity < closed.quantity or theirs[0].price != closed.price:
             self.say(f"a manual fill in the books is not there: {closed}")

@@ -125,6 +125,7 @@ class ScheduledRun(Stops):
         self.folder = folder
         asset = (dialect.fees_in if dialect is not None else "") or plan.fee_asset
         fees = Fees(asset=asset)  # type: ignore[arg-type]
+        self._cannot = dialect.cannot if dialect is not None else {}
         self.exchange = LoopbackExchange(plan.seed, fees=fees, dialect=dialect)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
         cuts = Random(f"cuts {plan.seed}").random() < 0.5
@@ -381,7 +382,8 @@ class ScheduledRun(Stops):
         """Somebody else traded on the account, or moved money without the exchange's saying so."""
         truth, market = self.exchange.truth, self.plan.market
         traded = any(o.foreign and o.fills for o in truth.orders if o.market == market)
-        return traded or (market == "spot" and bool(truth.entries("transfer")))
+        told = market == "futures" and "income" not in self._cannot
+        return traded or (not told and bool(truth.entries("transfer")))
 
     async def _until(self, what: str, done: Callable[[], bool]) -> bool:
         """It has been so for a while."""

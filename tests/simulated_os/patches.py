@@ -148,7 +148,7 @@ def _functions(modules: tuple[str, ...]) -> Iterator[types.FunctionType]:
             if getattr(found, "__module__", None) != name:
                 continue
             members = [found] if not isinstance(found, type) else vars(found).values()
-            yield from (f for f in members if isinstance(f, types.FunctionType))
+            yield from (inspect.unwrap(f) for f in members if isinstance(f, types.FunctionType))
 
 
 def _is_clock(value: Any, clocks: Clocks) -> bool:

@@ -12,6 +12,7 @@ from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.exchange import KEY, SECRET, LoopbackExchange
+from tradectl.testkit.orders import Fill
 from tradectl.testkit.server import Server
 from tradectl.testkit.symbols import FUTURES, SPOT, Rules
 
@@ -53,6 +54,8 @@ class Dialect:
     """ccxt's name of the market of bitcoin; usually BTC/USDT or BTC/USDT:USDT"""
     fees_in: str = ""
     """what fees of spot are taken in, where that is always the same: quote or received"""
+    fill_id: Callable[[Fill], str] = lambda fill: str(fill.id)
+    """what it knows a fill by: most have one number for both sides of a trade"""
     money: str = "USDT"
     """what it calls the money that the loopback exchange trades in"""
     credentials: tuple[str, str, str] = (KEY, SECRET, "passphrase-of-nobody")

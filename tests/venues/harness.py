@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 from unittest import mock
 
@@ -43,6 +44,7 @@ def under_its_names(dialect: Dialect) -> Iterator[None]:
     def named(local: str) -> str:
         return dialect.symbol.replace("BTC", local.removesuffix("USDT"))
 
+    @wraps(make)  # its clocks are those of the system that it is moved onto
     def made(self: CcxtVenue, settings: Any, symbols: Any, *rest: Any, **more: Any) -> None:
         theirs = {symbol: named(local) for symbol, local in symbols.items()}
         make(self, settings, theirs, *rest, **more)

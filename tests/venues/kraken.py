@@ -1,7 +1,7 @@
 """Kraken, spot: every answer is 200 with a list of errors, an order is acknowledged by its id alone.
 
 Its money has names of its own (XXBT, ZUSD), and so have pairs. Lists of orders take our id. Fills are
-told of all pairs, 50 at a time from a number on, newest first.
+told of all pairs, 50 at a time from a number on, newest first, by a name.
 """
 
 from __future__ import annotations
@@ -164,10 +164,15 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def fill_id(fill: Fill) -> str:
+    """Each side of a trade has a name of its own, also where both are ours."""
+    return f"T{fill.id:09d}-{fill.side}"
+
+
 def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
     first = int(asked.body.get("ofs", 0))
     page = pairs[::-1][first : first + PAGE]
-    told = {str(fill.id): fill_of(order, fill, asked) for order, fill in page}
+    told = {fill_id(fill): fill_of(order, fill, asked) for order, fill in page}
     return said({"trades": told, "count": len(pairs)})
 
 
@@ -268,6 +273,7 @@ DIALECTS = {
         refusal=refusal,
         source=SOURCE,
         fees_in="quote",
+        fill_id=fill_id,
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),
     )
 }
