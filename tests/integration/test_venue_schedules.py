@@ -22,7 +22,11 @@ PLAYED = [pair for pair, d in SPOKEN.items() if not d.is_native and not d.not_sc
 NAMES = sorted({name for name, _ in PLAYED})
 FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 3, 24
 """Spot and futures by turns: of an exchange the first of the markets that it has, always the same."""
-KEPT = {"kraken": (4041564858,), "hyperliquid": (2330104299,)}
+KEPT = {
+    "bybit": (500023,),
+    "hyperliquid": (2330104299, 500016),
+    "kraken": (4041564858,),
+}
 """What once found something there."""
 KINDS = {"spot": "spot", "futures": "perpetual"}
 

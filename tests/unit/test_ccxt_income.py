@@ -137,6 +137,10 @@ def test_an_order_of_the_exchange_is_known_by_its_client_id(
         ("okx", {"category": "adl"}, CloseCause.ADL),
         ("okx", {"category": "partial_liquidation"}, CloseCause.LIQUIDATION),
         ("okx", {"category": "normal"}, None),
+        ("hyperliquid", {"dir": "Auto-Deleveraging"}, CloseCause.ADL),
+        ("hyperliquid", {"dir": "Liquidated Cross Long"}, CloseCause.LIQUIDATION),
+        # it took the other side of somebody's liquidation
+        ("hyperliquid", {"dir": "Open Long", "liquidation": "0x1"}, None),
         ("kraken", {"category": "adl"}, None),
     ],
 )

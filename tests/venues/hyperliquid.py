@@ -16,6 +16,7 @@ from tests.venues.asked import Asked, oldest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
+from tradectl.testkit.exchange_acts import ADL
 from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -225,15 +226,23 @@ def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
     return [fill_of(order, fill, asked) for order, fill in oldest(pairs, PAGE)]
 
 
+def direction(order: Order) -> str:
+    if not order.forced:
+        return "Open Long"
+    if order.client_id.startswith(ADL):
+        return "Auto-Deleveraging"
+    return f"Liquidated Cross {'Long' if order.side == 'SELL' else 'Short'}"
+
+
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     told: dict[str, Any] = {
         "coin": asked.name(order.symbol), "px": plain(fill.price), "sz": plain(fill.quantity),
         "side": "B" if order.side == "BUY" else "A", "time": fill.ms, "startPosition": "0",
-        "dir": "Open Long", "closedPnl": "0", "hash": "0x0", "oid": number_of(order, asked),
+        "dir": direction(order), "closedPnl": "0", "hash": "0x0", "oid": number_of(order, asked),
         "crossed": not fill.maker, "fee": plain(fill.fee), "tid": fill.id, "builderFee": None,
         "feeToken": token(fill.fee_asset), "cloid": IDS.theirs(order.client_id),
     }  # fmt: skip
-    if order.forced:
+    if told["dir"].startswith("Liq"):
         told["liquidation"] = {"liquidatedUser": WALLET, "markPx": "1", "method": "market"}
     return told
 

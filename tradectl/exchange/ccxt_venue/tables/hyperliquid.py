@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from tradectl.domain.events import CloseCause
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
@@ -85,6 +86,7 @@ _KEYS = (
     "Must deposit before performing actions",
 )
 _CLOCK = "Invalid nonce"
+_LIQUIDATED = [f"Liquidated {how} {side}" for how in ("Cross", "Isolated") for side in ("Long", "Short")]
 _TOO_OFTEN = "Too many cumulative requests sent"
 _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
@@ -119,6 +121,14 @@ TABLE = ExchangeTable(
         not_in_force=frozenset({"FOK"}),
         statuses={"scheduledCancel": "canceled"},
         reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
+        # a liquidation is marked on both sides of its trades: what it was to us stands in the direction
+        forced_keys={
+            "dir": {
+                **dict.fromkeys(_LIQUIDATED, CloseCause.LIQUIDATION),
+                "Auto-Deleveraging": CloseCause.ADL,
+                "Settlement": CloseCause.SETTLEMENT,
+            },
+        },
         fills_of_all=BOTH,
         fills_until=BOTH,
         fee_currency=_fee_currency,
