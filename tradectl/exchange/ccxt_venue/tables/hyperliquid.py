@@ -86,7 +86,9 @@ _KEYS = (
     "Must deposit before performing actions",
 )
 _CLOCK = "Invalid nonce"
-_LIQUIDATED = [f"Liquidated {how} {side}" for how in ("Cross", "Isolated") for side in ("Long", "Short")]
+_LIQUIDATED = [
+    f"Liquidated {how} {side}" for how in ("Cross", "Isolated") for side in ("Long", "Short")
+]
 _TOO_OFTEN = "Too many cumulative requests sent"
 _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
