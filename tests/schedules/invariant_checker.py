@@ -10,13 +10,14 @@ after the end                                every journal replays, every recove
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tests.schedules.countdown_checker import CountdownChecker
 from tests.schedules.durable_intents import DurableIntents
+from tests.schedules.fill_checker import FillChecker
 from tests.schedules.journal_checker import JournalChecker
 from tests.schedules.own_positions import OwnPositions
 from tests.schedules.plans import LIMIT
@@ -25,16 +26,13 @@ from tests.schedules.softened_halts import SoftenedHalts
 from tests.simulated_os.system import SimulatedOS
 from tests.venues import speaks_for
 from tradectl.domain.events import (
-    CloseCause,
     EventType,
-    OrderFilled,
-    PositionLiquidated,
     RestrictionKind,
     SymbolRestricted,
 )
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order as KnownOrder
-from tradectl.domain.orders import OrderStatus, client_order_id
+from tradectl.domain.orders import OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND
 from tradectl.runtime.run import TradingRun
@@ -43,7 +41,7 @@ from tradectl.state.books import Books
 from tradectl.state.consistency import problems_of
 from tradectl.testkit import LoopbackExchange
 from tradectl.testkit.income import IncomeHistory
-from tradectl.testkit.orders import Fill, Order
+from tradectl.testkit.orders import Order
 from tradectl.testkit.trading import hidden
 
 FRESH_LATCH_S = 0.06
@@ -236,7 +234,9 @@ class InvariantChecker:
         for client_id, order_id in self.durable.intents.items():
             if client_id not in ours:
                 self._compare_unsent(order_id, books)
-        self._compare_fills(books.account.account_id)
+        FillChecker(self.exchange, self.market, self.own, self.say).compare(
+            books.account.account_id
+        )
         if self.market == "futures" and not self.own.others_traded():
             self._compare_money(books)
         for symbol in self.lowest:
@@ -309,86 +309,6 @@ class InvariantChecker:
             self.say(f"{moved} was transferred, {account.at_exchange().transferred} in the books")
         for problem in problems_of(account, books.instruments):
             self.say(problem)
-
-    def _as_told(self, asset: str) -> str:
-        """The money may have another name in the exchange's words."""
-        dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
-        return dialect.money if dialect is not None and asset == "USDT" else asset
-
-    def _known_by(self, fill: Fill) -> str:
-        dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
-        return str(fill.id) if dialect is None else dialect.fill_id(fill)
-
-    def _as_known(self, fee: Decimal) -> Decimal:
-        """One that is worked out is not rounded as the exchange rounds it."""
-        dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
-        if dialect is None or "fees" not in dialect.cannot:
-            return fee
-        return fee.quantize(Decimal("0.000001"), ROUND_DOWN)
-
-    def _compare_fills(self, account_id: str) -> None:
-        theirs = {
-            (
-                "" if order.forced else order.client_id,
-                self._known_by(fill),
-                fill.quantity,
-                fill.price,
-                self._as_told(fill.fee_asset),
-                self._as_known(fill.fee),
-            )
-            for order in self.exchange.truth.orders
-            if not order.foreign and order.market == self.market
-            for fill in order.fills
-        }
-        ours = set()
-        for closed in self._closed():
-            if closed.cause is CloseCause.MANUAL:
-                self._compare_manual(closed)
-                continue
-            _, _, trade_id = closed.liquidation_id.partition(":")
-            ours.add(
-                ("", trade_id, closed.quantity, closed.price, self._as_told("USDT"), closed.fee)
-            )
-        for fill in self._booked():
-            paid = (
-                fill.fee_paid if fill.fee_currency not in ("", self._as_told("USDT")) else fill.fee
-            )
-            known_as = client_order_id(account_id, fill.order_id)
-            told = (
-                known_as,
-                fill.trade_id,
-                fill.quantity,
-                fill.price,
-                fill.fee_currency,
-                self._as_known(paid),
-            )
-            ours.add(told)
-        for missed in sorted(theirs - ours):
-            self.say(f"a fill there is not in the books: {missed}")
-        for invented in sorted(ours - theirs):
-            self.say(f"a fill in the books is not there: {invented}")
-
-    def _compare_manual(self, closed: PositionLiquidated) -> None:
-        """Somebody else did trade it."""
-        _, _, trade_id = closed.liquidation_id.partition(":")
-        theirs = [
-            fill
-            for order in self.exchange.truth.orders
-            if order.foreign and order.symbol == closed.symbol
-            for fill in order.fills
-            if self._known_by(fill) == trade_id
-        ]
-        if not theirs or theirs[0].quantity < closed.quantity or theirs[0].price != closed.price:
-            self.say(f"a manual fill in the books is not there: {closed}")
-
-    def _booked(self) -> Iterable[OrderFilled]:
-        for event in self.own.recorded(OrderFilled):
-            if not event.order_id.startswith(EXTERNAL):
-                yield event
-
-    def _closed(self) -> Iterable[PositionLiquidated]:
-        """By the exchange itself."""
-        return self.own.recorded(PositionLiquidated)
 
     def _compare_position(self, symbol: str, books: Books) -> None:
         if difference := self._difference(symbol, books):
