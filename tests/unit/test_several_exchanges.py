@@ -18,7 +18,12 @@ from tradectl.domain.events import MarketDataEvent, OrderDenied, OrderFilled, Po
 from tradectl.domain.money import ZERO
 from tradectl.exchange.exchange_settings import PaperExchangeSettings, PaperSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.runtime.money_at import open_at, refuse_other_exchanges, traded_at
+from tradectl.runtime.money_at import (
+    open_at,
+    refuse_other_exchanges,
+    refuse_to_leave_behind,
+    traded_at,
+)
 from tradectl.state import status
 from tradectl.state.account import Account
 from tradectl.state.consistency import problems_of, sum_problems
@@ -157,6 +162,20 @@ def test_an_account_goes_on_where_its_money_is() -> None:
         refuse_other_exchanges(pooled, ("paper", "other"))
     with pytest.raises(UsageError, match=r"has its money at paper, other.*--fresh"):
         refuse_other_exchanges(split, ("paper", "third"))
+
+
+def test_what_is_held_at_an_exchange_does_not_go_on_without_it() -> None:
+    settings = settings_at({"other": "400"})
+    run, alone = run_of(settings), replace(settings, paper=PaperSettings())
+    then, now = settings.all_instruments(), alone.all_instruments()
+    account = run.system.books.account
+    refuse_to_leave_behind(account, then, now)
+    run.feed(trade(10, 0, THERE, volume=1), trade(10, 1, THERE, volume=10))
+    with pytest.raises(UsageError, match=rf"has {THERE} open at other, .*--flatten"):
+        refuse_to_leave_behind(account, then, now)
+    refuse_to_leave_behind(account, then, then)
+    run.feed(trade(10, 2, THERE, volume=3), trade(10, 3, THERE, volume=10))
+    refuse_to_leave_behind(account, then, now)
 
 
 @pytest.mark.parametrize(

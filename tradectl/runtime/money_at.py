@@ -11,8 +11,11 @@ from decimal import Decimal
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import UsageError
+from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, floor_to, plain
+from tradectl.domain.protection import is_dust
 from tradectl.state.account import Account
+from tradectl.state.books_view import BooksView
 
 CENT = Decimal("0.01")
 
@@ -57,4 +60,20 @@ def refuse_other_exchanges(account: Account, names: tuple[str, ...]) -> None:
     )
 
 
-__all__ = ["open_at", "refuse_other_exchanges", "traded_at"]
+def refuse_to_leave_behind(account: Account, then: Instruments, now: Instruments) -> None:
+    """What is open stays at its exchange, or its money would be booked at another one. Dust, which
+    nobody closes, may be left. Raises UsageError."""
+    if not account.money_at:
+        return
+    books = BooksView(account, then)
+    held = [p.symbol for p in books.positions() if not is_dust(p, books)]
+    for symbol in [*held, *(order.spec.symbol for order in account.orders)]:
+        if now.exchange_of(symbol) != (there := then.exchange_of(symbol)):
+            raise UsageError(
+                f"the account has {symbol} open at {there}, this configuration does not have it there: "
+                "use the one it was opened with, or close it first (`tradectl emergency-stop "
+                "--flatten`, then `tradectl clear-halt --confirm`)"
+            )
+
+
+__all__ = ["open_at", "refuse_other_exchanges", "refuse_to_leave_behind", "traded_at"]

@@ -31,7 +31,12 @@ from tradectl.feeds.whole_log import feed_of
 from tradectl.journal.reference import MarketSource
 from tradectl.journal.writer import Header
 from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, Recovered, recover
-from tradectl.runtime.money_at import open_at, refuse_other_exchanges, traded_at
+from tradectl.runtime.money_at import (
+    open_at,
+    refuse_other_exchanges,
+    refuse_to_leave_behind,
+    traded_at,
+)
 from tradectl.state.account import Account
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt
@@ -291,6 +296,7 @@ def _check_continuity(settings: Settings, symbols: tuple[str, ...], recovered: R
                 f"the account holds {symbol} as {then[symbol].kind}, this configuration has it as "
                 f"{now[symbol].kind}: use the one it was opened with, or --fresh"
             )
+    refuse_to_leave_behind(account, then, now)
 
 
 def _reached(settings: Settings) -> str:
