@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from io import SEEK_END, SEEK_SET
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tradectl.domain.errors import JournalDamaged, JournalError, JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.time import DAY
 from tradectl.journal.backwards import has_footer, newest_records
+from tradectl.journal.groups import opened
 from tradectl.journal.packed import pack, pack_part
 from tradectl.journal.parts import length_of, parts_of
 from tradectl.journal.reader import JournalReader
@@ -175,6 +177,41 @@ def test_a_packed_part_that_was_cut_is_no_whole_one(parted: Path) -> None:
         packed.write_bytes(data[:length])
         with pytest.raises(JournalError):
             read(parted)
+
+
+@pytest.mark.parametrize("begun", [0, 1, 40, 170])
+def test_one_that_is_put_away_while_it_is_read_is_read_to_its_end(
+    whole: Path, parted: Path, begun: int
+) -> None:
+    with JournalReader(parted) as reader:
+        records = reader.records()
+        seen = [next(records) for _ in range(begun)]
+        pack(parted)
+        assert [*seen, *records] == read(whole)
+        assert reader.footer is not None
+        assert [*reader.tail()] == []
+
+
+def test_one_that_is_removed_while_it_is_read_says_so(parted: Path) -> None:
+    with JournalReader(parted) as reader:
+        records = reader.records()
+        next(records)
+        for part in files(parted):
+            part.unlink()
+        with pytest.raises(JournalError, match="taken away while it was read"):
+            list(records)
+
+
+@pytest.mark.parametrize("whence", [SEEK_SET, SEEK_END])
+def test_a_place_is_found_in_one_that_is_put_away_meanwhile(
+    whole: Path, parted: Path, whence: int
+) -> None:
+    data, back = whole.read_bytes(), 700
+    with opened(parted) as file:
+        file.read(10)
+        pack(parted)
+        file.seek(-back if whence == SEEK_END else len(data) - back, whence)
+        assert file.read(back) == data[-back:]
 
 
 def test_one_that_cannot_be_begun_ends_the_journal(parted: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import cast
 
 from tradectl.domain.errors import JournalError
 from tradectl.files.own import open_named
-from tradectl.journal.parts import JoinedParts
+from tradectl.journal.parts import PLAIN, JoinedParts, whole_of
 
 SEAL = b'{"seal":'
 NEXT_SEAL = b"\n" + SEAL
@@ -34,7 +34,7 @@ Opened = BufferedReader | gzip.GzipFile | JoinedParts
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
     """A journal that was put away is read as it is."""
-    with os.fdopen(open_named(path), "rb") as file:
+    with os.fdopen(_descriptor(path), "rb") as file:
         begins = file.peek(len(ZSTD))
         if begins.startswith(GZIP):
             with gzip.GzipFile(fileobj=file) as packed:
@@ -47,6 +47,16 @@ def opened(path: Path) -> Iterator[Opened]:
         else:
             with JoinedParts(file, path) as parts:
                 yield parts
+
+
+def _descriptor(path: Path) -> int:
+    """Of the journal, or of what it was put away as since it was found. Raises OSError."""
+    try:
+        return open_named(path)
+    except FileNotFoundError:
+        if not path.name.endswith(PLAIN) or not whole_of(path).exists():
+            raise
+        return open_named(whole_of(path))
 
 
 def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]:

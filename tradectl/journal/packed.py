@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from tradectl.files.own import open_folder, open_own
 from tradectl.journal.frames import zstd
-from tradectl.journal.parts import PACKED, PLAIN, JoinedParts, length_of, parts_of
+from tradectl.journal.parts import PACKED, PLAIN, JoinedParts, length_of, parts_of, whole_of
 
 LEVEL = 6
 """Journals are text that repeats itself: a seventh of their size, and read faster than from a disk."""
@@ -28,7 +28,7 @@ def pack(path: Path) -> Path:
     """Where the journal `path` of a run that is over is now, whole, however many parts it has. Raises
     OSError, and leaves it as it was."""
     parts = [part for _, part in parts_of(path)]
-    target = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
+    target = whole_of(path)
     with JoinedParts(os.fdopen(open_own(path), "rb"), path) as file:
         _put_away(file, target, sum(map(length_of, parts)), path)
     for part in parts:  # the first one first: without it the others count for nothing

@@ -33,6 +33,16 @@ def part_at(path: Path, start: int) -> Path:
     return packed if not plain.exists() and packed.exists() else plain
 
 
+def whole_of(path: Path) -> Path:
+    """What the log of the first part `path` is called once all of it was put away in one file."""
+    return path.with_name(f"{path.name.removesuffix(PLAIN)}{PACKED}")
+
+
+def was_taken_away(path: Path) -> bool:
+    """The first part `path` is gone, and so is what it would be put away as."""
+    return path.name.endswith(PLAIN) and not path.exists() and not whole_of(path).exists()
+
+
 def parts_of(path: Path) -> Iterator[tuple[int, Path]]:
     """Those that there are, in order, with the byte that each begins with. Raises OSError."""
     start = 0
@@ -86,12 +96,14 @@ def lost_parts(path: Path, end: int) -> list[Path]:
 
 class JoinedParts:
     """All parts, from the first on, as one file: `first` is it, open. Read, sought and closed like one;
-    at its end it looks whether there is another part by now."""
+    at its end it looks whether there is another part by now. Where the whole is put away meanwhile, it
+    goes on in that: it is in its place before any part goes, and the first part goes first."""
 
     def __init__(self, first: IO[bytes], path: Path) -> None:
         self._path = path
         self._file = first
         self._packed: IO[bytes] | None = None
+        self._is_whole = False
         self._start = self._at = 0
 
     def read(self, size: int) -> bytes:
@@ -120,8 +132,20 @@ class JoinedParts:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if whence == SEEK_CUR:
-            offset += self._at
-        elif whence == SEEK_END:
+            offset, whence = offset + self._at, 0
+        try:
+            self._at = self._seek_in_parts(offset, whence)
+            is_put_away = not self._path.exists() and whole_of(self._path).exists()
+        except FileNotFoundError:
+            is_put_away = whole_of(self._path).exists()
+            if not is_put_away:
+                raise
+        if is_put_away:  # what was found of parts may have been some of them
+            self._at = self._seek_in_whole(offset, whence)
+        return self._at
+
+    def _seek_in_parts(self, offset: int, whence: int) -> int:
+        if whence == SEEK_END:
             start, last = max(parts_of(self._path))
             offset += start + length_of(last)
         start, part = 0, self._path
@@ -131,22 +155,31 @@ class JoinedParts:
         if start != self._start:
             self._open(start, part)
         self._file.seek(offset - start)
-        self._at = offset
         return offset
+
+    def _seek_in_whole(self, offset: int, whence: int = 0) -> int:
+        if not self._is_whole:
+            self._open(0, whole_of(self._path))
+            self._is_whole = True
+        return self._file.seek(offset, whence)
 
     def _goes_on(self) -> bool:
         """The next part, where there is one."""
-        if self._at == self._start:
+        if self._at == self._start or self._is_whole:
             return False  # nothing in this one yet
         part = part_at(self._path, self._at)
-        if not part.exists():
-            return False
-        self._open(self._at, part)
+        try:
+            self._open(self._at, part)
+        except FileNotFoundError:
+            if not whole_of(self._path).exists():
+                return False
+            self._seek_in_whole(self._at)
         return True
 
     def _open(self, start: int, part: Path) -> None:
-        self.close()
         file = cast("IO[bytes]", os.fdopen(open_named(part), "rb"))
+        self.close()
+        self._is_whole = False
         self._packed = None
         if part.name.endswith(PACKED):
             from tradectl.journal.frames import unpacked
@@ -183,4 +216,6 @@ __all__ = [
     "part_at",
     "parts_of",
     "size_of",
+    "was_taken_away",
+    "whole_of",
 ]

@@ -24,7 +24,7 @@ from tradectl.journal.groups import (
     sealed_groups,
     without_seal,
 )
-from tradectl.journal.parts import first_of, lost_parts
+from tradectl.journal.parts import first_of, lost_parts, was_taken_away
 from tradectl.journal.reading import hearing
 from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
@@ -324,7 +324,9 @@ class JournalReader:
         self.torn = bool(unsealed)
 
     def _refuse_lost_parts(self, end: int) -> None:
-        """It goes on in a later part than the next one."""
+        """It goes on in a later part than the next one, or was removed while it was read."""
+        if self.last_seq >= 0 and self.footer is None and was_taken_away(self.path):
+            raise JournalError(f"{self.path} was taken away while it was read: it is not whole")
         lost = lost_parts(self.path, end) if self.last_seq >= 0 and self.footer is None else ()
         if lost:
             seq = self.last_seq + 1

@@ -130,8 +130,8 @@ class _Tidied:
             if run_id in self._needed:
                 self.kept[run_id] = self._needed[run_id]
             elif not goes_on(path):
-                for _, part in reversed([*parts_of(path)]):
-                    part.unlink()
+                for _, part in [*parts_of(path)]:
+                    part.unlink()  # the first one first: who reads it is told by that
                 self.removed.append(run_id)
             return
         if path.suffix != PLAIN:
