@@ -259,7 +259,6 @@ def test_keys_look_pause_and_stop_and_what_is_pasted_is_none(tmp_path: Path) -> 
             shown.process.send(key)
             shown.shows(line)
         shown.process.send(pasted("1pestop\r"))
-        shown.process.send("pestop\r")  # of a terminal that does not mark it
         shown.process.send("3")
         assert "RUNNING" in shown.shows("^ \\? keys  orders")[0]
         shown.process.send("p")
@@ -295,6 +294,8 @@ def test_top_shows_it_from_elsewhere_and_stops_what_hangs(tmp_path: Path) -> Non
             small.shows("^ \\? keys  overview  no room for .*(Bus|Signals)")
             run.send(signal.SIGSTOP)
             small.shows("NOT RESPONDING")
+            with terminal(80, 24, "top", "--state-dir", tmp_path) as late:
+                late.shows("NOT RESPONDING", "^ \\? keys")
             small.process.send("e")
             for n, letter in enumerate("stop"):
                 small.shows(f"Enter: {'stop'[:n]}_")

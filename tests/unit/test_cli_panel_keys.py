@@ -30,8 +30,8 @@ PASTE, END = b"\x1b[200~", b"\x1b[201~"
         (b"12", ["1", "2"]),
         (b"\x1b[1;5C", []),  # known to nobody
         (b"\xc3\xa9", []),
-        (b"stop", []),  # more at once than a person types
-        (b"stop\r", []),
+        (b"stop\r", [*"stop", "enter"]),  # held back by a slow line
+        (b"estop\r", ["pasted"]),  # more at once than a person types, and nobody marks pastes
         (PASTE + b"p" + END, []),
         (b"1" + PASTE + b"e\rstop\r" + END + b"2", ["1", "2"]),
         (PASTE + END + b"p", ["p"]),
@@ -46,6 +46,26 @@ def test_a_paste_may_come_in_pieces() -> None:
     assert keys.take(PASTE + b"p") == []
     assert keys.take(b"e") == []
     assert keys.take(END + b"r") == ["r"]
+
+
+def test_an_end_that_is_split_over_two_reads_is_found() -> None:
+    for at in range(1, len(END)):
+        keys = Keys()
+        assert keys.take(PASTE + b"x" * 1000 + END[:at]) == []
+        assert keys.take(END[at:] + b"p") == ["p"]
+
+
+def test_a_beginning_that_is_split_is_no_key() -> None:
+    for at in range(2, len(PASTE)):
+        keys = Keys()
+        assert keys.take(PASTE[:at]) == []
+        assert keys.take(PASTE[at:] + b"pe" + END + b"r") == ["r"]
+
+
+def test_who_marks_pastes_may_type_fast() -> None:
+    keys = Keys()
+    keys.take(PASTE + b"x" + END)
+    assert keys.take(b"estop\r") == [*"estop", "enter"]
 
 
 @given(text=st.binary(max_size=60).filter(lambda text: END not in text))
@@ -139,6 +159,11 @@ def test_a_small_terminal_says_what_it_has_no_room_for() -> None:
     assert "no room for" not in sheet(Look(), 160, 50)[-1]
     (head,) = [line for line in sheet(Look(view="positions"), 44, 12) if "Positions" in line]
     assert head.rstrip().endswith("+")
+
+
+def test_what_was_taken_for_a_paste_is_said() -> None:
+    assert "are a paste" in sheet(after("e", "pasted")[0])[-1]
+    assert after("e", "pasted", "enter")[1] == []
 
 
 def test_what_is_asked_stands_in_the_last_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -179,3 +180,21 @@ def test_beyond_it_nothing_goes_in_the_clear(host: str) -> None:
 def test_closing_positions_is_a_part_of_stopping() -> None:
     with pytest.raises(UsageError, match="add --allow-stop"):
         served(allowed=Allowed(flatten=True)).check()
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "names"),
+    [
+        ("127.0.0.1", 8750, ("http://127.0.0.1:8750", "http://localhost:8750")),
+        ("127.0.0.1", 80, ("http://127.0.0.1", "http://localhost")),
+        ("::1", 8750, ("http://[::1]:8750", "http://localhost:8750")),
+    ],
+)
+def test_it_is_called_as_a_browser_spells_it(host: str, port: int, names: tuple[str, ...]) -> None:
+    assert served(host).origins(port) == names
+
+
+def test_a_name_with_capitals_is_the_same_name() -> None:
+    kept = served("MyBox.lan", certificate=Path("c"), key=Path("k"))
+    assert kept.origins(443) == ("https://mybox.lan",)
+    assert kept.origins(8750) == ("https://mybox.lan:8750",)

@@ -32,6 +32,7 @@ from tradectl.exchange.base import Accepted
 from tradectl.exchange.ccxt_venue import client
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.monitoring.alert_rules import RULES
+from tradectl.notification.notification_settings import MonitoringSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.runtime.in_process_reconcile import compare
@@ -77,6 +78,7 @@ def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Se
         symbols=SYMBOLS,
         strategies=(strategy,),
         exchanges=(exchange,),
+        monitoring=MonitoringSettings(anomaly_score=0),  # a made market is unlike itself by chance
         feed=FeedSettings(stale_after_seconds=max(4 * step * HOUR_S, 1200.0)),
         portfolio=PortfolioSettings(fraction=Decimal("0.08"), stop_loss_pct=Decimal(3)),
         risk=limits,

@@ -26,6 +26,8 @@ LEAST = {
     Kind.SILENCE: 0.3,
 }
 """Deviations below which nothing is unusual; of logarithms."""
+NARROW = 1e-4
+"""A range below it is none."""
 UNLIKE = 0.65
 NEAR = 0.25
 """A pattern's own figures are unusual at least by this share of what makes one of them a finding."""
@@ -111,7 +113,7 @@ class MarketWatch:
         assert stretch is not None
         silence = stretch.silence / SECOND
         figures = {
-            Kind.RANGE: math.log(max(stretch.high / stretch.low - 1, 1e-6)),
+            Kind.RANGE: math.log(max(stretch.high / stretch.low - 1, NARROW)),
             Kind.VOLUME: math.log(1 + stretch.turnover),
             Kind.SILENCE: math.log(1 + silence),
         }

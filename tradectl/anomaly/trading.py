@@ -25,7 +25,7 @@ class TradingWatch:
         self._limit = limit
         self._latency = Usual(least=0.3)
         self._slippage = Usual(least=1.0)
-        self._profit = Usual(least=1e-5)
+        self._profit = Usual(least=5e-4)
         self._sent: dict[str, tuple[int, float]] = {}
         self._rejected: deque[bool] = deque(maxlen=OF_LATE)
         self._equity = 0.0

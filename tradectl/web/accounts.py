@@ -1,7 +1,7 @@
 """The accounts that the page shows: each state directory is looked at in a rhythm, whoever watches.
 
-One that hangs or is broken holds up no other: each has a task and a thread of its own, and keeps what it
-saw last beside the reason why it sees nothing new.
+One that hangs or is broken holds up no other, nor what the page does: there is a thread for each beside
+those for answers, and each keeps what was seen last beside the reason why nothing new is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.documents.account import FillRow, OrderRow
@@ -34,8 +35,9 @@ ROWS = 100
 class WatchedAccount:
     """One of them, number `account` of the page."""
 
-    def __init__(self, account: int, directory: StateDir) -> None:
+    def __init__(self, account: int, directory: StateDir, threads: Executor) -> None:
         self.account = account
+        self._threads = threads
         self.directory = directory
         self.status: Status | None = None
         self.problem = ""
@@ -53,7 +55,9 @@ class WatchedAccount:
     async def _look(self) -> None:
         try:
             with_alerts = self._looks % ALERTS_EVERY == 0
-            self.status, alerts = await asyncio.to_thread(self._seen, with_alerts)
+            loop = asyncio.get_running_loop()
+            seen = loop.run_in_executor(self._threads, self._seen, with_alerts)
+            self.status, alerts = await seen
             self.problem = ""
         except (TradectlError, OSError) as error:
             self.problem = harmless(error)
@@ -134,7 +138,10 @@ class Accounts:
     """All of them; `warning` is shown above each."""
 
     def __init__(self, directories: Sequence[StateDir], actions: list[str]) -> None:
-        self._all = [WatchedAccount(number, each) for number, each in enumerate(directories)]
+        self._threads = ThreadPoolExecutor(len(directories), "accounts")
+        self._all = [
+            WatchedAccount(number, each, self._threads) for number, each in enumerate(directories)
+        ]
         self._actions = actions
         self._tasks: list[asyncio.Task[None]] = []
         self.warning = ""
@@ -146,6 +153,7 @@ class Accounts:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def directories(self) -> list[StateDir]:
         return [each.directory for each in self._all]

@@ -23,6 +23,8 @@ from tradectl.web.actions import Allowed
 from tradectl.web.server import WebServer, secure
 
 ENDS_WITHIN_S = 1.0
+OWN_PORT = {"http": 80, "https": 443}
+"""Which a browser leaves out of an address."""
 ANY = ("0.0.0.0", "::", "")
 
 
@@ -60,15 +62,18 @@ class Served(Struct, frozen=True, kw_only=True):
 
     @property
     def _name(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        """As a browser spells it."""
+        host = self.host.lower()
+        return f"[{host}]" if ":" in host else host
 
     def origins(self, port: int) -> tuple[str, ...]:
         """What the page is called, the first as it is printed; this machine has another name."""
         scheme = "http" if self.certificate is None else "https"
+        place = "" if port == OWN_PORT[scheme] else f":{port}"
         names = [self._name]
         if self.is_of_this_machine and self.host != "localhost":
             names.append("localhost")
-        return tuple(f"{scheme}://{name}:{port}" for name in names)
+        return tuple(f"{scheme}://{name}{place}" for name in names)
 
 
 async def serve(

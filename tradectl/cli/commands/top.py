@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tradectl.cli.options import StateDirOption, say
-from tradectl.domain.errors import NotRunning, UsageError
+from tradectl.domain.errors import NotRunning, TradectlError, UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tradectl.storage.directory import StateDir
 
 EVERY_S = 0.5
+HANGS = "NOT RESPONDING"
 ANSWER_S = 2.0
 
 HELP = """The live panel of the running system, from another terminal: the same views and keys.
@@ -92,14 +93,26 @@ class Watched:
 
     def __init__(self, directory: StateDir) -> None:
         self._socket = directory.socket
-        self.latest = self._asked()
         self.ended = ""
+        try:
+            self.latest = self._asked()
+        except TimeoutError:
+            self.latest = self._last_stored(directory)
 
     def _asked(self) -> LiveStatus:
         from tradectl.control.client import ask
         from tradectl.documents.run import LiveStatus
 
         return ask(self._socket, "live", LiveStatus, timeout=ANSWER_S)
+
+    @staticmethod
+    def _last_stored(directory: StateDir) -> LiveStatus:
+        from msgspec.structs import asdict
+
+        from tradectl.documents.run import LiveStatus
+        from tradectl.operations.inspector import Inspector
+
+        return LiveStatus(**{**asdict(Inspector(directory).status()), "state": HANGS})
 
     async def follow(self, over: asyncio.Event) -> None:
         import asyncio
@@ -110,9 +123,9 @@ class Watched:
             await asyncio.sleep(EVERY_S)
             try:
                 self.latest = await asyncio.to_thread(self._asked)
-            except TimeoutError:
-                self.latest = replace(self.latest, state="NOT RESPONDING")
             except NotRunning:
                 self.ended = "the run has ended: `tradectl status` shows what it left"
                 over.set()
                 return
+            except (TradectlError, TimeoutError, OSError):  # it hangs, or is another version
+                self.latest = replace(self.latest, state=HANGS)

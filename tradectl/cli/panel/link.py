@@ -53,8 +53,10 @@ class SocketLink:
 
 def _told(report: StopReport) -> str:
     done = f"stopped: {counted(len(report.cancelled), 'order')} cancelled"
+    if bare := ", ".join(report.unprotected):
+        done += f"; WITHOUT A STOP: {bare}: `tradectl emergency-stop --flatten` closes them"
     if report.confirmed:
-        return f"{done}, confirmed; `tradectl clear-halt` trades again"
+        return f"{done}; confirmed"
     left = ", ".join([*report.open_orders_left, *report.positions_left]) or "not known"
     return f"{done}, NOT confirmed, left: {left}; run `tradectl emergency-stop`"
 

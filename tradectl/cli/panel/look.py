@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tradectl.cli.panel.keys import PASTED
+
 Deed = Literal["pause", "resume", "stop", "leave"]
 Prompt = Literal["", "filter", "resume", "stop"]
 
@@ -20,6 +22,7 @@ VIEWS = (
 HELP = "help"
 STOP_WORD = "stop"
 LONGEST = 40
+NOT_TYPED = "so many keys at once are a paste, which is none: type them"
 SCROLLS = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -10, "page down": 10}
 
 
@@ -57,6 +60,8 @@ class Look(Struct, frozen=True):
 
     def after(self, key: str) -> tuple[Look, Deed | None]:
         """The look after a key, and what is to be done."""
+        if key == PASTED:
+            return replace(self, prompt="", typed="", said=NOT_TYPED), None
         if self.prompt == "resume":
             closed = replace(self, prompt="")
             return (closed, "resume") if key == "y" else (closed, None)
