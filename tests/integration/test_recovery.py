@@ -38,7 +38,7 @@ from tradectl.domain.events import OrderFilled
 from tradectl.domain.time import SECOND, iso
 from tradectl.recovery import catch_up
 from tradectl.recovery.rebuild import rebuilt
-from tradectl.recovery.recovery import Recovered, recover
+from tradectl.recovery.recovery import Recovered, recover, recover_account
 from tradectl.storage.directory import StateDir
 from tradectl.storage.schema import VERSION
 from tradectl.storage.signed_snapshot import SignedSeal, snapshot_mac
@@ -279,6 +279,18 @@ async def test_a_database_that_is_made_anew_takes_rows_as_they_come_and_a_snapsh
     quick = recover(StateDir(bare), checked_elsewhere=True)
     assert quick is not None
     assert replace(quick, read_from=0) == after
+
+
+async def test_who_reads_on_from_what_a_rebuild_stored_still_sees_how_a_run_ended(
+    bare: Path,
+) -> None:
+    """An emergency stop is stored like that, too: the next run must not call it killed."""
+    ended, killed = journals(bare)
+    killed.unlink()
+    assert "made anew from 1 journal" in await rebuilt(StateDir(bare))
+    quick = recover_account(ended, StateDir(bare), checked_elsewhere=True)
+    assert quick.read_from > 0
+    assert quick.footer == recovered(bare).footer is not None
 
 
 async def test_of_a_damaged_journal_no_row_is_stored(

@@ -149,7 +149,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         orders=run.orders,
         fills=run.fills,
         snapshot=account if is_news and header.account in CONTINUED else None,
-        sealed=run.sealed,
+        sealed=run.folded_to,
         taken_at=run.journal.stat().st_mtime_ns,
         signs=run.signed is Signed.YES,
     )

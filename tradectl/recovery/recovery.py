@@ -65,7 +65,8 @@ class Recovered(Struct):
     """The account after the last record that counts, and how it was found; `lost` says, where it is only
     a snapshot's, what its journal misses, and `doubts` why it may be no word of ours. Of the journal,
     what comes before byte `read_from` is what the snapshot of record `from_snapshot` knows, and was not
-    looked at."""
+    looked at. `sealed` is its end, and `folded_to` that of its last records, before a footer: a snapshot
+    names that one, or whoever reads on from it would not see that the run ended by itself."""
 
     run_id: str
     journal: Path
@@ -77,6 +78,7 @@ class Recovered(Struct):
     from_snapshot: int
     read_from: int
     sealed: Sealed | None
+    folded_to: Sealed | None
     records: int
     orders: list[Order]
     fills: list[Fill]
@@ -215,6 +217,7 @@ class Recovery:
         self._read_from = 0
         if checked_elsewhere and sealed is not None and sealed.last <= self._start:
             self._read_from = sealed.at if log.go_on_from(sealed) else 0
+        self._folded_to = sealed
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
         self._books, self._follower = system.books, Folding(system, self._start)
@@ -231,6 +234,7 @@ class Recovery:
         books = self._books
         for group in self._log.groups(after=self._start, newest=not books.limits.breaks):
             self._follower.take(*group)
+            self._folded_to = self._log.sealed
             if len(books.touched) + len(books.new_fills) > most:
                 yield books.take_changed()
 
@@ -255,6 +259,7 @@ class Recovery:
             from_snapshot=start,
             read_from=self._read_from,
             sealed=log.sealed,
+            folded_to=self._folded_to,
             records=log.position - start,
             orders=orders,
             fills=fills,
