@@ -311,6 +311,19 @@ async def what_is_wrong_with_an_order_is_told_apart(
         await at.submit("buy", "0.01", "50000")
 
 
+@case(code=(-2015, -1021, -1007))
+async def a_question_that_is_refused_refuses_no_order(at: VenueAt, code: int) -> None:
+    """Where only yes is said of an order, what became of it is asked for next."""
+    for path in ("order", "openOrders", "allOrders"):
+        at.exchange.misbehave("error", method="GET", path=f"*{path}", code=code, count=3)
+    try:
+        order = await at.submit("buy", "0.01", "50000")
+    except OutcomeUnknown:
+        order = None
+    assert [known.client_id for known in at.exchange.truth.open_orders()] == [at.client_id]
+    assert order is None or order.status is S.ACCEPTED
+
+
 @case(
     "perpetual",
     code=(

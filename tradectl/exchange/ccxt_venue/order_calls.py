@@ -13,7 +13,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from tradectl.domain.errors import NotExecuted, OutcomeUnknown, UsageError, VenueRefusal
+from tradectl.domain.errors import (
+    ExchangeError,
+    NotExecuted,
+    OutcomeUnknown,
+    UsageError,
+    VenueRefusal,
+)
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
@@ -119,12 +125,12 @@ class OrderCalls:
         self, spec: OrderSpec, market: Market, ours: str, venue_id: str
     ) -> VenueOrder:
         """It was sent and taken: what became of it is asked for, once. With an id it is accepted,
-        whatever that comes to. Raises OutcomeUnknown."""
+        whatever that comes to: a refused question is no refused order. Raises OutcomeUnknown."""
         lost = "it is not found yet"
         try:
             if (found := await self.find(spec.symbol, ours, venue_id)) is not None:
                 return found
-        except NotExecuted as error:
+        except ExchangeError as error:
             lost = str(error)
         if not venue_id:
             raise OutcomeUnknown(f"order {ours} was taken, and then: {lost}")
