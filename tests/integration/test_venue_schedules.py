@@ -23,9 +23,10 @@ NAMES = sorted({name for name, _ in PLAYED})
 FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 3, 24
 """Spot and futures by turns: of an exchange the first of the markets that it has, always the same."""
 KEPT = {
-    "bybit": (500023,),
-    "hyperliquid": (2330104299, 500016),
+    "bybit": (500023, 600105),
+    "hyperliquid": (2330104299, 500016, 600105),
     "kraken": (4041564858,),
+    "kucoin": (600109,),
 }
 """What once found something there."""
 KINDS = {"spot": "spot", "futures": "perpetual"}
