@@ -4,8 +4,10 @@ drawn and ruled of them has their names."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import socket
 import threading
 import tomllib
 import urllib.error
@@ -18,11 +20,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fixtures.command import BUSY, journals, records_of
-from tests.fixtures.monitoring import until
+from tests.fixtures.monitoring import LONGEST_S, until
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import EventType
-from tradectl.monitoring.metrics_server import MetricsServer
+from tradectl.monitoring.metrics_server import MOST_AT_ONCE, MetricsServer
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_metrics import HELPS, MONEY, RunMetrics
 from tradectl.runtime.run_options import RunOptions
@@ -203,6 +205,73 @@ async def test_it_answers_while_the_loop_stands_still(
     figures = figures_in(text)
     assert (figures["tradectl_loop_answers{}"], figures["tradectl_fills_total{}"]) == (0, 7)
     assert (health, json.loads(verdict)["troubles"]) == (503, ["loop"])
+
+
+def said(connection: socket.socket) -> bytes:
+    """All of it, until the other side closes."""
+    with connection.makefile("rb") as answer, contextlib.suppress(ConnectionError):
+        return answer.read()
+    return b""
+
+
+async def test_few_are_heard_at_once_each_for_a_while_in_all_by_one_thread(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds connections open takes nothing that trading needs."""
+    monkeypatch.setattr("tradectl.monitoring.metrics_server.PATIENCE_S", 0.2)
+    threads = threading.active_count()
+    with contextlib.ExitStack() as open_ones:
+
+        def connected() -> socket.socket:
+            address = "127.0.0.1", server.port
+            return open_ones.enter_context(socket.create_connection(address, LONGEST_S))
+
+        def trickled(slow: list[socket.socket]) -> list[bytes]:
+            """A byte now and then, for as long as the other side listens; what the last ones hear."""
+            while server._at_once:
+                for each in slow:
+                    with contextlib.suppress(OSError):
+                        each.sendall(b"G")
+                threading.Event().wait(0.01)
+            return [said(each) for each in slow]
+
+        slow = [connected() for _ in range(MOST_AT_ONCE)]
+        await until(lambda: server._at_once == MOST_AT_ONCE)
+        assert await asyncio.to_thread(said, connected()) == b""
+        assert threading.active_count() <= threads + 1  # that of the test
+        assert await asyncio.to_thread(trickled, slow) == [b""] * MOST_AT_ONCE
+    assert (await asyncio.to_thread(asked, server, "/health"))[0] == 200
+
+
+async def test_what_is_no_question_is_answered_in_json_and_a_bug_ends_nothing(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def ask(sent: bytes) -> tuple[bytes, bytes]:
+        with socket.create_connection(("127.0.0.1", server.port), LONGEST_S) as connection:
+            connection.sendall(sent)
+            head, _, body = said(connection).partition(b"\r\n\r\n")
+        return head.partition(b"\r\n")[0], body
+
+    for sent, status in (
+        (b"POST /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405 Method Not Allowed"),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405 Method Not Allowed"),
+        (b"nonsense\r\n\r\n", b"400 Bad Request"),
+        (b"G" * 100_000, b"400 Bad Request"),
+    ):
+        first, body = await asyncio.to_thread(ask, sent)
+        if sent[:1] == b"G" and not first:
+            continue  # it has closed before all of that was sent
+        assert first == b"HTTP/1.1 " + status
+        assert not body if sent.startswith(b"HEAD") else json.loads(body)["error"]
+
+    def buggy() -> str:
+        raise KeyError("no such figure")
+
+    monkeypatch.setattr(server._figures, "text", buggy)
+    code, text = await asyncio.to_thread(asked, server, "/metrics")
+    assert (code, list(json.loads(text))) == (500, ["error"])
+    assert (await asyncio.to_thread(asked, server, "/health"))[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_a_port_that_is_taken_is_said(server: MetricsServer, tmp_path: Path) -> None:

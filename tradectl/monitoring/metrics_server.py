@@ -1,8 +1,9 @@
 """Figures over HTTP, on this machine alone: /metrics for Prometheus, /health and /ready for whoever keeps
 the process running.
 
-It serves from threads of its own, so that it answers while the loop stands still, and says so. The
-figures are made in the loop, when they are asked for.
+It serves from one thread of its own, so that it answers while the loop stands still, and says so. The
+figures are made in the loop, when they are asked for. Whoever asks slowly, or often at once, must not
+take the descriptors that trading needs: few are heard at once, each for a few seconds in all.
 """
 
 from __future__ import annotations
@@ -11,28 +12,32 @@ import asyncio
 import contextlib
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as LateError
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from tradectl.domain.errors import UsageError
+from tradectl.domain.text import described
 from tradectl.journal.parts import size_of
 
 HOST = "127.0.0.1"
 ANSWER_S = 1.0
 PATIENCE_S = 5.0
-"""With whoever asks."""
+"""With whoever asks, from the first byte to the last."""
 MOST_AT_ONCE = 8
+LONGEST_HEAD = 16 * 1024
 TEXT, JSON = "text/plain; version=0.0.4; charset=utf-8", "application/json"
 READY_STATES = ("RUNNING", "PAUSED", "REDUCING")
 PREFIX = "tradectl_"
 
 
 Answer = TypeVar("Answer")
+Answered = tuple[int, str, str]
+"""Status, type and text."""
 
 
 class Figures(Protocol):
@@ -56,47 +61,90 @@ class MetricsServer:
         self._folder, self._journal = folder, journal
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last = ""
-        self._at_once = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._at_once = 0
         try:
-            self._server = ThreadingHTTPServer((HOST, port), _handler(self))
+            self._ear = socket.create_server((HOST, port))
         except OSError as error:
             raise UsageError(
                 f"monitoring.metrics_port (--metrics-port): {HOST}:{port} cannot be used: "
                 f"{error.strerror}: name another one, or 0 for none"
             ) from error
-        self._server.daemon_threads = True
+        self.port: int = self._ear.getsockname()[1]
+        self._own: asyncio.AbstractEventLoop | None = None
+        self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
 
     async def start(self) -> None:
         if self._thread is None:
             self._loop = asyncio.get_running_loop()
+            self._own = asyncio.new_event_loop()
+            self._own.set_exception_handler(lambda loop, context: None)  # of whoever asks
             self._thread = threading.Thread(
-                target=self._server.serve_forever, args=(0.1,), name=self.name, daemon=True
+                target=self._run, args=(self._own,), name=self.name, daemon=True
             )
             self._thread.start()
 
     async def stop(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._own is not None:
             thread, self._thread = self._thread, None
-            await asyncio.to_thread(self._server.shutdown)
+            self._own.call_soon_threadsafe(self._ended.set)
             await asyncio.to_thread(thread.join)
-        self._server.server_close()
+        self._ear.close()
 
-    def answer(self, path: str) -> tuple[int, str, str]:
-        """Status, type and text of what is asked for; in a thread of the server's."""
-        with self._at_once:
-            if path == "/metrics":
-                return 200, TEXT, self._metrics()
-            if path in ("/health", "/ready"):
-                return self._verdict(ready=path == "/ready")
-        return 404, JSON, json.dumps({"error": "expected /metrics, /health or /ready"})
+    # --- the thread ----------------------------------------------------------------------------------
 
-    def _metrics(self) -> str:
-        text = self._asked(self._figures.text)
+    def _run(self, own: asyncio.AbstractEventLoop) -> None:
+        with asyncio.Runner(loop_factory=lambda: own) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._heed, sock=self._ear, limit=LONGEST_HEAD)
+        await self._ended.wait()
+        server.close()
+
+    async def _heed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._at_once >= MOST_AT_ONCE:
+            writer.transport.abort()
+            return
+        self._at_once += 1
+        try:
+            with contextlib.suppress(OSError):  # it has gone, or its time is over
+                async with asyncio.timeout(PATIENCE_S):
+                    writer.transport.set_write_buffer_limits(0)
+                    writer.write(await self._answer_to(reader))
+                    await writer.drain()
+        finally:
+            self._at_once -= 1
+            writer.transport.abort()  # nothing is left to be sent
+
+    async def _answer_to(self, reader: asyncio.StreamReader) -> bytes:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            method, target, version = head.partition("\r\n")[0].split(" ")
+        except asyncio.IncompleteReadError:
+            return b""
+        except (asyncio.LimitOverrunError, ValueError):
+            return _spelled(_refused(400, "expected GET /metrics, /health or /ready"))
+        if method != "GET" or not version.startswith("HTTP/1."):
+            return _spelled(_refused(405, "expected GET"), has_body=method != "HEAD")
+        if _host_in(head) not in (HOST, "localhost"):
+            # a page of somebody else's that a browser shows must not read it by another name
+            return _spelled(_refused(403, f"ask for {HOST}"))
+        try:
+            return _spelled(await self.answer(target.partition("?")[0]))
+        except Exception as error:  # a figure's bug is told to whoever asked, and ends nothing
+            return _spelled(_refused(500, described(error)))
+
+    async def answer(self, path: str) -> Answered:
+        """What is asked for."""
+        if path == "/metrics":
+            return 200, TEXT, await self._metrics()
+        if path in ("/health", "/ready"):
+            return await self._verdict(ready=path == "/ready")
+        return _refused(404, "expected /metrics, /health or /ready")
+
+    async def _metrics(self) -> str:
+        text = await self._asked(self._figures.text)
         if text is not None:
             self._last = text
         own = {"loop_answers": float(text is not None)}
@@ -107,16 +155,16 @@ class MetricsServer:
         lines = (f"# TYPE {PREFIX}{n} gauge\n{PREFIX}{n} {value}\n" for n, value in own.items())
         return self._last + "".join(lines)
 
-    def _verdict(self, *, ready: bool) -> tuple[int, str, str]:
+    async def _verdict(self, *, ready: bool) -> Answered:
         """200 where all is well: and ready only once it trades, and is not halted."""
-        found = self._asked(lambda: (self._figures.state, self._figures.troubles()))
+        found = await self._asked(lambda: (self._figures.state, self._figures.troubles()))
         state, troubles = ("NOT RESPONDING", ["loop"]) if found is None else found
         good = not troubles and (not ready or state in READY_STATES)
         told = {"ok": good, "state": state, "troubles": troubles}
         return (200 if good else 503), JSON, json.dumps(told)
 
-    def _asked(self, question: Callable[[], Answer]) -> Answer | None:
-        """Its answer, from the loop; None where that does not turn."""
+    async def _asked(self, question: Callable[[], Answer]) -> Answer | None:
+        """Its answer, from the loop of the run; None where that does not turn."""
         future: Future[Answer] = Future()
 
         def asked() -> None:
@@ -129,39 +177,40 @@ class MetricsServer:
         try:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(asked)
-                return future.result(ANSWER_S)
-        except (RuntimeError, LateError):
+                return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_S)
+        except (RuntimeError, TimeoutError):
             future.cancel()
         return None
 
 
-def _handler(server: MetricsServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = PATIENCE_S
-        server_version, sys_version = "tradectl", ""
+def _host_in(head: str) -> str:
+    """Without its port."""
+    for line in head.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "host":
+            host = value.strip()
+            return host.rpartition(":")[0] or host
+    return ""
 
-        def do_GET(self) -> None:
-            host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-            if host not in (HOST, "localhost"):
-                # a page of somebody else's that a browser shows must not read it by another name
-                self._send(403, JSON, json.dumps({"error": f"ask for {HOST}"}))
-                return
-            self._send(*server.answer(self.path.partition("?")[0]))
 
-        def _send(self, status: int, kind: str, text: str) -> None:
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.end_headers()
-            self.wfile.write(body)
+def _refused(status: int, why: str) -> Answered:
+    return status, JSON, json.dumps({"error": why})
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Who asks is told nowhere."""
 
-    return Handler
+def _spelled(answered: Answered, *, has_body: bool = True) -> bytes:
+    status, kind, text = answered
+    body = text.encode()
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Server: tradectl",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        *(["Allow: GET"] if status == HTTPStatus.METHOD_NOT_ALLOWED else []),
+        "Connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + (body if has_body else b"")
 
 
 __all__ = ["MetricsServer"]
