@@ -47,7 +47,7 @@ BRACKETED_SEED = [int(n) for n in os.environ.get("TRADECTL_BRACKETED_SEED", "").
 SEEDS = [int(SEED)] if SEED else schedule_seeds()
 KILLED_AT_WORK = 3
 """The number of a plan by which a process is killed that would clear up at its end."""
-CHUNK = 15
+CHUNK = 10
 CHUNKS = -(-len(SEEDS) // CHUNK)
 REPEAT = "TRADECTL_SCHEDULE_SEED={} python -m pytest -s -n 0 -k promises {}"
 
