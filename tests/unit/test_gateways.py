@@ -183,6 +183,22 @@ async def test_an_exchange_that_is_away_or_hangs_keeps_no_other_from_answering()
     assert (len(third.open_orders), third.error) == (2, "")
 
 
+async def test_whatever_breaks_at_an_exchange_is_told_of_that_one_and_the_others_answer() -> None:
+    def broken(*_asked: object, **_more: object) -> None:
+        raise KeyError("orderId")
+
+    odd, well = AccountVenue("odd"), AccountVenue("well")
+    odd.open_orders = broken  # type: ignore[method-assign,assignment]
+    gateway = live(odd, well)
+    first, second = await gateway.proof(everything=False, within=WITHIN_S)
+    assert (first.error, second.error) == ("KeyError: 'orderId'", "")
+    cancelled = await gateway.cancel_all(keep_protection=False, within=WITHIN_S)
+    assert [(c.error != "", len(c.orders)) for c in cancelled] == [(True, 0), (False, 2)]
+    for within in (0, WITHIN_S):
+        compared = await gateway.reconcile(within=within)
+        assert [told.error != "" for told in compared] == [True, False]
+
+
 def test_nobody_asks_which_gateway_it_is() -> None:
     """Behaviour that depends on the kind of gateway belongs into the gateway."""
     package = Path(__file__).parents[2] / "tradectl"

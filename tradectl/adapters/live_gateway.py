@@ -12,6 +12,7 @@ from tradectl.documents.run import ExchangeStatus
 from tradectl.domain.commands import CancelOrder, OutboundCommand
 from tradectl.domain.errors import ExchangeError, NotExecuted, UsageError
 from tradectl.domain.orders import Order
+from tradectl.domain.text import harmless
 from tradectl.exchange.base import Accepted, Cancelled, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.live.unreached import UnreachedExchange
@@ -99,9 +100,7 @@ class LiveGateway:
         def failed(name: str, why: str) -> Compared:
             return Compared(exchange=name, error=why)
 
-        if within:
-            return await self._ask_each(compare, failed, within)
-        return await asyncio.gather(*(compare(exchange) for exchange in self._each))
+        return await self._ask_each(compare, failed, within)
 
     async def proof(self, *, everything: bool, within: float) -> list[Proof]:
         async def ask(exchange: AnyExchange) -> Proof:
@@ -124,16 +123,22 @@ class LiveGateway:
         failed: Callable[[str, str], T],
         within: float,
     ) -> list[T]:
-        """All at once, each for at most `within` seconds, the pauses that its rate limit asks for among
-        them; what `failed` makes of one that did not."""
+        """All at once, each for at most `within` seconds (0: for as long as it takes), the pauses that
+        its rate limit asks for among them; what `failed` makes of one that did not."""
 
         async def answer(exchange: AnyExchange) -> T:
             try:
+                if not within:
+                    return await ask(exchange)
                 async with asyncio.timeout(within):
                     with waiting(within):
                         return await ask(exchange)
-            except (ExchangeError, TimeoutError) as error:
+            except TimeoutError as error:
                 return failed(exchange.name, str(error) or "it did not answer in time")
+            except ExchangeError as error:
+                return failed(exchange.name, str(error))
+            except Exception as error:  # whatever broke, the others have done theirs
+                return failed(exchange.name, harmless(f"{type(error).__name__}: {error}"))
 
         return await asyncio.gather(*(answer(exchange) for exchange in self._each))
 

@@ -10,7 +10,8 @@
 | `exchange_clock` | what time it is there |
 | `markets`, `decimals` | symbols and steps; exact decimals |
 | `orders`, `report_parser` | our order to ccxt; ccxt's orders and fills to ours |
-| `order_calls`, `account_queries` | orders; fills, holdings, permissions |
+| `order_calls`, `order_search` | orders: sent and cancelled; looked for and listed |
+| `account_queries` | fills, holdings, permissions |
 | `balances` | what an exchange means by a balance |
 | `income_queries`, `income_rules` | money that it moves by itself, and how an exchange tells it |
 | `market_data`, `streams` | events; streams of them |

@@ -18,9 +18,9 @@ from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.client import feature
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed, nanoseconds
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
-from tradectl.exchange.ccxt_venue.order_calls import feature
 from tradectl.exchange.ccxt_venue.paging import Next, Pages, by_number
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
@@ -114,7 +114,7 @@ class AccountQueries:
             until = {} if is_last or window is None else {"until": begin + window - 1}
             following: dict[str, Any] = {}
             rows = 0
-            for number in range(1, MOST_PAGES):
+            for number in range(1, MOST_PAGES + 1):
                 params = {**asked, **until, **following}
                 page, last = await self._rows(market, begin, params, pages, rows, number)
                 fresh = _add(page, found)

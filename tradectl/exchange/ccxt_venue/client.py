@@ -286,6 +286,13 @@ def _fixed_later(answer: Any) -> Callable[..., Awaitable[Any]]:
     return fixed
 
 
+def feature(client: Any, kind: str, method: str, name: str) -> Any:
+    """What ccxt says of a method's parameter for this kind of market."""
+    features = getattr(client, "features", None) or {}
+    of_kind = features.get("spot") if kind == "spot" else (features.get("swap") or {}).get("linear")
+    return ((of_kind or {}).get(method) or {}).get(name)
+
+
 def _silent() -> logging.Logger:
     """ccxt logs requests with their key at debug level."""
     logger = logging.Logger("ccxt-silent", logging.CRITICAL)
@@ -296,6 +303,7 @@ def _silent() -> logging.Logger:
 __all__ = [
     "CALL",
     "close_client",
+    "feature",
     "hook",
     "load_ahead",
     "load_ccxt",
