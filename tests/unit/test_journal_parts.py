@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from io import SEEK_END, SEEK_SET
 from pathlib import Path
@@ -10,18 +11,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fixtures.bus import note, tick
 from tests.fixtures.journal import FOOTER, HEADER
+from tradectl.config.settings import JournalSettings
 from tradectl.domain.errors import JournalDamaged, JournalError, JournalFailed
 from tradectl.domain.events import Record
-from tradectl.domain.time import DAY
+from tradectl.domain.time import DAY, SECOND
 from tradectl.journal.backwards import has_footer, newest_records
 from tradectl.journal.groups import opened
 from tradectl.journal.packed import pack, pack_part
-from tradectl.journal.parts import length_of, parts_of
+from tradectl.journal.parts import last_written, length_of, parts_of
 from tradectl.journal.reader import JournalReader
 from tradectl.journal.writer import JournalWriter, PartLength, sync_file
+from tradectl.operations.vacuum import vacuum
+from tradectl.storage.directory import StateDir
 
 NAME = "20260101T000000000-0001.jsonl"
 
@@ -177,6 +182,34 @@ def test_a_packed_part_that_was_cut_is_no_whole_one(parted: Path) -> None:
         packed.write_bytes(data[:length])
         with pytest.raises(JournalError):
             read(parted)
+
+
+def test_how_old_it_is_its_last_part_says(parted: Path) -> None:
+    first, *others, last = files(parted)
+    for part in (first, *others):
+        os.utime(part, (1_000, 1_000))
+    os.utime(last, (5_000, 5_000))
+    assert last_written(parted) == 5_000 * SECOND
+    assert pack(parted).stat().st_mtime == 5_000
+
+
+def test_one_whose_last_part_is_new_is_not_removed_for_its_first(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.create()
+    path = state.journals / NAME
+    writer = JournalWriter(path, replace(HEADER, run_id=path.stem), parts=PartLength(2_000))
+    for group in groups(20):
+        writer.append(group)
+    writer.close(FOOTER)
+    parts = files(path)
+    for part in parts[:-1]:
+        os.utime(part, (1_000, 1_000))
+    found = vacuum(state, JournalSettings(keep_days=30, pack_after_days=1))
+    assert (found.removed, found.packed, found.problems) == ([], [], [])
+    assert files(path) == parts
+    os.utime(parts[-1], (1_000, 1_000))
+    assert vacuum(state, JournalSettings(keep_days=30)).removed == [path.stem]
+    assert [*state.journals.iterdir()] == []
 
 
 @pytest.mark.parametrize("begun", [0, 1, 40, 170])

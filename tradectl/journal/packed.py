@@ -13,7 +13,15 @@ from typing import Any, Protocol
 
 from tradectl.files.own import open_folder, open_own
 from tradectl.journal.frames import zstd
-from tradectl.journal.parts import PACKED, PLAIN, JoinedParts, length_of, parts_of, whole_of
+from tradectl.journal.parts import (
+    PACKED,
+    PLAIN,
+    JoinedParts,
+    last_written,
+    length_of,
+    parts_of,
+    whole_of,
+)
 
 LEVEL = 6
 """Journals are text that repeats itself: a seventh of their size, and read faster than from a disk."""
@@ -30,7 +38,7 @@ def pack(path: Path) -> Path:
     parts = [part for _, part in parts_of(path)]
     target = whole_of(path)
     with JoinedParts(os.fdopen(open_own(path), "rb"), path) as file:
-        _put_away(file, target, sum(map(length_of, parts)), path)
+        _put_away(file, target, sum(map(length_of, parts)), last_written(path))
     for part in parts:  # the first one first: without it the others count for nothing
         part.unlink()
     return target
@@ -40,21 +48,20 @@ def pack_part(part: Path) -> Path:
     """The same of one part that is finished, of a run that goes on."""
     target = part.with_name(part.name.removesuffix(PLAIN) + PACKED)
     with os.fdopen(open_own(part), "rb") as file:
-        _put_away(file, target, length_of(part), part)
+        _put_away(file, target, length_of(part), part.stat().st_mtime_ns)
     part.unlink()
     return target
 
 
-def _put_away(file: Reads, target: Path, length: int, dated_as: Path) -> None:
-    """`file`, of so many bytes, as `target`, read back and compared."""
+def _put_away(file: Reads, target: Path, length: int, dated: int) -> None:
+    """`file`, of so many bytes, as `target` of that date, read back and compared."""
     aside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         original = _packed(file, aside, length)
         with os.fdopen(open_own(aside), "rb") as raw, zstd.ZstdFile(raw) as again:
             if _hash_of(again) != original:
                 raise OSError(5, f"what was written for {target} reads as something else")
-        dated = dated_as.stat()
-        os.utime(aside, ns=(dated.st_atime_ns, dated.st_mtime_ns))  # how old it is stays known
+        os.utime(aside, ns=(dated, dated))  # how old it is stays known
         aside.replace(target)
         _sync_folder(target.parent)
     finally:

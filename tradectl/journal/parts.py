@@ -72,6 +72,11 @@ def size_of(path: Path) -> int:
     return sum(part.stat().st_size for _, part in parts_of(path))
 
 
+def last_written(path: Path) -> int:
+    """When the log was written last (ns), which its newest part says. Raises OSError."""
+    return max(part.stat().st_mtime_ns for _, part in parts_of(path))
+
+
 def first_of(part: Path) -> Path | None:
     """The file that the journal begins with of which `part` is a later one; None where it is none."""
     stem, _, start = part.name.partition(".jsonl")[0].rpartition(".")
@@ -210,6 +215,7 @@ __all__ = [
     "PLAIN",
     "JoinedParts",
     "first_of",
+    "last_written",
     "later_parts",
     "length_of",
     "lost_parts",

@@ -20,8 +20,8 @@ from tradectl.documents.backups import Packed, Vacuumed
 from tradectl.domain.errors import AlreadyRunning, JournalError, UsageError
 from tradectl.domain.orders import run_of
 from tradectl.domain.text import harmless
-from tradectl.domain.time import DAY, SECOND
-from tradectl.journal.parts import PACKED, PLAIN, later_parts, length_of, parts_of
+from tradectl.domain.time import DAY
+from tradectl.journal.parts import PACKED, PLAIN, last_written, later_parts, length_of, parts_of
 from tradectl.journal.reader import read_header
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import SHORT
@@ -126,7 +126,8 @@ class _Tidied:
                 self.problems.append(f"{harmless(path)}: {error.strerror or error}")
 
     def _tidy(self, run_id: str, path: Path, keep: float | None) -> None:
-        if self._is_older(path, keep):
+        written = last_written(path)
+        if self._is_older(written, keep):
             if run_id in self._needed:
                 self.kept[run_id] = self._needed[run_id]
             elif not goes_on(path):
@@ -140,7 +141,7 @@ class _Tidied:
             return
         if run_id in self._needed or goes_on(path):
             self._pack_finished(run_id, [part for _, part in parts_of(path)])
-        elif self._is_older(path, self._settings.pack_after_days):
+        elif self._is_older(written, self._settings.pack_after_days):
             from tradectl.journal.packed import pack
 
             before = sum(length_of(part) for _, part in parts_of(path))
@@ -153,7 +154,7 @@ class _Tidied:
         """All but the first, which has the run's lock, and the last, which is written."""
         for part in parts[1:-1]:
             is_plain = not part.name.endswith(PACKED)
-            if is_plain and self._is_older(part, self._settings.pack_after_days):
+            if is_plain and self._is_older(part.stat().st_mtime_ns, self._settings.pack_after_days):
                 from tradectl.journal.packed import pack_part
 
                 before = part.stat().st_size
@@ -173,14 +174,13 @@ class _Tidied:
         count = 0
         for path in self._dir.backtests.glob("*.json"):
             with contextlib.suppress(OSError):
-                if self._is_older(path, self._settings.keep_recorded_days):
+                if self._is_older(path.stat().st_mtime_ns, self._settings.keep_recorded_days):
                     path.unlink()
                     count += 1
         return count
 
-    def _is_older(self, path: Path, days: float | None) -> bool:
-        age = self._now / SECOND - path.stat().st_mtime
-        return days is not None and age >= days * DAY / SECOND
+    def _is_older(self, written: int, days: float | None) -> bool:
+        return days is not None and self._now - written >= days * DAY
 
 
 def _rewrite(state_dir: StateDir) -> str:

@@ -21,6 +21,7 @@ from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.money import decimal_text
 from tradectl.domain.time import iso
 from tradectl.feeds.whole_log import read_log
+from tradectl.journal.parts import last_written
 from tradectl.journal.reader import LONGEST_GROUP, NO_KEYS, read_header, refuse_damaged
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.signature import Signed
@@ -150,7 +151,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         fills=run.fills,
         snapshot=account if is_news and header.account in CONTINUED else None,
         sealed=run.folded_to,
-        taken_at=run.journal.stat().st_mtime_ns,
+        taken_at=last_written(run.journal),
         signs=run.signed is Signed.YES,
     )
     await store.write(changes)
@@ -159,9 +160,5 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
     if run.footer is not None:
         await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
     elif not goes_on(run.journal):
-        await store.end_run(run.run_id, _last_written(run.journal), "crashed")
-
-
-def _last_written(journal: Path) -> str:
-    """When a run that did not tell its end was last heard of, whenever somebody finds out."""
-    return iso(journal.stat().st_mtime_ns)
+        heard_of = iso(last_written(run.journal))  # whenever somebody finds out
+        await store.end_run(run.run_id, heard_of, "crashed")

@@ -145,9 +145,10 @@ def _silent(path: Path) -> int:
     """How long (ns) a run on a market of now, that goes on, has written nothing: both by the computer's
     clock, which need not be the one that the run goes by."""
     from tradectl.bus.clock import ComputerClock
+    from tradectl.journal.parts import last_written
     from tradectl.journal.reader import read_header
     from tradectl.journal.run_lock import goes_on
 
     if not goes_on(path) or read_header(path).source == "recorded":
         return 0
-    return max(0, ComputerClock.wall() - path.stat().st_mtime_ns)
+    return max(0, ComputerClock.wall() - last_written(path))
