@@ -40,7 +40,7 @@ def pack(path: Path) -> Path:
     with JoinedParts(os.fdopen(open_own(path), "rb"), path) as file:
         _put_away(file, target, sum(map(length_of, parts)), last_written(path))
     for part in parts:  # the first one first: without it the others count for nothing
-        part.unlink()
+        part.unlink(missing_ok=True)
     return target
 
 
@@ -64,6 +64,8 @@ def _put_away(file: Reads, target: Path, length: int, dated: int) -> None:
         os.utime(aside, ns=(dated, dated))  # how old it is stays known
         aside.replace(target)
         _sync_folder(target.parent)
+    except zstd.ZstdError as error:
+        raise OSError(5, f"it cannot be compressed: {error}") from error
     finally:
         aside.unlink(missing_ok=True)
 

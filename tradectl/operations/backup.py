@@ -18,7 +18,7 @@ import os
 import sqlite3
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, cast
@@ -38,6 +38,7 @@ from tradectl.journal.writer import FORMAT
 from tradectl.recovery.recovery import CONTINUED, last_journal, recover_account
 from tradectl.storage.alert_archive import ALERTS_FILE, OLDER_ALERTS_FILE
 from tradectl.storage.directory import StateDir
+from tradectl.storage.housekeeping import housekeeping
 from tradectl.storage.latch import SIZE
 from tradectl.storage.schema import LOCK_TIMEOUT_S, VERSION, damage_of, database_error
 from tradectl.version import __version__
@@ -63,7 +64,10 @@ def back_up(state_dir: StateDir, file: Path | None, *, with_key: bool = True) ->
         raise UsageError(f"{harmless(file)} is there already: name another file")
     aside = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
     try:
-        with TemporaryDirectory(prefix=".tradectl-backup-", dir=file.parent) as folder:
+        with (
+            housekeeping(state_dir.journals, moves=False),
+            TemporaryDirectory(prefix=".tradectl-backup-", dir=file.parent) as folder,
+        ):
             manifest = _Archive(state_dir, Path(folder)).write(aside, iso(made_at), with_key)
         os.link(aside, file)  # what came there meanwhile is not written over
     except FileExistsError as error:
@@ -180,7 +184,8 @@ class _Archive:
         return found
 
     def _add_journal(self, tar: tarfile.TarFile, path: Path, *, is_newest: bool) -> None:
-        parts = [*parts_of(path)]
+        with _read(path):
+            parts = [*parts_of(path)]
         end = self._sealed_size(path, parts) if goes_on(path) else _end(parts)
         if is_newest and end:
             self._note_key(path)
@@ -240,7 +245,9 @@ class _Archive:
     # --- what goes in ----------------------------------------------------------------------------------
 
     def _add(self, tar: tarfile.TarFile, name: str, path: Path, size: int | None = None) -> None:
-        with os.fdopen(open_own(path), "rb") as file:
+        with _read(path):
+            fd = open_own(path)
+        with os.fdopen(fd, "rb") as file:
             self._add_file(
                 tar, name, file, os.fstat(file.fileno()).st_size if size is None else size
             )
@@ -274,6 +281,15 @@ class Hashing:
         data = self._file.read(size)
         self.sha256.update(data)
         return data
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
+    """What goes wrong in it is no fault of the place that the backup is for. Raises StateError."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(f"cannot read {harmless(path)}: {error.strerror or error}") from error
 
 
 def _end(parts: list[tuple[int, Path]]) -> int:

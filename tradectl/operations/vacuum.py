@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.config.settings import JournalSettings, Settings
@@ -22,27 +24,34 @@ from tradectl.domain.orders import run_of
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY
 from tradectl.journal.parts import PACKED, PLAIN, last_written, later_parts, length_of, parts_of
-from tradectl.journal.reader import read_header
+from tradectl.journal.reader import read_beginning, read_header
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import SHORT
 from tradectl.recovery.recovery import CONTINUED, last_journal
 from tradectl.storage.directory import StateDir
+from tradectl.storage.housekeeping import housekeeping
 from tradectl.storage.reader import StateReader
 from tradectl.storage.schema import LOCK_TIMEOUT_S, SIDE_FILES, connect, database_error, is_there
 
 LAST = "an account goes on from it"
 BEFORE = "strategies are warmed from it"
 WORKS = "an order that it made still works"
+NO_OTHERS: Mapping[str, JournalSettings] = MappingProxyType({})
 
 
-def vacuum(state_dir: StateDir, settings: JournalSettings) -> Vacuumed:
-    """Raises UsageError, StateError."""
+def vacuum(
+    state_dir: StateDir,
+    settings: JournalSettings,
+    of_kind: Mapping[str, JournalSettings] = NO_OTHERS,
+) -> Vacuumed:
+    """By `settings`; journals of an account of a kind that is in `of_kind` by those. Raises UsageError,
+    StateError."""
     state_dir.check()
     if not state_dir.path.is_dir():
         raise UsageError(f"there is no state directory {state_dir.path}: nothing to tidy up")
-    needed = _needed(state_dir)
-    tidied = _Tidied(state_dir, settings, needed)
-    tidied.journals()
+    with housekeeping(state_dir.journals, moves=True):
+        tidied = _Tidied(state_dir, settings, of_kind, _needed(state_dir))
+        tidied.journals()
     before = _size(state_dir.db)
     done = _rewrite(state_dir) if is_there(state_dir.db, "tidy up") else "there is none"
     return Vacuumed(
@@ -57,14 +66,15 @@ def vacuum(state_dir: StateDir, settings: JournalSettings) -> Vacuumed:
     )
 
 
-def settings_of_last(state_dir: StateDir) -> JournalSettings:
-    """As the account's last run had them."""
+def settings_of_last(state_dir: StateDir) -> dict[str, JournalSettings]:
+    """As the last run of each kind of account had them; those of the newest run first."""
     state_dir.check()
+    found: list[tuple[str, str, JournalSettings]] = []
     for kind in CONTINUED:
         with contextlib.suppress(JournalError):
             if (path := last_journal(state_dir, kind)) is not None:
-                return Settings.load(read_header(path).config).journal
-    return JournalSettings()
+                found.append((path.name, kind, Settings.load(read_header(path).config).journal))
+    return {kind: settings for _, kind, settings in sorted(found, key=itemgetter(0), reverse=True)}
 
 
 def _needed(state_dir: StateDir) -> dict[str, str]:
@@ -101,12 +111,17 @@ def _runs_of_working_orders(state_dir: StateDir) -> Iterator[str]:
 
 
 class _Tidied:
-    """What was done, by `settings`, to all but the `needed` runs."""
+    """What was done, by `settings` or those of its kind, to all but the `needed` runs."""
 
     def __init__(
-        self, state_dir: StateDir, settings: JournalSettings, needed: dict[str, str]
+        self,
+        state_dir: StateDir,
+        settings: JournalSettings,
+        of_kind: Mapping[str, JournalSettings],
+        needed: dict[str, str],
     ) -> None:
         self._dir, self._settings, self._needed = state_dir, settings, needed
+        self._of_kind = of_kind
         self._now = ComputerClock.wall()
         self.packed: list[Packed] = []
         self.removed: list[str] = []
@@ -117,15 +132,23 @@ class _Tidied:
         """Each is looked at by itself: one that cannot be touched keeps no other from its turn."""
         recorded = StateReader(self._dir.db).recorded_runs()
         for run_id, path in self._dir.all_journals().items():
-            keep = self._settings.keep_days
-            if run_id in recorded:
-                keep = self._settings.keep_recorded_days
             try:
-                self._tidy(run_id, path, keep)
-            except OSError as error:
-                self.problems.append(f"{harmless(path)}: {error.strerror or error}")
+                if run_id in recorded:
+                    self._tidy(run_id, path, self._settings, self._settings.keep_recorded_days)
+                else:
+                    settings = self._settings_of(path)
+                    self._tidy(run_id, path, settings, settings.keep_days)
+            except (OSError, JournalError) as error:
+                why = error.strerror if isinstance(error, OSError) else None
+                self.problems.append(f"{harmless(path)}: {why or error}")
 
-    def _tidy(self, run_id: str, path: Path, keep: float | None) -> None:
+    def _settings_of(self, path: Path) -> JournalSettings:
+        """Of the kind of account that it is of. Raises JournalError."""
+        if not self._of_kind:
+            return self._settings
+        return self._of_kind.get(read_beginning(path).account, self._settings)
+
+    def _tidy(self, run_id: str, path: Path, settings: JournalSettings, keep: float | None) -> None:
         written = last_written(path)
         if self._is_older(written, keep):
             if run_id in self._needed:
@@ -140,8 +163,8 @@ class _Tidied:
                 left.unlink()  # it was ended while it put the whole away
             return
         if run_id in self._needed or goes_on(path):
-            self._pack_finished(run_id, [part for _, part in parts_of(path)])
-        elif self._is_older(written, self._settings.pack_after_days):
+            self._pack_finished(run_id, path, settings)
+        elif self._is_older(written, settings.pack_after_days):
             from tradectl.journal.packed import pack
 
             before = sum(length_of(part) for _, part in parts_of(path))
@@ -150,11 +173,12 @@ class _Tidied:
             self.packed.append(Packed(run_id=run_id, before=before, after=after))
             self._note(run_id, packed)
 
-    def _pack_finished(self, run_id: str, parts: list[Path]) -> None:
+    def _pack_finished(self, run_id: str, path: Path, settings: JournalSettings) -> None:
         """All but the first, which has the run's lock, and the last, which is written."""
+        parts = [part for _, part in parts_of(path)]
         for part in parts[1:-1]:
             is_plain = not part.name.endswith(PACKED)
-            if is_plain and self._is_older(part.stat().st_mtime_ns, self._settings.pack_after_days):
+            if is_plain and self._is_older(part.stat().st_mtime_ns, settings.pack_after_days):
                 from tradectl.journal.packed import pack_part
 
                 before = part.stat().st_size

@@ -11,7 +11,7 @@ from tradectl.cli.options import ConfigOption, JsonOption, StateDirOption, print
 HELP = """Compress journals of ended runs, remove those that are too old, make the database small.
 
 By the settings `journal.pack_after_days` (1), `journal.keep_days` and `journal.keep_recorded_days` (kept
-for ever) of the account's last run, or of -c. What an account goes on from and what a working order came
+for ever) of each account's last run, or of -c. What an account goes on from and what a working order came
 from stays. While a run goes on, too: then the database only gives back its free pages.
 
 Examples:
@@ -37,12 +37,17 @@ def vacuum(
     from msgspec.structs import replace
 
     from tradectl.config.load import load_settings
+    from tradectl.config.settings import JournalSettings
     from tradectl.operations.vacuum import settings_of_last
     from tradectl.operations.vacuum import vacuum as tidy_up
     from tradectl.storage.directory import StateDir
 
     directory = StateDir(state_dir)
-    settings = load_settings(config).journal if config is not None else settings_of_last(directory)
+    of_kind = settings_of_last(directory) if config is None else {}
+    newest = next(iter(of_kind.values()), JournalSettings())
+    settings = load_settings(config).journal if config is not None else newest
     if dry:
-        settings = replace(settings, keep_days=None, keep_recorded_days=None)
-    print_data(tidy_up(directory, settings), as_json, "backups.vacuumed")
+        kept = {"keep_days": None, "keep_recorded_days": None}
+        settings = replace(settings, **kept)
+        of_kind = {kind: replace(each, **kept) for kind, each in of_kind.items()}
+    print_data(tidy_up(directory, settings, of_kind), as_json, "backups.vacuumed")
