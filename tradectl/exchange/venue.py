@@ -17,6 +17,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import CloseCause, IncomeKind, Liquidity, MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.market_events import BarEvent
@@ -105,6 +106,14 @@ class VenueOrder(Struct, frozen=True):
     @property
     def order_key(self) -> OrderKey:
         return self.symbol, self.venue_order_id
+
+
+class TakenUnseen(AccessLost):
+    """The venue took an order, and then would not say what became of it. `order` is accepted."""
+
+    def __init__(self, message: str, order: VenueOrder) -> None:
+        super().__init__(message)
+        self.order = order
 
 
 class VenueIncome(Struct, frozen=True):
@@ -242,7 +251,7 @@ class Venue(Protocol):
     ) -> VenueOrder:
         """Send an order, once. `pre_send_check` is asked in the last moment, after any wait for the
         rate limit: what it raises is raised, and nothing was sent. Raises VenueRefusal, NotExecuted,
-        OutcomeUnknown, AccessLost."""
+        OutcomeUnknown, AccessLost: nothing rests then, but for TakenUnseen."""
         ...
 
     async def cancel(
@@ -336,6 +345,7 @@ __all__ = [
     "MoneyMoved",
     "OnVenueReports",
     "Permissions",
+    "TakenUnseen",
     "Venue",
     "VenueFill",
     "VenueIncome",

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from tradectl.domain.errors import (
+    AccessLost,
     ExchangeError,
     NotExecuted,
     OutcomeUnknown,
@@ -35,7 +36,7 @@ from tradectl.exchange.ccxt_venue.report_parser import (
     accepted,
     is_bare_yes,
 )
-from tradectl.exchange.venue import VenueOrder
+from tradectl.exchange.venue import TakenUnseen, VenueOrder
 
 
 class OrderCalls:
@@ -115,16 +116,19 @@ class OrderCalls:
         self, spec: OrderSpec, market: Market, ours: str, venue_id: str
     ) -> VenueOrder:
         """It was sent and taken: what became of it is asked for, once. With an id it is accepted,
-        whatever that comes to: a refused question is no refused order. Raises OutcomeUnknown."""
-        lost = "it is not found yet"
+        whatever that comes to. Raises OutcomeUnknown, TakenUnseen."""
+        lost, denied = "it is not found yet", False
         try:
             if (found := await self.find(spec.symbol, ours, venue_id)) is not None:
                 return found
         except ExchangeError as error:
-            lost = str(error)
+            lost, denied = str(error), isinstance(error, AccessLost)
         if not venue_id:
             raise OutcomeUnknown(f"order {ours} was taken, and then: {lost}")
-        return accepted(spec, market, ours, venue_id)
+        order = accepted(spec, market, ours, venue_id)
+        if denied:
+            raise TakenUnseen(f"order {ours} was taken, and then: {lost}", order)
+        return order
 
     async def _price_now(self, spec: OrderSpec, market: Market) -> Decimal | None:
         """What it would trade at, where that must be known before it goes out. Raises NotExecuted."""

@@ -32,7 +32,7 @@ from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.fee_rates import FeeRates
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState
-from tradectl.exchange.venue import Venue, VenueOrder
+from tradectl.exchange.venue import TakenUnseen, Venue, VenueOrder
 
 LEAST_MISSES = 3
 """How often a venue must say that it knows no such order before it is believed, however long it took."""
@@ -109,8 +109,7 @@ class OrderSubmitter:
         except NotExecuted as error:
             report(tracker.mark_rejected(tracked, str(error)))
         except AccessLost as error:
-            report(tracker.mark_rejected(tracked, str(error)))
-            self._reporter.access_refused(error)
+            self._access_lost(tracked, error)
         except OutcomeUnknown as error:
             await self._resolve_unknown(tracked, str(error))
         except asyncio.CancelledError:
@@ -125,6 +124,13 @@ class OrderSubmitter:
             self._answered(began)
             report(tracker.apply([order]))
             await self.fetch_fills(tracked)
+
+    def _access_lost(self, tracked: TrackedOrder, error: AccessLost) -> None:
+        if isinstance(error, TakenUnseen):
+            self._reporter.report(self._tracker.apply([error.order]))
+        else:
+            self._reporter.report(self._tracker.mark_rejected(tracked, str(error)))
+        self._reporter.access_refused(error)
 
     async def _rejected(self, tracked: TrackedOrder, error: VenueRefusal) -> None:
         """What may be mended is, before the core hears of it; it does whatever becomes of that."""
