@@ -24,6 +24,7 @@ FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 3, 24
 """Spot and futures by turns: of an exchange the first of the markets that it has, always the same."""
 KEPT = {
     "bybit": (500023, 600105),
+    "gate": (600101,),
     "hyperliquid": (2330104299, 500016, 600105),
     "kraken": (4041564858,),
     "kucoin": (600109,),

@@ -112,6 +112,7 @@ ORDERS: dict[str, tuple[Said, ...]] = {
         Said("INCREASE_POSITION", "would increase", C.REDUCE_ONLY),
         Said("POSITION_DUAL_MODE", "in dual mode", C.POSITION_SIDE, "one-way mode"),
         Said("SIZE_TOO_LARGE", "size too large", C.RULES),
+        Said("INVALID_PARAM_VALUE", "Your order size is too small", C.RULES),
         Said("PRICE_TOO_DEVIATED", "order price deviates", C.RULES),
         Said("CONTRACT_IN_DELISTING", "in delisting", C.CLOSED, "takes no orders"),
         Said("TRADE_RESTRICTED", "restricted", C.CLOSED, "restricted"),

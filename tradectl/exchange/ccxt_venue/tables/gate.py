@@ -107,6 +107,8 @@ TABLE = ExchangeTable(
                 "TRADE_RESTRICTED CONTRACT_IN_DELISTING CONTRACT_NOT_FOUND INVALID_CURRENCY_PAIR",
             ),
             **each(RefusalCause.FUNDS, "LIQUIDATE_IMMEDIATELY QUANTITY_NOT_ENOUGH"),
+            # of an order: a size or a price that is not to its rules; ccxt calls it a bad request
+            **each(RefusalCause.RULES, "INVALID_PARAM_VALUE"),
             **each(RefusalCause.POSITION_SIDE, "POSITION_DUAL_MODE"),
             **each(RefusalCause.NOT_FILLED, "CONTRACT_NO_COUNTER"),
             **each(
