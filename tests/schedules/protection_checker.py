@@ -89,6 +89,8 @@ class ProtectionChecker:
             return
         if order.type not in STOPS or not order.reduce_only or order.filled or order.child_id:
             return
+        if order.working and order.status.startswith("EXPIRED"):
+            return  # it was triggered, and found nobody to trade with
         symbol, books = order.symbol, self._books()
         held = nearer_zero(self._exchange.position(symbol), self._held(symbol))
         known = books.position(symbol).quantity if books is not None else held
