@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
+import os
 import tarfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -25,6 +27,7 @@ from tradectl.domain.errors import StateError, UsageError
 from tradectl.domain.events import Command, CommandReceived, OrderFilled
 from tradectl.domain.money import Side
 from tradectl.files.places import private_home
+from tradectl.journal.packed import pack
 from tradectl.journal.signing_keys import VARIABLE
 from tradectl.operations.backup import back_up
 from tradectl.operations.restore import restore
@@ -174,6 +177,52 @@ def test_what_was_cut_off_or_is_no_backup_is_refused(
     (tmp_path / "text").write_bytes(gzip.compress(b"no tar at all" * 1000))
     assert "no backup" in refused(tmp_path / "text", tmp_path)
     assert "there is no file" in refused(tmp_path / "nothing", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE]
+)
+def test_nothing_in_it_says_how_much_memory_it_takes(tmp_path: Path, kind: bytes) -> None:
+    """A header of a terabyte, of which no byte is there: it is refused before it is read."""
+    entry = tarfile.TarInfo("long")
+    entry.type, entry.size = kind, 1 << 40
+    head = entry.tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "bomb").write_bytes(gzip.compress(head + b"a" * 4096))
+    assert "an entry of type" in refused(tmp_path / "bomb", tmp_path)
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("state.db")
+    entry.size = 1 << 60
+    head = entry.tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "large").write_bytes(gzip.compress(head + b"a" * 4096))
+    assert "are free; nothing was restored" in refused(tmp_path / "large", tmp_path)
+
+
+def test_what_one_that_was_killed_left_goes_and_what_another_is_at_stays(
+    saved: tuple[Path, Path], tmp_path: Path
+) -> None:
+    left, used = (tmp_path / f".elsewhere.restoring-{name}" for name in ("left", "used"))
+    for folder in (left, used):
+        folder.mkdir()
+    fd = os.open(used, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    put_back(saved, tmp_path, "end.tar.gz")
+    os.close(fd)
+    assert (left.exists(), used.exists()) == (False, True)
+
+
+def test_runs_say_where_their_journals_are_that_were_put_away(
+    saved: tuple[Path, Path], tmp_path: Path
+) -> None:
+    state = put_back(saved, tmp_path, "end.tar.gz")
+    packed = pack(journals(state.path)[0])
+    back_up(state, tmp_path / "packed.tar.gz")
+    other = StateDir(tmp_path / "other")
+    restore(tmp_path / "packed.tar.gz", other)
+    run = StateReader(other.db).last_run()
+    assert run is not None
+    assert Path(run.journal).name == packed.name
 
 
 def test_nothing_is_written_over(saved: tuple[Path, Path], tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ class _Archive:
         with os.fdopen(fd, "wb") as raw:
             with (
                 gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=COMPRESSION) as packed,
-                tarfile.open(fileobj=packed, mode="w|") as tar,
+                tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
             ):
                 manifest = self._fill(tar, made_at, with_key)
             raw.flush()

@@ -8,6 +8,8 @@ compares itself with its exchange first, as every one does.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import re
 import shutil
@@ -18,13 +20,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from hmac import compare_digest
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from tradectl.documents.backups import BackupFile, Manifest, Restore
 from tradectl.domain.errors import StateError, TradectlError, UsageError
 from tradectl.domain.text import harmless
-from tradectl.files.own import open_named, open_own
+from tradectl.files.own import open_folder, open_named, open_own
 from tradectl.files.places import make_folders
 from tradectl.journal.writer import FORMAT
 from tradectl.operations.backup import KEY, MANIFEST, SMALL, Hashing
@@ -50,8 +53,11 @@ def restore(file: Path, state_dir: StateDir, *, trust_key: bool = False) -> Rest
     state_dir.check()
     try:
         make_folders(target.parent)
-        aside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+        _remove_left(target)
+        aside = target.with_name(f"{_left_by(target)}{os.urandom(4).hex()}")
         aside.mkdir(mode=0o700)
+        fd = open_folder(aside)
+        fcntl.flock(fd, fcntl.LOCK_EX)
     except OSError as error:
         raise StateError(f"cannot write beside {target}: {error.strerror}") from error
     try:
@@ -60,6 +66,25 @@ def restore(file: Path, state_dir: StateDir, *, trust_key: bool = False) -> Rest
         raise StateError(f"cannot restore {harmless(file)}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        os.close(fd)
+
+
+def _left_by(target: Path) -> str:
+    """How each folder beside it is named that is unpacked for it."""
+    return f".{target.name}.restoring-"
+
+
+def _remove_left(target: Path) -> None:
+    """By one that was killed: it holds its folder's lock no more. Raises OSError."""
+    for folder in target.parent.glob(f"{glob.escape(_left_by(target))}*"):
+        fd = open_folder(folder)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass  # somebody is at it now
+        finally:
+            os.close(fd)
 
 
 def _refuse_used(target: Path) -> None:
@@ -67,6 +92,19 @@ def _refuse_used(target: Path) -> None:
         raise UsageError(
             f"{target} is not empty, and nothing is written over: name a new folder with --state-dir"
         )
+
+
+class _Entry(tarfile.TarInfo):
+    """What a backup has: files of short names. Other kinds of entries say themselves how much of the
+    archive is to be taken into memory, and there are none."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Raises TarError."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or found.size < 0:
+            raise tarfile.ReadError(f"an entry of type {found.type!r}, of {found.size} bytes")
+        return found
 
 
 class _Unpacked:
@@ -116,7 +154,7 @@ class _Unpacked:
         try:
             with (
                 os.fdopen(open_named(self._file), "rb") as raw,
-                tarfile.open(fileobj=raw, mode="r|gz") as tar,
+                tarfile.open(fileobj=raw, mode="r|gz", tarinfo=_Entry) as tar,
             ):
                 for entry in tar:
                     if entry.name in found or not entry.isfile():
@@ -139,6 +177,8 @@ class _Unpacked:
                 raise self._bad(f"its {entry.name} is too large")
             self._extra[entry.name] = reading.read()
         else:
+            if entry.size > (free := shutil.disk_usage(self._dir.path).free):
+                raise self._bad(f"{entry.name} has {entry.size:,} bytes, and {free:,} are free")
             path = self._dir.path / entry.name
             with os.fdopen(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
                 shutil.copyfileobj(reading, file)
@@ -220,8 +260,11 @@ class _Unpacked:
     def _name_journals(self) -> None:
         """Where they will be."""
         with closing(sqlite3.connect(self._dir.db)) as db, db:
-            db.execute(
-                "UPDATE runs SET journal = ? || run_id || '.jsonl'", (f"{self._target.journals}/",)
+            ids = [run_id for (run_id,) in db.execute("SELECT run_id FROM runs")]
+            places = [self._target.journals / self._dir.journal_of(each).name for each in ids]
+            db.executemany(
+                "UPDATE runs SET journal = ? WHERE run_id = ?",
+                zip(map(str, places), ids, strict=True),
             )
 
     def _newer(self, manifest: Manifest) -> Iterator[str]:
