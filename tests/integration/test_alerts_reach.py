@@ -48,15 +48,20 @@ def end() -> Iterator[OtherEnd]:
         yield end
 
 
+def at(end: OtherEnd) -> dict[str, Any]:
+    """The environment of a run whose channel leads there."""
+    return {"TRADECTL_CHANNEL_PHONE_URL": end.url}
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_an_alert_between_a_kill_and_a_restart_is_told_once(
     stored: bool, tmp_path: Path, end: OtherEnd
 ) -> None:
-    """It may have been killed before there was more of it than its event."""
+    """It may have been killed before there was more of it than its event. What it has sent by then may
+    arrive later: at an end of its own, which refuses it."""
     (tmp_path / "fails.py").write_text(STRATEGY)
     (tmp_path / "c.toml").write_text(CONFIG)
     folder = tmp_path / "state"
-    address: dict[str, Any] = {"TRADECTL_CHANNEL_PHONE_URL": end.url}
     words = ("-c", tmp_path / "c.toml", "--symbol", "BTCUSDT")
     failing = ("--strategy", f"{tmp_path / 'fails.py'}:Fails")
 
@@ -66,18 +71,18 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(
         with closing(sqlite3.connect(folder / "state.db")) as db:
             return [key for (key,) in db.execute("SELECT key FROM outbox")]
 
-    end.status = 503
-    with running(folder, *words, *failing, **address) as run:
-        wait_until(waiting)
-        run.kill()
+    with other_end() as down:
+        down.status = 503
+        with running(folder, *words, *failing, **at(down)) as run:
+            wait_until(waiting)
+            run.kill()
     (key,) = waiting()
     assert key.endswith("/route0")
     if not stored:
         with closing(sqlite3.connect(folder / "state.db")) as db, db:
             db.execute("DELETE FROM outbox")
             db.execute("DELETE FROM alerts")
-    end.status = 200
-    ended = tradectl(folder, "run", *words, "--headless", "--duration", 0.5, "--json", **address)
+    ended = tradectl(folder, "run", *words, "--headless", "--duration", 0.5, "--json", **at(end))
     assert ended.code == 0, ended.err
     (told,) = [alert for body in end.posted for alert in body["alerts"]]
     assert (told["id"] == key.partition("/")[0]) is stored
