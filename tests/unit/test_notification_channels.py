@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +20,7 @@ from tradectl.notification.channel import ChannelFailed
 from tradectl.notification.channels import open_channel
 from tradectl.notification.notice import message_of, safe
 from tradectl.notification.notification_settings import AlertChannel
+from tradectl.notification.telegram import Telegram
 from tradectl.notification.webhook import Webhook
 
 TELEGRAM = "tgram://123456789:AAEhBP0av28abcdef/987654321"
@@ -39,6 +43,58 @@ def test_what_is_no_2xx_has_failed(end: OtherEnd) -> None:
     with pytest.raises(ChannelFailed) as caught:
         Webhook(end.url, 5).send(message)
     assert caught.value.rest == 17
+
+
+@contextmanager
+def trickling(begins: bytes, secure: bool = False) -> Iterator[str]:
+    """The address of a server that answers so, and then a byte now and then for ever."""
+
+    def answer(ear: socket.socket) -> None:
+        with ear.accept()[0] as line, suppress(OSError):
+            line.recv(65536)
+            line.sendall(begins)
+            while True:
+                line.sendall(b"a")
+                threading.Event().wait(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        thread = threading.Thread(target=answer, args=(ear,), daemon=True)
+        thread.start()
+        yield f"{'https' if secure else 'http'}://127.0.0.1:{ear.getsockname()[1]}/hook"
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("begins", "secure"),
+    [
+        (b"", False),
+        (b"HTTP/1.1 200 OK\r\nX: ", False),
+        (b"HTTP/1.1 500 Oh\r\n\r\n", False),
+        (b"\x16\x03\x03\x40\x00", True),
+    ],
+)
+def test_what_comes_a_byte_now_and_then_is_cut_off(begins: bytes, secure: bool) -> None:
+    with (
+        trickling(begins, secure) as url,
+        pytest.raises(ChannelFailed, match=r"no answer in time|answered 500"),
+    ):
+        Webhook(url, 0.1).send(message_of("k", [notice()]))
+
+
+def test_whoever_has_said_2xx_has_it_whatever_more_is_said() -> None:
+    with trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n") as url:
+        Webhook(url, 0.1).send(message_of("k", [notice()]))
+
+
+def test_telegram_is_not_listened_to_for_ever_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradectl.notification.telegram.ANSWER_S", 0.1)
+    begins = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+    with (
+        trickling(begins) as url,
+        pytest.raises(ChannelFailed, match="not what Telegram answers"),
+    ):
+        Telegram(url, "1:a").updates(0, 0)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,21 @@ def test_a_channel_is_in_trouble_from_its_second_failure_until_it_works() -> Non
     assert sending.outbox.delivered(send)
 
 
+def test_one_that_hangs_is_in_trouble_at_once_and_is_told_of_once() -> None:
+    """It may never come back to fail a second time."""
+    sending = Sending(AlertRoute(channels=("phone",)))
+    sending.outbox.put(notice("a1"), sending.now)
+    told = []
+    for _ in range(3):
+        (send,) = sending.next()
+        told.append(sending.outbox.failed(send, sending.at, hangs=True))
+        sending.outbox.free("phone")
+        sending.wait(300)
+    assert told == [True, False, False]
+    (send,) = sending.next()
+    assert sending.outbox.delivered(send)
+
+
 def test_a_channel_that_asks_to_be_left_alone_is() -> None:
     sending = Sending(AlertRoute(channels=("phone",)))
     sending.outbox.put(notice("a1"), sending.now)

@@ -28,7 +28,8 @@ FEW = 3
 """So many that wait for a channel go one by one."""
 FIRST_REST_S, LONGEST_REST_S = 1.0, 300.0
 TROUBLE_AFTER = 2
-"""Failures in a row of a channel that somebody is told of."""
+"""Failures in a row of a channel that somebody is told of; of one that hangs, which may never fail again,
+at once."""
 
 
 class Letter(Struct, kw_only=True):
@@ -85,6 +86,7 @@ class ChannelState:
         self.hangs = False
         """it has not come back from what was given up"""
         self.failures = 0
+        self.is_in_trouble = False
         self.rests_until = 0.0
         self._others, self._critical = (Allowance(settings.per_minute) for _ in range(2))
 
@@ -263,8 +265,8 @@ class Outbox:
             self._under_way.discard(letter.id)
             self._remove(letter)
         channel = self.channels[send.channel]
-        was_in_trouble = channel.failures >= TROUBLE_AFTER
-        channel.failures, channel.rests_until = 0, 0.0
+        was_in_trouble = channel.is_in_trouble
+        channel.failures, channel.rests_until, channel.is_in_trouble = 0, 0.0, False
         return was_in_trouble
 
     def failed(self, send: Send, at: float, rest: float = 0.0, *, hangs: bool = False) -> bool:
@@ -281,7 +283,9 @@ class Outbox:
         channel.hangs = hangs
         pause = pause_after(channel.failures, FIRST_REST_S, LONGEST_REST_S)
         channel.rests_until = at + max(pause, rest)
-        return channel.failures == TROUBLE_AFTER
+        was_in_trouble = channel.is_in_trouble
+        channel.is_in_trouble |= hangs or channel.failures >= TROUBLE_AFTER
+        return channel.is_in_trouble and not was_in_trouble
 
     def free(self, name: str) -> None:
         """The channel can take something again."""

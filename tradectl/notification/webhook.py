@@ -8,12 +8,16 @@ when a message is sent again. No redirect is followed: it would lead somewhere e
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import ssl
-from collections.abc import Callable
-from urllib.parse import urlsplit
+import threading
+from collections.abc import Callable, Iterator
+from urllib.parse import SplitResult, urlsplit
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.text import harmless
 from tradectl.notification.address import redaction_of
 from tradectl.notification.channel import ChannelFailed
@@ -27,7 +31,7 @@ TOO_MANY = 429
 
 
 class Webhook:
-    """`timeout` (s) is that of each step of the way."""
+    """`timeout` (s) is that of a whole request."""
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
@@ -47,30 +51,65 @@ def ask(
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
 ) -> bytes:
-    """One request, answered by a 2xx; the beginning of what it says. Raises ChannelFailed with what
-    `hide` leaves of the reason."""
+    """One request, answered by a 2xx within `timeout` (s); the beginning of what it says, as far as that
+    comes. Raises ChannelFailed with what `hide` leaves of the reason."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection = (
-        http.client.HTTPSConnection(
-            host, parts.port, timeout=timeout, context=ssl.create_default_context()
-        )
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=timeout)
-    )
     sent = {"User-Agent": f"tradectl/{__version__}", "Connection": "close", **(headers or {})}
+    answer, said = None, b""
     try:
-        connection.request(method, path, body=body, headers=sent)
-        answer = connection.getresponse()
-        said = answer.read(LARGEST_ANSWER)
+        with _connected(parts, timeout) as (connection, is_over):
+            connection.request(method, path, body=body, headers=sent)
+            begun = connection.getresponse()
+            if is_over():
+                raise TimeoutError  # what was cut off looks as if its head had ended
+            answer = begun
+            said = answer.read(LARGEST_ANSWER)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ChannelFailed(hide(harmless(_reason(error)))) from None  # its text has the address
-    finally:
-        connection.close()
+        if answer is None:
+            raise ChannelFailed(
+                hide(harmless(_reason(error)))
+            ) from None  # its text has the address
     if not 200 <= answer.status < 300:
         raise ChannelFailed(_refusal(answer.status), _rest(answer))
     return said
+
+
+@contextlib.contextmanager
+def _connected(
+    parts: SplitResult, timeout: float
+) -> Iterator[tuple[http.client.HTTPConnection, Callable[[], bool]]]:
+    """It is cut off once its time is over, and whether it is: a byte now and then, which ends no step's
+    time-out, may otherwise come for ever."""
+    deadline = ComputerClock.monotonic() + timeout
+    is_over = threading.Event()
+
+    def cut(line: socket.socket) -> None:
+        is_over.set()
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    context = ssl.create_default_context() if parts.scheme == "https" else None
+    kind = http.client.HTTPSConnection if context else http.client.HTTPConnection
+    host = parts.hostname or ""
+    connection = kind(host, parts.port, timeout=timeout)
+    plain = socket.create_connection((host, connection.port), timeout)
+    with contextlib.closing(connection), plain.dup() as line:
+        # TLS takes the first of the two, and may take its time, too
+        connection.sock = plain
+        tls = context.wrap_socket(plain, False, False, server_hostname=host) if context else None
+        connection.sock = tls or plain
+        timer = threading.Timer(max(0.0, deadline - ComputerClock.monotonic()), cut, (line,))
+        timer.daemon = True
+        timer.start()
+        try:
+            if tls is not None:
+                tls.do_handshake()
+            yield connection, is_over.is_set
+        except (OSError, http.client.HTTPException) as error:
+            raise (TimeoutError() if is_over.is_set() else error) from None
+        finally:
+            timer.cancel()
 
 
 def _reason(error: BaseException) -> str:

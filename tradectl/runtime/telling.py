@@ -16,6 +16,9 @@ from tradectl.notification.routes import Routes
 from tradectl.storage.directory import StateDir
 from tradectl.storage.outbox_rows import OutboxRows
 
+LATE_S = 1.0
+"""So much later than it should by itself a channel that has not failed by then hangs."""
+
 
 def dispatcher_of(
     settings: Settings, state_dir: StateDir, environ: Mapping[str, str] | None
@@ -26,7 +29,7 @@ def dispatcher_of(
         return None
     variables = os.environ if environ is None else environ
     channels: dict[str, tuple[Channel, float]] = {
-        each.name: (open_channel(each, variables, state_dir.path), each.timeout_seconds)
+        each.name: (open_channel(each, variables, state_dir.path), each.timeout_seconds + LATE_S)
         for each in configured
     }
     rows = OutboxRows(state_dir.db)
