@@ -16,6 +16,7 @@ from tests.fixtures.notices import OtherEnd, other_end
 from tradectl.bus.clock import WallClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.errors import StateError
 from tradectl.domain.events import Event
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.heartbeat import Heartbeat
@@ -25,6 +26,7 @@ from tradectl.monitoring.watchdog import Watchdog
 from tradectl.notification.notice import Notice
 from tradectl.runtime.outside import Stalls
 from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import Halt, HaltLatch
 
 # --- stalls --------------------------------------------------------------------------------------------
 
@@ -94,6 +96,44 @@ async def test_one_that_lasts_too_long_latches_and_stops_once_the_loop_turns(
     ]
     assert stopped == []
     await until(lambda: stopped == ["the event loop has stood still for 5.0 s"])
+
+
+async def test_a_latch_that_cannot_be_set_is_told_of_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = StateDir(tmp_path / "state")
+    folder.create()
+    told: list[Notice] = []
+    stopped: list[str] = []
+    latched = threading.Event()
+    tries: list[str] = []
+    set_it = HaltLatch.set
+
+    def full(latch: HaltLatch, reason: str) -> Halt:
+        tries.append(reason)
+        if len(tries) < 3:
+            raise StateError("the disk is full")
+        halt = set_it(latch, reason)
+        latched.set()
+        return halt
+
+    async def emergency_stop(reason: str) -> None:
+        stopped.append(reason)
+
+    monkeypatch.setattr(HaltLatch, "set", full)
+    stalls = Stalls(StallReport(folder.path, "r", told.append), folder, emergency_stop)
+    stalls.watch(asyncio.get_running_loop())
+    dog = Watchdog(lambda event: None, limit=0.03, lasting=0.03, on_lasting_stall=stalls.stop)
+    dog.start()
+    assert latched.wait(LONGEST_S)  # this is what stops the loop
+    dog.stop()
+    assert folder.latch.read() is not None
+    await until(lambda: len(told) == 2 and stopped)
+    assert [notice.message.partition(": ")[2] for notice in told] == [
+        "NO EMERGENCY STOP COULD BE LATCHED: StateError: the disk is full",
+        "the emergency stop is latched",
+    ]
+    assert stopped == tries[:1]
 
 
 # --- the heartbeat -------------------------------------------------------------------------------------

@@ -19,14 +19,16 @@ from tradectl.domain.resilience import StallDetector
 from tradectl.domain.text import described
 
 BEATS_PER_LIMIT = 10
+TRIES_PER_LIMIT = 2
+"""Of what is to be done about a stall that lasts, and fails."""
 
 log = logging.getLogger("tradectl.watchdog")
 
 
 class Watchdog:
     """`on_stall(seconds)` is called in the watchdog's thread, once for each time that something blocks
-    the loop for longer than `limit` s; `on_lasting_stall(seconds)` the same after `lasting` s (0: never).
-    `processor` gives the seconds of a processor that were used.
+    the loop for longer than `limit` s; `on_lasting_stall(seconds)` the same after `lasting` s (0: never),
+    and again where it raises. `processor` gives the seconds of a processor that were used.
 
     `post` gets a SystemEvent `loop_stalled` once the loop is back.
     """
@@ -94,8 +96,10 @@ class Watchdog:
                 reported = beat
                 self._report(silence)
             if self._lasts(silence) and beat != acted_on and not self._did_not_run(silence):
-                acted_on = beat
-                self._call(self._on_lasting_stall, silence)
+                if self._call(self._on_lasting_stall, silence):
+                    acted_on = beat
+                else:
+                    stopped.wait(self._limit / TRIES_PER_LIMIT)
 
     def _lasts(self, silence: float) -> bool:
         return 0 < self._lasting <= silence
@@ -111,12 +115,15 @@ class Watchdog:
             "the event loop has stood still for %.1f s: a strategy or handler blocks it", silence
         )
 
-    def _call(self, callback: Callable[[float], object] | None, silence: float) -> None:
+    def _call(self, callback: Callable[[float], object] | None, silence: float) -> bool:
+        """Whether it could do it."""
         try:
             if callback is not None:
                 callback(silence)
         except Exception as error:  # a bug in the callback must not end the watch
             log.error("the stall callback failed: %s", described(error))
+            return False
+        return True
 
 
 def _stalled_event(silence: float, *, blocked: bool) -> SystemEvent:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
+from tradectl.domain.text import described
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
@@ -41,17 +42,31 @@ class Stalls:
         self._state_dir = state_dir
         self._emergency_stop = emergency_stop
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_latched = True
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
     def stop(self, silence: float) -> None:
-        """In the watchdog's thread. Raises StateError where no latch can be set."""
+        """In the watchdog's thread. Raises what kept the latch from being set, to be called again then;
+        the rest is done the first time."""
         reason = f"the event loop has stood still for {silence:.1f} s"
-        StateDir(self._state_dir.path).latch.set(reason)
-        self.report.tell(f"{reason}: the emergency stop is latched", AlertSeverity.CRITICAL)
-        if self._loop is not None:
-            asyncio.run_coroutine_threadsafe(self._emergency_stop(reason), self._loop)
+        is_first, self._is_latched = self._is_latched, False
+        try:
+            StateDir(self._state_dir.path).latch.set(reason)
+            self._is_latched = True
+        except Exception as error:
+            if is_first:
+                self._tell(f"{reason}: NO EMERGENCY STOP COULD BE LATCHED: {described(error)}")
+            raise
+        else:
+            self._tell(f"{reason}: the emergency stop is latched")
+        finally:
+            if is_first and self._loop is not None:
+                asyncio.run_coroutine_threadsafe(self._emergency_stop(reason), self._loop)
+
+    def _tell(self, words: str) -> None:
+        self.report.tell(words, AlertSeverity.CRITICAL)
 
 
 def stalls_of(
