@@ -94,6 +94,17 @@ def test_check_refuses_a_bad_file(folder: Path) -> None:
         run("check", "-c", "t.toml")
 
 
+def test_check_loads_an_allocator_of_ones_own(folder: Path) -> None:
+    text = '[portfolio]\nsizing = "allocation"\n[allocation]\nallocator = "weights.py:mine"\n'
+    (folder / "t.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"allocation.allocator: cannot read .*weights.py"):
+        run("check", "t.toml")
+    file = folder / "weights.py"
+    file.write_text("def mine(targets, history):\n    return {}\n")
+    file.chmod(0o600)
+    assert run("check", "t.toml").startswith("t.toml is good: paper, ")
+
+
 def test_check_without_a_file_says_how_to_get_one() -> None:
     with pytest.raises(ConfigError, match=r"tradectl config init tradectl\.toml"):
         run("check")

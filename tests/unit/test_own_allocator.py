@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.test_allocation_methods import history, targets
 from tradectl.adapters.own_allocator import OwnAllocator
@@ -81,6 +82,11 @@ def test_its_weights_are_kept_within_what_is_allotted(
         ("return {'CALM': 1 / 0}", "ZeroDivisionError"),
         ("yield 1", "a generator"),
         ("raise KeyError('x')", "KeyError"),
+        ("return {'CALM': 10**400}", "OverflowError"),
+        ("return {'CALM': __import__('decimal').Decimal('sNaN')}", "ValueError"),
+        ("return {'CALM': 1e9}", "expected 0 or more, up to 1,000 times the equity"),
+        ("return {'CALM': float('inf')}", "gave CALM inf"),
+        ("return {7: 0.1}", "gave a weight to 7, which nobody wants"),
     ],
 )
 def test_what_is_no_answer_says_so_and_is_called_no_more_after_a_while(
@@ -98,6 +104,61 @@ def test_who_asks_for_an_end_gets_it_at_once(tmp_path: Path) -> None:
     first, second = (answer_to(ComputeWeights(n, targets(), history()), made) for n in range(2))
     assert "SystemExit" in first.failure
     assert "called no more" in second.failure
+
+
+ODD = """
+from collections.abc import Mapping
+from itertools import repeat
+
+class Odd(Mapping):
+    def __init__(self, error, items=None):
+        self.error, self.given = error, items
+    def __getitem__(self, key): raise self.error
+    def __len__(self): return 1
+    def __iter__(self): raise self.error
+    def items(self):
+        if self.given is None:
+            raise self.error
+        return self.given
+
+class Number(float):
+    def __lt__(self, other): raise KeyboardInterrupt
+    __le__ = __gt__ = __ge__ = __abs__ = __float__ = __repr__ = __lt__
+
+class Symbol(str):
+    def __hash__(self): raise SystemExit(4)
+    __eq__ = __str__ = __repr__ = __hash__
+
+def asks_for_an_end(targets, history): return Odd(SystemExit(0))
+def of_ctrl_c(targets, history): return Odd(KeyboardInterrupt())
+def of_the_base(targets, history): return Odd(BaseException("base"))
+def without_end(targets, history): return Odd(None, repeat(("CALM", 0.1)))
+def of_its_own_numbers(targets, history): return Odd(None, [(Symbol("CALM"), Number(0.1))])
+"""
+
+
+def odd(folder: Path, name: str) -> OwnAllocator:
+    file = folder / "odd.py"
+    file.write_text(ODD)
+    file.chmod(0o600)
+    return asked_of(f"{file}:{name}")
+
+
+@pytest.mark.parametrize("name", ["asks_for_an_end", "of_ctrl_c", "of_the_base"])
+def test_an_answer_that_raises_as_it_is_read_ends_nothing_but_itself(
+    name: str, tmp_path: Path
+) -> None:
+    made = odd(tmp_path, name)
+    first, second = (answer_to(ComputeWeights(n, targets(), history()), made) for n in range(2))
+    assert first.failure.startswith("odd.py:")
+    assert "restart to call it again" in second.failure
+
+
+@pytest.mark.parametrize("name", ["without_end", "of_its_own_numbers"])
+def test_an_answer_is_copied_into_plain_numbers_and_read_no_longer_than_it_may_be(
+    name: str, tmp_path: Path
+) -> None:
+    assert odd(tmp_path, name)(targets(), history())["CALM"] == D("0.1")
 
 
 def test_constraints_hold_for_it_too(tmp_path: Path) -> None:
@@ -134,6 +195,11 @@ def test_where_it_is_has_to_be_said_and_its_hash_is_kept(tmp_path: Path) -> None
     (tmp_path / "weights.py").chmod(0o666)
     with pytest.raises(UsageError, match="others can write"):
         asked_of(name).check()
+
+
+def test_one_that_nobody_would_ask_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r'expected "allocation", or no allocator'):
+        check(replace(settings_of("weights.py:mine"), portfolio=PortfolioSettings()))
 
 
 def test_weights_before_it_are_kept(tmp_path: Path) -> None:

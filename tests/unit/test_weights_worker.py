@@ -50,6 +50,10 @@ async def test_live_the_loop_goes_on_while_a_thread_computes() -> None:
     await bus.stop()
     assert [(each.request, each.weights) for each in answers] == [(7, {"A": Decimal("0.5")})]
     assert half.threads != [threading.get_ident()]
+    for thread in threading.enumerate():  # nothing of it is left behind, for the end to wait for
+        if thread.ident in half.threads:
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -57,9 +61,11 @@ async def test_live_the_loop_goes_on_while_a_thread_computes() -> None:
     [
         (AllocationFailed("too little history"), "too little history"),
         (ValueError("not finite\n"), "ValueError: not finite"),
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
-def test_what_fails_is_an_answer_too(error: Exception, said: str) -> None:
+def test_what_fails_is_an_answer_too(error: BaseException, said: str) -> None:
     def fails(targets: Targets, history: MarketHistory) -> Weights:
         raise error
 

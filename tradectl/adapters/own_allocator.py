@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from math import isfinite
+from itertools import islice
 from pathlib import PurePath
 
 from msgspec.structs import replace
@@ -27,6 +27,8 @@ from tradectl.strategy.own_process import apart
 from tradectl.strategy.user_files import callable_in
 
 SETTING = "allocation.allocator"
+MOST = 1_000
+"""times the equity: a weight beyond it is no answer, but an error of who gave it"""
 
 
 class OwnAllocator(Allocator):
@@ -69,15 +71,17 @@ class OwnAllocator(Allocator):
 
     def _asked(self, targets: Targets, history: MarketHistory) -> dict[str, float]:
         """It gets copies: what it changes in them changes nothing."""
-        assert self._own is not None
         theirs = replace(
             history,
             closes={**history.closes},
             profits={**history.profits},
             made={**history.made},
         )
+        assert self._own is not None
+        own, context = self._own, apart()
         try:
-            answer = apart().run(self._own, {**targets}, theirs)
+            answer = context.run(own, {**targets}, theirs)
+            weights, why = context.run(self._read, answer, targets)
         except (
             BaseException
         ) as error:  # the user's code: whatever it raises, the weights of before stay
@@ -85,29 +89,28 @@ class OwnAllocator(Allocator):
             if containment.ends_it(error):
                 self._failures = self._max_failures
             raise AllocationFailed(why) from error
-        return self._looked_at(answer, targets)
-
-    def _looked_at(self, answer: object, targets: Targets) -> dict[str, float]:
-        if not isinstance(answer, Mapping):
-            given = containment.returned(answer)
-            raise AllocationFailed(
-                f"{self._name} gave {given}: expected a share of equity by symbol"
-            )
-        weights: dict[str, float] = {}
-        for symbol, weight in [*answer.items()][: len(targets) + 1]:
-            if symbol not in targets:
-                told = harmless(str(symbol), 60)
-                raise AllocationFailed(f"{self._name} gave a weight to {told}, which nobody wants")
-            if isinstance(weight, bool) or not isinstance(weight, int | float | Decimal):
-                given = containment.returned(weight)
-                raise AllocationFailed(f"{self._name} gave {symbol} {given}: expected a number")
-            weights[symbol] = float(weight)
-            if not isfinite(weights[symbol]) or (weight < 0 and not self._may_sell_short):
-                raise AllocationFailed(
-                    f"{self._name} gave {symbol} {weights[symbol]}: expected "
-                    f"{'a number' if self._may_sell_short else '0 or more'}"
-                )
+        if why:
+            raise AllocationFailed(f"{self._name} gave {why}")
         return weights
+
+    def _read(self, answer: object, targets: Targets) -> tuple[dict[str, float], str]:
+        """A copy of an answer, or what is wrong with it. It is the user's code that is read here, too: a
+        mapping, a text or a number of his may do anything when it is asked."""
+        if not isinstance(answer, Mapping):
+            return {}, f"{containment.returned(answer)}: expected a share of equity by symbol"
+        weights: dict[str, float] = {}
+        for key, given in islice(answer.items(), len(targets) + 1):
+            symbol = str.__str__(key) if isinstance(key, str) else containment.returned(key)
+            if symbol not in targets:
+                return {}, f"a weight to {harmless(symbol, 60)}, which nobody wants"
+            weight = _number(given)
+            if weight is None:
+                return {}, f"{symbol} {containment.returned(given)}: expected a number"
+            if not abs(weight) <= MOST or (weight < 0 and not self._may_sell_short):
+                least = f"{-MOST:,} to" if self._may_sell_short else "0 or more, up to"
+                return {}, f"{symbol} {weight}: expected {least} {MOST:,} times the equity"
+            weights[symbol] = weight
+        return weights, ""
 
     def _quarantined(self, why: str) -> AllocationFailed:
         times = counted(self._failures, "failure")
@@ -115,6 +118,17 @@ class OwnAllocator(Allocator):
             f"{self._name} is called no more after {times} in a row: restart to call it again"
         )
         return AllocationFailed(f"{why}; it is called no more in this run ({times} in a row)")
+
+
+def _number(given: object) -> float | None:
+    """By the types' own ways: a subclass's are never asked. Raises what they raise for one too large."""
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, int):
+        return float(int.__int__(given))
+    if isinstance(given, float):
+        return float.__float__(given)
+    return Decimal.__float__(given) if isinstance(given, Decimal) else None
 
 
 __all__ = ["SETTING", "OwnAllocator"]

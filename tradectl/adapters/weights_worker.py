@@ -14,6 +14,7 @@ from tradectl.domain.allocation import Allocator, ComputeWeights
 from tradectl.domain.errors import TradectlError
 from tradectl.domain.events import WeightsComputed
 from tradectl.domain.text import harmless
+from tradectl.strategy import containment
 
 
 class WeightsWorker:
@@ -25,7 +26,6 @@ class WeightsWorker:
         self._bus = bus
         self._allocator = allocator
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread: ThreadPoolExecutor | None = None
 
     def bind(self) -> None:
         self._bus.compute_by(self._compute)
@@ -42,23 +42,26 @@ class WeightsWorker:
         task.add_done_callback(self._tasks.discard)
 
     async def _compute_in_thread(self, command: ComputeWeights) -> None:
-        if self._thread is None:  # of its own: the loop waits for none of others as it ends
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._thread, answer_to, command, self._allocator)
+        # of its own: the loop waits for none of others as it ends, and nothing of it is left behind
+        thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        try:
+            work = asyncio.get_running_loop().run_in_executor
+            answer = await work(thread, answer_to, command, self._allocator)
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
         self._bus.post(answer)
 
 
 def answer_to(command: ComputeWeights, allocator: Allocator) -> WeightsComputed:
-    """Weights, or why there are none: whatever happens, there is an answer."""
+    """Weights, or why there are none: whatever happens, there is an answer. Raises Interrupted."""
     try:
         weights = allocator(command.targets, command.history)
     except TradectlError as error:
         return _failed(command, str(error))
     except (
-        Exception
+        BaseException
     ) as error:  # numbers that a library cannot work with: the weights of before stay
-        return _failed(command, f"{type(error).__name__}: {error}")
+        return _failed(command, containment.failure(error))
     return WeightsComputed(
         source_component=WeightsWorker.name, request=command.request, weights=weights
     )

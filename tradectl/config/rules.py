@@ -224,6 +224,11 @@ def _check_allocation(settings: Settings) -> None:
     allocation, history = settings.allocation, settings.history
     _check_shares(settings)
     if settings.portfolio.sizing != "allocation":
+        if allocation.allocator:
+            raise ConfigError(
+                "allocation.allocator: nobody asks it with portfolio.sizing = "
+                f'"{settings.portfolio.sizing}": expected "allocation", or no allocator'
+            )
         return
     check_packages(allocation)
     if allocation.allocator and not allocation.allocator.rpartition(":")[0].endswith(".py"):

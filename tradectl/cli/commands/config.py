@@ -93,6 +93,10 @@ def check(
         check_simulated(undescribed, settings.exchange_names())
         if unknown := unknown_coins(undescribed):
             say(f"on the simulated market {unknown}", err=True)
+    if settings.allocation.allocator:
+        from tradectl.system.trading_system import allocator_of
+
+        allocator_of(settings).check()
     strategies = ", ".join(strategy.name for strategy in settings.strategies)
     say(f"{path} is good: {settings.mode}, {', '.join(settings.symbols)}, by {strategies}")
 
