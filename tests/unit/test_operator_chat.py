@@ -22,11 +22,11 @@ from tradectl.documents.run import Status
 from tradectl.domain.errors import ConfigError, JournalError
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.notification.notification_settings import MonitoringSettings
-from tradectl.notification.telegram import Telegram
+from tradectl.notification.telegram import Telegram, Update
 from tradectl.runtime import operator_chat
-from tradectl.runtime.operator_chat import NOT_RESPONDING, SURE, OperatorChat, chat_of
+from tradectl.runtime.operator_chat import NOT_OBEYED, NOT_RESPONDING, SURE, OperatorChat, chat_of
 
-NOW, OURS, TOKEN = 1_700_000_000, 42, "123:S3CR3T"
+OURS, TOKEN = 42, "123:S3CR3T"
 
 
 class Server:
@@ -39,7 +39,7 @@ class Server:
         self.status = 200
         self.count = 0
 
-    def write(self, text: str, *, chat: int = OURS, date: int = NOW) -> None:
+    def write(self, text: str, *, chat: int = OURS, date: int = 0) -> None:
         self.count += 1
         message = {"chat": {"id": chat, "type": "private"}, "date": date, "text": text}
         self.updates.put({"update_id": self.count, "message": message})
@@ -103,12 +103,12 @@ class Chat(OperatorChat):
 
     def __init__(self, server: Server, alerts: AlertManager) -> None:
         self.done: list[str] = []
-        self.fails = False
+        self.fails: Exception | None = None
 
         def do(name: str) -> Any:
             async def done() -> str:
                 if self.fails:
-                    raise JournalError("the disk is full")
+                    raise self.fails
                 self.done.append(name)
                 return f"done: {name}"
 
@@ -122,7 +122,6 @@ class Chat(OperatorChat):
             pause=do("pause"),
             stop=do("stop"),
             latch=lambda reason: self.done.append(f"latched {reason}"),
-            wall=lambda: NOW * 1_000_000_000,
         )
 
 
@@ -130,6 +129,7 @@ class Chat(OperatorChat):
 async def chat(server: Server, alerts: AlertManager) -> AsyncIterator[Chat]:
     chat = Chat(server, alerts)
     await chat.start()
+    await until(lambda: chat._last is not None)
     yield chat
     await chat.stop()
 
@@ -162,17 +162,51 @@ async def test_a_stranger_is_told_nothing_and_told_of_once(
     assert (alert.type, alert.count) == ("chat_of_a_stranger", 1)
 
 
-async def test_what_was_written_before_the_run_is_not_obeyed(chat: Chat, server: Server) -> None:
-    server.write("/pause", date=NOW - 1)
-    server.write("/status")
+async def test_what_was_written_before_it_listens_is_not_obeyed_and_that_is_said(
+    server: Server, alerts: AlertManager
+) -> None:
+    """By whatever clock: ours and Telegram's may differ by more than a restart takes."""
+    server.write("/emergency_stop now", date=2**40)
+    server.write("/pause", date=2**40)
+    server.write("/pause", chat=666)
+    chat = Chat(server, alerts)
+    await chat.start()
+    assert await server.answer() == NOT_OBEYED
+    await until(lambda: chat._last == 3)
+    server.write("/status", date=1)
     assert await server.answer() == "done: status"
     assert chat.done == ["status"]
+    await chat.stop()
 
 
-async def test_what_cannot_be_done_is_said(chat: Chat, server: Server) -> None:
-    chat.fails = True
-    server.write("/pause")
-    assert await server.answer() == "failed: the disk is full"
+async def test_what_cannot_be_done_is_said_and_it_goes_on(chat: Chat, server: Server) -> None:
+    for fails, told in (
+        (JournalError("the disk is full"), "failed: the disk is full"),
+        (KeyError("a bug"), "failed: KeyError: 'a bug'"),
+    ):
+        chat.fails = fails
+        server.write("/pause")
+        assert await server.answer() == told
+        server.write("/emergency_stop now")
+        assert (await server.answer()).startswith(f"{told}; the halt is latched")
+    assert chat.done == ["latched by Telegram"] * 2
+
+
+async def test_a_bug_in_hearing_ends_nothing(
+    chat: Chat, server: Server, alerts: AlertManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_chat, "FIRST_PAUSE_S", 0.01)
+    hear, bugs = chat._telegram.updates, [KeyError("a bug"), RuntimeError("another")]
+
+    def heard(*asked: int) -> list[Update]:
+        if bugs:
+            raise bugs.pop()
+        return hear(*asked)
+
+    monkeypatch.setattr(chat._telegram, "updates", heard)
+    await until(lambda: not bugs)
+    server.write("/status")
+    assert await server.answer() == "done: status"
 
 
 async def test_a_stop_is_latched_where_the_loop_does_not_turn(

@@ -26,10 +26,7 @@ class Chat(Struct, frozen=True):
 
 
 class ChatMessage(Struct, frozen=True):
-    """`date` is in seconds since 1970 UTC, by Telegram's clock."""
-
     chat: Chat
-    date: int
     text: str = ""
 
 

@@ -60,11 +60,11 @@ def ask(
     try:
         with _connected(parts, timeout) as (connection, is_over):
             connection.request(method, path, body=body, headers=sent)
-            begun = connection.getresponse()
-            if is_over():
-                raise TimeoutError  # what was cut off looks as if its head had ended
-            answer = begun
-            said = answer.read(LARGEST_ANSWER)
+            with connection.getresponse() as begun:
+                if is_over():
+                    raise TimeoutError  # what was cut off looks as if its head had ended
+                answer = begun
+                said = answer.read(LARGEST_ANSWER)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if answer is None:
             raise ChannelFailed(

@@ -1,8 +1,9 @@
 """An operator's chat: status, pause and emergency stop, for the chats that are configured and no others.
 
-It never resumes, clears a halt, orders or configures. What was written before the run began is not
-obeyed. Its thread asks for what is written; what is to be done is done in the loop, and where that does
-not turn, an emergency stop is latched all the same.
+It never resumes, clears a halt, orders or configures. What was written before the run listened is not
+obeyed, and that is said: it is what waits at Telegram by then, whatever any clock says. Its thread asks
+for what is written; what is to be done is done in the loop, and where that does not turn, an emergency
+stop is latched all the same.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import TimeoutError as LateError
 from typing import Any
 
-from tradectl.bus.clock import ComputerClock
 from tradectl.documents.operations import StopReport
 from tradectl.documents.run import Status
-from tradectl.domain.errors import ConfigError, StateError, TradectlError
+from tradectl.domain.errors import ConfigError, TradectlError
 from tradectl.domain.states import AlertSeverity
-from tradectl.domain.text import counted
-from tradectl.domain.time import SECOND
+from tradectl.domain.text import counted, described
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.notification.address import address_of
 from tradectl.notification.channel import ChannelFailed
@@ -32,6 +31,9 @@ from tradectl.runtime.control_handlers import ControlHandlers
 HELP = "status, pause, emergency_stop now. Nothing else is done from here."
 SURE = "emergency_stop cancels all orders and halts for good. If that is meant: emergency_stop now"
 NOT_RESPONDING = "the loop stands still and does not answer"
+NOT_OBEYED = (
+    "the run has only begun to listen: what was written before is not obeyed, write it again"
+)
 REASON = "by Telegram"
 ANSWER_S = 10.0
 LAST_WORDS_S = 2.0
@@ -61,14 +63,14 @@ class OperatorChat:
         pause: Do,
         stop: Do,
         latch: Callable[[str], object],
-        wall: Callable[[], int] = ComputerClock.wall,
     ) -> None:
         self._telegram = telegram
         self._chats = frozenset(chats)
         self._alerts = alerts
         self._do: Mapping[str, Do] = {"status": status, "pause": pause, "emergency_stop now": stop}
         self._latch = latch
-        self._since = wall() // SECOND
+        self._last: int | None = None
+        """the number of the newest update; None before it listens"""
         self._strangers: set[int] = set()
         self._stopped = threading.Event()
         self._answered = threading.Event()
@@ -89,28 +91,42 @@ class OperatorChat:
     # --- the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        last, pause = 0, FIRST_PAUSE_S
+        pause = FIRST_PAUSE_S
         while not self._stopped.is_set():
             try:
-                for update in self._telegram.updates(last):
-                    last = max(last, update.update_id)
-                    if update.message is not None and not self._stopped.is_set():
-                        self._heed(update.message)
-            except ChannelFailed as error:
-                self._tell(CHAT_FAILED, f"Telegram is not reached: {error}")
+                self._listen()
+            except Exception as error:  # whatever it is, the next one that writes is to be heard
+                why = error if isinstance(error, ChannelFailed) else described(error)
+                self._tell(CHAT_FAILED, f"Telegram is not reached: {why}")
                 self._stopped.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
                 pause = FIRST_PAUSE_S
                 self._in_loop(lambda: self._alerts.resolve_type(CHAT_FAILED, self.name))
 
+    def _listen(self) -> None:
+        if self._last is None:
+            self._last = self._passed_over()
+        for update in self._telegram.updates(self._last):
+            self._last = max(self._last, update.update_id)
+            if update.message is not None and not self._stopped.is_set():
+                self._heed(update.message)
+
+    def _passed_over(self) -> int:
+        """The newest update that waits."""
+        last, wrote = 0, set[int]()
+        while waiting := [u for u in self._telegram.updates(last, 0) if u.update_id > last]:
+            last = max(update.update_id for update in waiting)
+            wrote.update(each.message.chat.id for each in waiting if each.message is not None)
+        for chat in sorted(wrote & self._chats):
+            self._telegram.say(chat, NOT_OBEYED)
+        return last
+
     def _heed(self, message: ChatMessage) -> None:
         if message.chat.id not in self._chats:
             if message.chat.id not in self._strangers and len(self._strangers) < 100:
                 self._strangers.add(message.chat.id)
                 self._tell(STRANGER, f"chat {message.chat.id} wrote to the bot and is not obeyed")
-            return
-        if message.date < self._since:
             return
         self._answered.clear()
         try:
@@ -125,20 +141,22 @@ class OperatorChat:
         do = self._do.get(words)
         if do is None or self._loop is None:
             return HELP
-        future = asyncio.run_coroutine_threadsafe(do(), self._loop)
         try:
-            return future.result(ANSWER_S)
+            return asyncio.run_coroutine_threadsafe(do(), self._loop).result(ANSWER_S)
         except LateError:
-            return self._latched() if words.startswith("emergency_stop") else NOT_RESPONDING
+            why = NOT_RESPONDING
         except TradectlError as error:
-            return f"failed: {error}"
+            why = f"failed: {error}"
+        except Exception as error:  # a bug: whoever asked is told, and may ask for something else
+            why = f"failed: {described(error)}"
+        return self._latched(why) if words.startswith("emergency_stop") else why
 
-    def _latched(self) -> str:
+    def _latched(self, why: str) -> str:
         try:
             self._latch(REASON)
-        except StateError as error:
-            return f"{NOT_RESPONDING}, and no halt could be latched: {error}"
-        return f"{NOT_RESPONDING}; the halt is latched, orders that rest are not cancelled yet"
+        except Exception as error:  # as above
+            return f"{why}, and no halt could be latched: {described(error)}"
+        return f"{why}; the halt is latched, orders that rest may not be cancelled yet"
 
     def _tell(self, kind: str, words: str) -> None:
         self._in_loop(
