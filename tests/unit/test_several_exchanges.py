@@ -26,6 +26,7 @@ from tradectl.runtime.money_at import (
 )
 from tradectl.state import status
 from tradectl.state.account import Account
+from tradectl.state.books_view import BooksView
 from tradectl.state.consistency import problems_of, sum_problems
 from tradectl.strategy import Answer, Strategy
 from tradectl.strategy.configured import StrategyInstance
@@ -150,7 +151,8 @@ def test_an_account_with_one_exchange_knows_nothing_of_it() -> None:
     account = Account.open("", "USDT", D(1_000))
     open_at(account, traded_at(settings, (SPOT, TWIN)), settings)
     assert account.reconciliation is None
-    assert account.cash_at("paper") == account.cash_at("other") == 1_000
+    books = BooksView(account, settings.all_instruments())
+    assert books.cash_at("paper") == books.cash_at("other") == 1_000
 
 
 def test_an_account_goes_on_where_its_money_is() -> None:

@@ -224,6 +224,23 @@ def test_what_is_not_ours_at_an_exchange_is_not_spent() -> None:
     assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [4000, 10_000]
 
 
+def test_what_came_to_one_exchange_and_is_not_ours_is_spent_at_none() -> None:
+    ledger = at_two(4000, 6000)
+    here = account_report({SPOT: "0"}, "13000")
+    there = replace(account_report({OTHER: "0"}, "6000"), exchange="other")
+    tell(ledger, here, there, here, there)
+    assert ledger.books.account.at_exchange().external_cash == 9000
+    assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [4000, 6000]
+    accept(ledger, Acceptance.TRANSFER, "0", "13000")
+    assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [13_000, 6000]
+
+
+def test_an_exchange_that_has_told_nothing_yet_has_no_money_of_another_to_spend() -> None:
+    ledger = at_two(10_000, 0)
+    del ledger.books.account.at_exchange().cash_at["other"]
+    assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [10_000, 0]
+
+
 # --- what the operator says -----------------------------------------------------------------------
 
 

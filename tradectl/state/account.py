@@ -186,13 +186,18 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
             self.reconciliation = ReconciliationState()
         return self.reconciliation
 
-    def cash_at(self, exchange: str) -> Decimal:
-        """The money that can be spent there: all of it, where there is only one exchange."""
+    def cash_at(self, exchange: str, *, of_several: bool) -> Decimal:
+        """The money that can be spent there: all of it, where there is only one exchange; `of_several`
+        one that has told nothing yet has nothing."""
         known = self.reconciliation
-        if known is None or len(known.cash_at) < 2:
+        if known is None or not known.cash_at:
+            return self.cash
+        if len(known.cash_at) < 2 and (exchange in known.cash_at or not of_several):
             return self.cash
         there = known.cash_at.get(exchange, ZERO)
-        return min(self.cash, there) if known.external_cash else there  # not all of it is ours
+        if not known.external_cash:
+            return there
+        return min(self.cash, max(there - known.external_cash_at.get(exchange, ZERO), ZERO))
 
     @property
     def money_at(self) -> Mapping[str, Decimal]:

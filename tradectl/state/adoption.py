@@ -40,7 +40,7 @@ def adopt(books: BooksView, report: AccountReported, noted: ReconciliationState)
             cash, transferred = booking.cash, transferred + booking.transferred
     if report.cash is not None:
         if report.accept is Acceptance.TRANSFER:
-            noted.external_cash = ZERO
+            noted.forget_external_cash()
             moved = noted.money_moved(report.exchange, report.cash, cash)
             cash, transferred = cash + moved, transferred + moved
         elif report.accept is Acceptance.FILL:
@@ -141,7 +141,7 @@ def _leave_money(
     before = noted.discrepancies.get(CASH)
     moved = noted.money_moved(exchange, reported, cash)
     if moved > 0:
-        noted.external_cash += moved
+        noted.note_external_cash(exchange, moved)
     elif before is not None:
         noted.discrepancies[CASH] = before
 

@@ -103,10 +103,10 @@ class BooksView(PricesView):
         return self.instruments.exchange_of(symbol)
 
     def cash_at(self, exchange: str) -> Decimal:
-        return self.account.cash_at(exchange)
+        return self.account.cash_at(exchange, of_several=len(self.instruments.exchanges) > 1)
 
     def cash_for(self, symbol: str) -> Decimal:
-        return self.account.cash_at(self.instruments.exchange_of(symbol))
+        return self.cash_at(self.instruments.exchange_of(symbol))
 
     @property
     def risk(self) -> RiskMemory:

@@ -75,7 +75,7 @@ def settle(
         theirs = trade.signed - ours if can_short else taken
         fee, paid = (_part(of, ours, trade.signed) for of in (trade.fee, trade.fee_paid))
         their_fee = ZERO if trade.fee_paid else trade.fee - fee
-        _note_theirs(known, trade, theirs, taken, their_fee, can_short=can_short)
+        _note_theirs(known, exchange, trade, theirs, taken, their_fee, can_short=can_short)
         held += ours
         if not ours:
             known.income.book(exchange, trade_key(trade.symbol, trade.trade_id), trade.ts)
@@ -98,6 +98,7 @@ def settle(
 
 def _note_theirs(
     known: ReconciliationState,
+    exchange: str,
     trade: ForeignTrade,
     theirs: Decimal,
     taken: Decimal,
@@ -109,15 +110,15 @@ def _note_theirs(
     if theirs:
         known.external[symbol] = before + theirs
     if not can_short:
-        known.external_cash -= theirs * trade.price + fee
+        known.note_external_cash(exchange, -(theirs * trade.price + fee))
         return
-    known.external_cash -= fee
+    known.note_external_cash(exchange, -fee)
     cost = known.external_cost.get(symbol) if before else ZERO
     if cost is None:
         return  # nobody said what it cost: what it brings is not known, either
     if taken:
         freed = (cost * taken / before).quantize(CENT_OF_A_SATOSHI)
-        known.external_cash -= taken * trade.price - freed
+        known.note_external_cash(exchange, freed - taken * trade.price)
         cost += freed
     cost += (theirs - taken) * trade.price
     known.external_cost.pop(symbol, None)

@@ -48,12 +48,13 @@ TOO_MANY = 5
 class Discrepancy(Struct, frozen=True):
     """A difference between an exchange's word and ours, how often in a row it was reported, and how many
     reports in a row had any. Money is one sum over all exchanges: it was reported once more when each of
-    those it is `awaited` of has."""
+    those it is `awaited` of has. `at` is the exchange that told of it first."""
 
     difference: Decimal
     seen: int = 1
     in_a_row: int = 1
     awaited: tuple[str, ...] = ()
+    at: str = ""
 
     @property
     def is_believed(self) -> bool:
@@ -63,7 +64,8 @@ class Discrepancy(Struct, frozen=True):
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
-    known, and `external_cash` the same of money; `cash_at` what each exchange last reported (of several:
+    known, and `external_cash` the same of money, of several exchanges `external_cash_at` the part of it
+    at each, as far as that is known; `cash_at` what each exchange last reported (of several:
     and what was booked since) or has on paper, and `compared_at` when it did (ns UTC, by its clock if it
     tells). `bound` are coins of ours that orders of others offer. `transferred` is what transfers and the
     operator's word added to the account, the worth of what fees took of external coins among it. `income`
@@ -82,6 +84,17 @@ class ReconciliationState(Struct, omit_defaults=True):
     discrepancies: dict[str, Discrepancy] = {}
     transferred: Decimal = ZERO
     income: IncomeState = field(default_factory=IncomeState)
+    external_cash_at: dict[str, Decimal] = {}
+
+    def note_external_cash(self, exchange: str, moved: Decimal) -> None:
+        """So much more (signed) of the money there is not ours."""
+        self.external_cash += moved
+        if len(self.cash_at) > 1 and moved:
+            self.external_cash_at[exchange] = self.external_cash_at.get(exchange, ZERO) + moved
+
+    def forget_external_cash(self) -> None:
+        """All that is there is ours."""
+        self.external_cash, self.external_cash_at = ZERO, {}
 
     def restrict(self, event: SymbolRestricted) -> None:
         kinds = self.restrictions.setdefault(event.symbol, {})
@@ -145,7 +158,8 @@ class ReconciliationState(Struct, omit_defaults=True):
         """What others lost, or paid as fees, beyond the money that is theirs (below zero): it was taken
         of ours, and external money is never less than nothing."""
         taken = min(self.external_cash, ZERO)
-        self.external_cash -= taken
+        if taken:
+            self.forget_external_cash()
         return taken
 
     def shrink(self, what: str, difference: Decimal) -> None:
@@ -167,6 +181,7 @@ class ReconciliationState(Struct, omit_defaults=True):
             dict(self.discrepancies),
             self.transferred,
             self.income.copy(),
+            dict(self.external_cash_at),
         )
 
 
@@ -219,7 +234,7 @@ def compare_cash(
     if not agrees and is_spot:
         taken = max(difference, -max(known.external_cash, ZERO))
         if taken:
-            known.external_cash += taken
+            known.note_external_cash(known.discrepancies[CASH].at, taken)
             yield says_external("", taken, known.external_cash)
             known.shrink(CASH, difference - taken)
             agrees = difference == taken
@@ -247,14 +262,14 @@ def _agrees(
         return True
     before = known.discrepancies.get(what)
     same = before is not None and before.difference == difference
-    seen, awaited = 1, of
+    seen, awaited, at = 1, of, by
     if before is not None and same:
         awaited = tuple(name for name in before.awaited if name != by)
-        seen = before.seen
+        seen, at = before.seen, before.at
         if not awaited:
             seen, awaited = min(seen + 1, ENOUGH), of
     in_a_row = min(before.in_a_row + 1, TOO_MANY) if before is not None else 1
-    found = known.discrepancies[what] = Discrepancy(difference, seen, in_a_row, awaited)
+    found = known.discrepancies[what] = Discrepancy(difference, seen, in_a_row, awaited, at)
     return not found.is_believed
 
 
