@@ -27,7 +27,7 @@ KEPT = {
     "gate": (600101,),
     "hyperliquid": (2330104299, 500016, 600105),
     "kraken": (4041564858,),
-    "kucoin": (600109,),
+    "kucoin": (600109, 700003),
 }
 """What once found something there."""
 KINDS = {"spot": "spot", "futures": "perpetual"}

@@ -97,6 +97,9 @@ def _performed(plan: Plan, folder: Path, dialect: Dialect | None) -> Outcome:
         # what it cannot tell of stays a difference there, for the operator to explain
         told = tuple(step for step in plan.steps if step.do not in MOVES_MONEY)
         plan = replace(plan, steps=told)
+    if dialect is not None and dialect.any_contracts:
+        told = tuple(step for step in plan.steps if "lot" not in step.more)
+        plan = replace(plan, steps=told)
     system = SimulatedOS(plan.seed)
     system.slow_disk = plan.slow_disk
     with mock.patch.dict(os.environ, _keys(dialect)):

@@ -65,6 +65,8 @@ class Dialect:
     """whose request it is, where the key is in no header and no parameter"""
     signed_at: Callable[[Asked], tuple[int, int] | None] = lambda _: None
     cannot: Mapping[str, str] = field(default_factory=dict)
+    any_contracts: bool = False
+    """any number of contracts may be traded: there is no other lot that it could tell of"""
     not_scheduled: str = ""
     """why fault schedules are not played there"""
     is_native: bool = False

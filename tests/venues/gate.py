@@ -448,6 +448,7 @@ def _dialect(kind: str, routes: Any, contract: str) -> Dialect:
         source=SOURCE,
         contract=Decimal(contract),
         signed_at=signed_at,
+        any_contracts=kind == "perpetual",
         cannot={"stops": "a stop on spot does not carry our id"} if kind == "spot" else {},
     )
 
