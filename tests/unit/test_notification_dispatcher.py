@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tests.fixtures.command import wait_until
 from tests.fixtures.notices import OtherEnd, notice, other_end
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.time import SECOND, iso
@@ -215,6 +217,44 @@ def test_what_comes_too_late_and_nobody_else_had_is_not_sent_again(make: Make) -
     dispatcher.put(new("a2"))
     slow.wait()
     assert [message.notices[0].id for message in slow.messages] == ["a1", "a2"]
+
+
+class Slow(OutboxRows):
+    """A database that is busy until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.writing, self.let_go = threading.Event(), threading.Event()
+
+    def write(self, *written: Any) -> None:
+        self.writing.set()
+        assert self.let_go.wait(LONGEST_S)
+        super().write(*written)
+
+
+def test_a_flood_pushes_out_no_outcome_and_what_is_let_go_is_counted(
+    make: Make, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel whose outcome is lost would be busy for ever."""
+    monkeypatch.setattr("tradectl.notification.dispatcher.MOST_IN_INBOX", 10)
+    channel, rows = Kept(), Slow(database)
+    rows.let_go.set()
+    dispatcher = make({"phone": channel}, rows=rows)
+    channel.let_go.clear()
+    dispatcher.put(new("a1"))
+    assert rows.writing.wait(LONGEST_S)
+    rows.writing.clear()
+    rows.let_go.clear()
+    dispatcher.put(new("a2"))
+    assert rows.writing.wait(LONGEST_S)
+    channel.let_go.set()
+    channel.wait()  # its outcome waits for the database now
+    wait_until(lambda: dispatcher._outcomes)
+    for each in range(30):
+        dispatcher.put(new(f"b{each}"))
+    rows.let_go.set()
+    channel.wait()
+    assert dispatcher.dropped == 20
 
 
 class Locked(OutboxRows):

@@ -66,7 +66,9 @@ class Dispatcher:
         self._on_trouble: Callable[[str, str], object] = lambda name, error: None
         self._on_recovery: Callable[[str], object] = lambda name: None
         self._wall, self._monotonic = wall, monotonic
-        self._inbox: deque[Notice | Outcome] = deque(maxlen=MOST_IN_INBOX)
+        self._inbox: deque[Notice] = deque(maxlen=MOST_IN_INBOX)
+        self._lost = 0
+        self._outcomes: deque[Outcome] = deque()
         self._awake = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
@@ -79,7 +81,9 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
 
     def put(self, notice: Notice) -> None:
-        """Tell whoever is to know of it. From any thread, without waiting."""
+        """Tell whoever is to know of it. From any thread, without waiting: where there is no room, the
+        oldest is let go."""
+        self._lost += len(self._inbox) >= MOST_IN_INBOX
         self._inbox.append(notice)
         self._awake.set()
 
@@ -94,6 +98,11 @@ class Dispatcher:
     def waiting(self) -> int:
         """Messages that nobody has yet; from any thread."""
         return len(self._inbox) + len(self._outbox)
+
+    @property
+    def dropped(self) -> int:
+        """Of them, so many were let go: too many or too old. From any thread."""
+        return self._lost + self._outbox.dropped
 
     def start(self) -> None:
         """Does nothing when already started."""
@@ -116,7 +125,7 @@ class Dispatcher:
             thread.join(within + 1)
 
     def _answered(self, outcome: Outcome) -> None:
-        self._inbox.append(outcome)
+        self._outcomes.append(outcome)
         self._awake.set()
 
     # --- the thread ----------------------------------------------------------------------------------
@@ -140,14 +149,15 @@ class Dispatcher:
             self._rows.close()
 
     def _turn(self) -> None:
-        while self._inbox:
-            item = self._inbox.popleft()
-            if isinstance(item, Outcome):
-                self._settle(item)
-            else:
-                self._outbox.put(item, self._wall())
-                if item.listed and self._rows is not None:
-                    self._alerts.append(item)
+        while self._outcomes:
+            self._settle(self._outcomes.popleft())
+        for _ in range(
+            len(self._inbox)
+        ):  # no more than that: a flood must not keep it from sending
+            notice = self._inbox.popleft()
+            self._outbox.put(notice, self._wall())
+            if notice.listed and self._rows is not None:
+                self._alerts.append(notice)
         self._give_up_late()
         self._save()
         for send in self._outbox.next(self._wall(), self._monotonic()):
@@ -188,7 +198,7 @@ class Dispatcher:
         return max(0.0, wait)
 
     def _is_done(self) -> bool:
-        if not self._stopping.is_set() or self._inbox:
+        if not self._stopping.is_set() or self._inbox or self._outcomes:
             return False
         at = self._monotonic()
         is_quiet = self._outbox.is_idle and not self._outbox.has_ready(self._wall(), at)

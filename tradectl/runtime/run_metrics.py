@@ -61,6 +61,7 @@ HELPS = {
     "data_age_seconds": "since the newest market data of a symbol",
     "alerts_open": "alerts that are not over, by severity",
     "outbox_waiting": "messages that nobody could be told yet",
+    "outbox_dropped": "messages let go untold: too many, or too old",
     "process_cpu_percent": "100 is one core",
     "process_rss_bytes": "resident memory",
     "process_open_files": "file descriptors",
@@ -157,6 +158,7 @@ class RunMetrics:
             figures.gauge("alerts_open", count, {"severity": severity.value})
         if self._dispatcher is not None:
             figures.gauge("outbox_waiting", self._dispatcher.waiting)
+            figures.total("outbox_dropped", self._dispatcher.dropped)
 
     def _of_the_bus(self) -> None:
         figures, bus = self._figures, self._session.bus.figures()
