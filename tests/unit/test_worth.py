@@ -42,12 +42,14 @@ def account(**held: str) -> FakeAccount:
     return view
 
 
-def why(view: FakeAccount, cost_bps: str) -> str:
-    """Of bringing 15 coins of ONE to 10, where a trade costs so much."""
+def why(view: FakeAccount, cost_bps: str, unwanted: str = "") -> str:
+    """Of bringing 15 coins of ONE to 10, where a trade costs so much and one symbol is `unwanted`."""
     settings = PortfolioSettings(trade_cost_bps=D(cost_bps))
     change = PositionDelta(ONE, D(100), D(15), D(10), D(10), D(-5), [], D(0))
     found = Worth(
-        settings, AllocationSettings(risk_aversion=D(300)), lambda _symbol, _view: D(1)
+        settings,
+        AllocationSettings(risk_aversion=D(300)),
+        lambda symbol, _view: D(symbol != unwanted),
     ).obstacle(change, view)
     if found is None:
         return ""
@@ -55,8 +57,8 @@ def why(view: FakeAccount, cost_bps: str) -> str:
     return found[1]
 
 
-def gain(view: FakeAccount) -> Decimal:
-    return D(why(view, "9000").rpartition(" ")[2])
+def gain(view: FakeAccount, unwanted: str = "") -> Decimal:
+    return D(why(view, "9000", unwanted).rpartition(" ")[2])
 
 
 def test_alone_it_is_its_own_variance_that_counts() -> None:
@@ -72,6 +74,12 @@ def test_what_moves_together_weighs_more_and_what_makes_up_for_it_less() -> None
     assert gain(account(LIKE="5")) == pytest.approx(-alone, abs=D("0.02"))
     assert gain(account(UNLIKE="15")) == pytest.approx(-alone, rel=D("0.05"))
     assert gain(account(LIKE="10")) == pytest.approx(alone, abs=D("0.01"))
+
+
+def test_what_nobody_wants_and_nobody_holds_is_not_off_its_weight() -> None:
+    alone = gain(account())
+    assert gain(account(LIKE="0"), unwanted="LIKE") == pytest.approx(alone, abs=D("0.01"))
+    assert gain(account(LIKE="5"), unwanted="LIKE") == pytest.approx(3 * alone, abs=D("0.02"))
 
 
 def test_it_is_done_where_together_it_is_worth_it() -> None:

@@ -80,7 +80,8 @@ class Worth:
             covariance = self._covariance(symbol, other, view) if other != symbol else None
             if covariance is not None:
                 held = view.position(other).quantity * (view.mark(other) or ZERO) / equity
-                aim = weight if self._net(other, view) > 0 else -weight
+                net = self._net(other, view)
+                aim = weight * ((net > 0) - (net < 0))
                 total += covariance * (held - aim)
         return total
 

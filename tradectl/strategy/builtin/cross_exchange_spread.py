@@ -57,12 +57,14 @@ class CrossExchangeSpread(TwoLegs):
         self._times: dict[str, int] = {}
         self._quoted: set[str] = set()
         self._side = 0
+        self._gap: Decimal | None = None
+        """the spread of the side that is held, as it is now"""
 
     def coins_against(self, prices: tuple[Decimal, Decimal]) -> Decimal:
         return Decimal(str(self.hedge))
 
     def on_quote(self, quote: QuoteEvent) -> Answer:
-        if quote.bid is None or quote.ask is None:
+        if not quote.bid or not quote.ask:
             return None
         self._quoted.add(quote.symbol)
         return self._heard(quote, (quote.bid, quote.ask))
