@@ -105,6 +105,37 @@ def test_a_spread_that_is_too_small_or_old_is_left_alone() -> None:
     assert run.of(OrderFilled) == []
 
 
+def test_it_enters_no_further_once_the_spread_is_gone() -> None:
+    begun = spread_of(TWIN, TWIN_THERE)
+    paper = replace(begun.settings.paper, latency_ms=700, fill="next-open")
+    settings = replace(begun.settings, paper=paper)
+    classes = {"Spread": find("cross-exchange-spread")}
+    run = Driven(settings, classes, account=begun.begun_anew())
+    books = run.system.books
+    for n in range(2):
+        run.feed(at_prices(TWIN, 102, n), at_prices(TWIN_THERE, 100, n + 0.5))
+    for n in range(2, 30):
+        run.feed(at_prices(TWIN, "100.1", n), at_prices(TWIN_THERE, 100, n + 0.5))
+    held = books.position(TWIN).quantity
+    assert D("-1") < held == -books.position(TWIN_THERE).quantity < 0
+    for n in range(30, 60):
+        run.feed(at_prices(TWIN, 102, n), at_prices(TWIN_THERE, 100, n + 0.5))
+    assert books.position(TWIN).quantity < D("-1.9")
+    run.check()
+
+
+def at_prices(symbol: str, price: object, seconds: float) -> QuoteEvent:
+    return replace(quote(symbol, price, price, seconds), bid_size=D("0.1"), ask_size=D("0.1"))
+
+
+def test_where_nobody_bids_there_is_no_spread() -> None:
+    run = spread_of(TWIN, TWIN_THERE)
+    run.feed(at_prices(TWIN, 102, 0))
+    run.feed(replace(at_prices(TWIN_THERE, 100, 0.1), bid=D(0)), at_prices(TWIN, 102, 0.2))
+    run.feed(at_prices(TWIN, 102, 1))
+    assert run.of(OrderFilled) == []
+
+
 def test_after_a_restart_it_turns_back_what_is_held() -> None:
     run = spread_of(TWIN, TWIN_THERE)
     play(run, TWIN, TWIN_THERE, [(102, 100)], 40)

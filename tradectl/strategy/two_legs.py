@@ -72,6 +72,10 @@ class TwoLegs(Strategy):
         """Of the second leg, for one coin of the first."""
         return prices[0] / prices[1] * Decimal(str(self.hedge))
 
+    def enters(self) -> bool:
+        """Whether another slice is entered just now; what is held is hedged and left whatever it says."""
+        return True
+
     def on_trade(self, trade: MarketDataEvent) -> Answer:
         self._prices[trade.symbol] = trade.price
         self._now = trade.ts
@@ -117,6 +121,8 @@ class TwoLegs(Strategy):
         step = max(min(wanted - first, slice_), -slice_)
         if abs(step) * prices[0] <= most * SETTLED and abs(wanted - first) > abs(step):
             step = ZERO  # the rest of it once there is room
+        if abs(first + step) > abs(first) and not self.enters():
+            step = ZERO
         return [
             self._leg(0, step, prices),
             self._leg(1, ZERO if settled else lacking, prices, wide=overdue > 0),

@@ -57,16 +57,15 @@ class CrossExchangeSpread(TwoLegs):
         self._times: dict[str, int] = {}
         self._quoted: set[str] = set()
         self._side = 0
-        self._gap: Decimal | None = None
-        """the spread of the side that is held, as it is now"""
 
     def coins_against(self, prices: tuple[Decimal, Decimal]) -> Decimal:
         return Decimal(str(self.hedge))
 
     def on_quote(self, quote: QuoteEvent) -> Answer:
-        if not quote.bid or not quote.ask:
-            return None
         self._quoted.add(quote.symbol)
+        if not quote.bid or not quote.ask:
+            self._quotes.pop(quote.symbol, None)  # nobody bids, or asks: there is no spread
+            return None
         return self._heard(quote, (quote.bid, quote.ask))
 
     def on_trade(self, trade: MarketDataEvent) -> Answer:
@@ -78,11 +77,22 @@ class CrossExchangeSpread(TwoLegs):
     def _heard(self, event: MarketDataEvent, prices: Prices) -> Answer:
         super().on_trade(event)
         self._quotes[event.symbol], self._times[event.symbol] = prices, event.ts
+        return self._judge(*self._known()) if self._known() else None
+
+    def _known(self) -> tuple[Prices, ...]:
+        """What both are quoted at; empty where that is no basis."""
         if self.first not in self._quotes or self.second not in self._quotes:
-            return None
+            return ()
         if abs(self._times[self.first] - self._times[self.second]) > self.max_age_seconds * SECOND:
-            return None
-        return self._judge(self._quotes[self.first], self._quotes[self.second])
+            return ()
+        return self._quotes[self.first], self._quotes[self.second]
+
+    def enters(self) -> bool:
+        """As long as the spread is what it was begun for."""
+        if not (known := self._known()):
+            return False
+        dear, cheap = known if self._side < 0 else known[::-1]
+        return above(dear[0], cheap[1]) >= Decimal(str(self.enter_bps)) * BPS
 
     def _judge(self, first: Prices, second: Prices) -> Answer:
         enter, leave = (Decimal(str(bps)) * BPS for bps in (self.enter_bps, self.leave_bps))
@@ -99,9 +109,11 @@ class CrossExchangeSpread(TwoLegs):
         return None
 
     def _turn(self, side: int, why: str) -> Answer:
+        before, self._side = self._side, side
         words = self.aim(side * self.budget * Decimal(str(self.size)))
-        if words is not None:
-            self._side = side
+        if words is None:
+            self._side = before
+        else:
             self.note(spread=why)
         return words
 
