@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.venues.dialect import Dialect
-from tests.venues.harness import SYMBOL, VenueAt
+from tests.venues.harness import OTHER, SYMBOL, VenueAt
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -22,6 +22,7 @@ from tradectl.domain.errors import (
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause
+from tradectl.exchange.venue import TakenUnseen
 
 S = OrderStatus
 Case = Callable[..., Awaitable[None]]
@@ -230,8 +231,14 @@ async def reduce_only_reduces_and_nothing_else(at: VenueAt) -> None:
 
 @case("perpetual", needs="hedge mode")
 async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
-    at.exchange.accounts["main"].hedge = True
+    """And where each symbol has a mode of its own, of any that is traded."""
+    account = at.exchange.accounts["main"]
+    account.hedge = True
     await at.venue.close()
+    with pytest.raises(VenueRefusal, match="set it to one-way mode"):
+        await at.venue.open()
+    account.hedge_of = (OTHER,)
+    at.venue = at.venue_of(SYMBOL, OTHER)
     with pytest.raises(VenueRefusal, match="set it to one-way mode"):
         await at.venue.open()
 
@@ -320,6 +327,8 @@ async def a_question_that_is_refused_refuses_no_order(at: VenueAt, code: int) ->
         order = await at.submit("buy", "0.01", "50000")
     except OutcomeUnknown:
         order = None
+    except TakenUnseen as denied:
+        order = denied.order
     assert [known.client_id for known in at.exchange.truth.open_orders()] == [at.client_id]
     assert order is None or order.status is S.ACCEPTED
 
