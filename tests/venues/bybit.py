@@ -233,11 +233,12 @@ def positions(found: list[Rules], asked: Asked) -> Any:
 
 def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
     position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
-    is_long = position.amount > 0
+    is_long, mode = position.amount > 0, asked.account
+    is_hedged = mode.hedge and rules.symbol in (mode.hedge_of or (rules.symbol,))
     return {
         "symbol": asked.name(rules.symbol), "side": "Buy" if is_long else "Sell",
         "size": plain(abs(position.amount)), "avgPrice": plain(position.entry),
-        "positionIdx": (1 if is_long else 2) if asked.account.hedge else 0,
+        "positionIdx": (1 if is_long else 2) if is_hedged else 0,
         "positionValue": plain(abs(position.cost)), "markPrice": plain(last), "leverage": "20",
         "unrealisedPnl": plain(position.amount * last - position.cost), "liqPrice": "",
         "positionIM": "0", "positionMM": "0", "tradeMode": 0, "positionStatus": "Normal",

@@ -17,7 +17,7 @@ from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.testkit import Fees, LoopbackExchange
 
-SYMBOL = "BTCUSDT"
+SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
 
 
 @contextmanager
@@ -66,10 +66,12 @@ class VenueAt:
             url=exchange.url,
             **{"timeout_seconds": 2.0, "requests_per_second": 10_000, **settings},
         )
-        self.venue = CcxtVenue(
-            self.settings, {SYMBOL: dialect.symbol}, Credentials(*dialect.credentials)
-        )
+        self.venue = self.venue_of(SYMBOL)
         self.sent = 0
+
+    def venue_of(self, *symbols: str) -> CcxtVenue:
+        theirs = {s: self.dialect.symbol.replace("BTC", s.removesuffix("USDT")) for s in symbols}
+        return CcxtVenue(self.settings, theirs, Credentials(*self.dialect.credentials))
 
     @property
     def engine(self) -> Any:
@@ -119,4 +121,4 @@ async def venue_at(dialect: Dialect, **settings: Any) -> AsyncIterator[VenueAt]:
             assert exchange.unanswered() == []
 
 
-__all__ = ["SYMBOL", "VenueAt", "under_its_names", "venue_at", "without_streams"]
+__all__ = ["OTHER", "SYMBOL", "VenueAt", "under_its_names", "venue_at", "without_streams"]

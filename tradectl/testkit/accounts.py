@@ -232,6 +232,8 @@ class Account:
     listen_key: str = field(default="")
     hedge: bool = False
     """long and short positions of a perpetual beside each other"""
+    hedge_of: tuple[str, ...] = ()
+    """the only symbols that are, at an exchange where each has a mode of its own; empty: all"""
 
     def ledger(self, rules: Rules) -> Ledger:
         return self.futures if rules.futures else self.spot

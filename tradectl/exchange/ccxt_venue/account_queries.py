@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from tradectl.bus.clock import ComputerClock
@@ -252,18 +253,22 @@ class AccountQueries:
         return Holdings(wallets, positions, known, detailed)
 
     async def check_position_mode(self, symbols: Sequence[str]) -> None:
-        """Raises VenueRefusal for an account in hedge mode, whatever it holds."""
+        """Raises VenueRefusal for an account in hedge mode, whatever it holds: of any symbol where each
+        has a mode of its own."""
         mode = self._quirks.hedge_mode
         if mode is None or self._kind == "spot":
             return
-        asked = dict(mode.asked)
-        if mode.symbol_key and symbols:
-            asked[mode.symbol_key] = self._markets[symbols[0]].id
-        elif mode.symbol_key:
-            return
         method = getattr(self._client, mode.method)
-        if await self._caller.ask("position mode", lambda: method(asked), mode.is_on):
-            raise VenueRefusal(causes.HEDGE_MODE)
+        if not mode.symbol_key:
+            named: list[dict[str, str]] = [{}]
+        else:
+            asked = symbols if mode.by_symbol else symbols[:1]
+            named = [{mode.symbol_key: self._markets[symbol].id} for symbol in asked]
+        for name in named:
+            make = partial(method, {**mode.asked, **name})
+            if await self._caller.ask("position mode", make, mode.is_on):
+                of = f" ({', '.join(name.values())})" if mode.by_symbol else ""
+                raise VenueRefusal(causes.HEDGE_MODE + of)
 
     def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
         held: dict[str, Decimal] = {}

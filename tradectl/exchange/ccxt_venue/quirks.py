@@ -55,12 +55,13 @@ class StopBook(StrEnum):
 class HedgeMode(Struct, frozen=True):
     """How an account tells that it holds long and short positions beside each other, an empty one too.
     `method` of ccxt is asked with `asked` and, at `symbol_key`, with the exchange's name of a market;
-    `is_on` reads the answer."""
+    `is_on` reads the answer. With `by_symbol` each symbol has a mode of its own, and is asked for."""
 
     method: str
     is_on: Callable[[Any], bool]
     asked: Mapping[str, str] = {}
     symbol_key: str = ""
+    by_symbol: bool = False
 
 
 class Quirks(Struct, frozen=True, kw_only=True):

@@ -69,6 +69,7 @@ TABLE = ExchangeTable(
             lambda raw: any(str(row["positionIdx"]) != "0" for row in raw["result"]["list"]),
             {"category": "linear"},
             "symbol",
+            by_symbol=True,
         ),
         position_modes=("one-way", "hedge"),
         stop_direction=frozenset({"perpetual"}),
