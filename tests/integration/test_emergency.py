@@ -26,6 +26,7 @@ from tests.fixtures.command import (
     Running,
     command,
     environment,
+    events_of,
     header_of,
     journals,
     running,
@@ -39,6 +40,7 @@ from tests.fixtures.processes import start
 from tests.fixtures.run_inputs import PERPETUAL, Character, look, replayed, written
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
+from tradectl.domain.events import OrderInitialized
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.runtime.run import TradingRun, trade
 from tradectl.runtime.run_options import RunOptions
@@ -46,6 +48,8 @@ from tradectl.storage.directory import StateDir
 
 HALTED = 6
 NOT_CONFIRMED = 5
+IDLE = "--strategy=donchian-breakout"
+"""Bars of a minute: no order of its own meanwhile."""
 SOONER = ("--timeout", "3")
 """Where only the way is tested and not the time: do not wait two seconds for a process that hangs."""
 
@@ -295,6 +299,24 @@ def test_with_no_process_and_twice_in_a_row(trading: Running, folder: Path) -> N
     answer, third = emergency_stop(folder)
     assert (answer.code, third["closed"], third["killed"]) == (0, [], None)
     is_holding(folder, third)
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_an_order_that_was_worked_over_time_is_not_caught_up_with(
+    folder: Path, flatten: bool
+) -> None:
+    """Parts of it are overdue: it ends before its killed run's last price is told again."""
+    by_twap = ["--algorithm=twap", "--horizon=20", "--interval=0.1"]
+    with running(folder, IDLE) as run:
+        buy = ["order", "ETHUSDT", "buy", "2", "--confirm"]
+        wait_until(lambda: tradectl(folder, *buy).code == 0)  # once there is a price
+        tradectl(folder, "order", "ETHUSDT", "sell", "2", *by_twap, "--confirm")
+        run.kill()
+    _, receipt = emergency_stop(folder, flatten=flatten)
+    assert receipt["positions_left"] == ([] if flatten else ["ETHUSDT"])
+    *_, finishing = journals(folder)
+    made = [made.order for made in events_of(finishing, OrderInitialized)]
+    assert [order.parent_id for order in made] == [""] * flatten
 
 
 def test_several_at_once_let_each_other_finish(trading: Running, folder: Path) -> None:

@@ -17,6 +17,7 @@ from tradectl.domain.events import (
     LimitBreached,
     Liquidity,
     MarketDataEvent,
+    OrderCommandReceived,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
@@ -30,6 +31,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
+from tradectl.domain.plans import Algorithm, ExecutionPlan
 from tradectl.domain.time import SECOND
 
 TEN = Decimal(10)
@@ -430,6 +432,22 @@ def test_on_spot_an_exit_is_worked_where_no_stop_would_be_away_for_it() -> None:
     guarded.go_on(2)
     assert not guarded.held()
     assert len(guarded.parents()) == 1
+
+
+def test_on_spot_all_that_is_held_is_sold_by_child_orders() -> None:
+    """What the whole order takes of the coins, its children do not take once more."""
+    run = Worked(execution("none"), instrument=SPOT)
+    run.price("100")
+    whole = OrderCommandReceived(symbol=SYMBOL, side=Side.BUY, quantity=TEN, reason="by hand")
+    run.post(whole)
+    run.go_on(1)
+    plan = ExecutionPlan(Algorithm.TWAP, horizon=4 * SECOND, interval=SECOND)
+    run.post(replace(whole, side=Side.SELL, plan=plan))
+    run.go_on(2)
+    assert 0 < run.held() < TEN
+    run.go_on(4)
+    assert not run.held()
+    assert not [r for r in run.records if isinstance(r.event, OrderDenied)]
 
 
 def test_on_a_perpetual_the_stop_rests_beside_what_takes_the_position_down() -> None:

@@ -303,12 +303,9 @@ class EmergencyStop:
 
         async with contextlib.AsyncExitStack() as stack:
             session = await self._connected(stack, run)
-            if not session.gateway.remote:
-                for symbol in held:
-                    session.bus.post(_last_known_price(symbol, account.marks))
-            await session.bus.dispatched()  # the stop goes first where both wait
+            prices = [_last_known_price(symbol, account.marks) for symbol in held]
             stop = self._stop if not recovered.doubts else _harmless(self._stop)
-            report = await stop_session(session, self._reason, stop, self._deadline)
+            report = await stop_session(session, self._reason, stop, self._deadline, prices)
         problem = await stored_afterwards(self._dir, recovered.journal, session.journal_path)
         return replace(report, error="; ".join(filter(None, [report.error, problem])) or None)
 

@@ -21,12 +21,14 @@ BUY, SELL = Side.BUY, Side.SELL
 
 def reduces(order: OrderSpec, held: Decimal, working: WorkingOrders) -> bool:
     """It can only bring the position nearer to zero. For a reduce-only order the exchange sees to
-    that; another must leave room for what else is `working` on its side of the symbol."""
+    that; another must leave room for what else is `working` on its side of the symbol: a child is a
+    part of what its parent takes."""
     quantity = order.quantity
     if not held or (held > 0) == (order.side == BUY) or not quantity.is_finite():
         return False
     side = BUY if order.side == BUY else SELL  # which may be a text in an order built by hand
-    return quantity <= closable(held, side, ZERO if order.reduce_only else working.leaving(side))
+    leaving = working.leaving(side) - (quantity if order.parent_id else ZERO)
+    return quantity <= closable(held, side, ZERO if order.reduce_only else leaving)
 
 
 def named_price(order: OrderSpec) -> Decimal | None:

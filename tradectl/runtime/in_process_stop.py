@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from tradectl.adapters.gateway import Gateway
 from tradectl.bus.clock import Clock
 from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import StateError
+from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.protection import is_dust
 from tradectl.domain.resilience import pauses
 from tradectl.exchange.base import Cancelled, Proof, Whose
@@ -66,30 +68,48 @@ class Stop(Struct, frozen=True, kw_only=True):
         return self.flatten or self.drop_protection
 
 
-async def stop_session(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
+async def stop_session(
+    session: Session,
+    reason: str,
+    stop: Stop,
+    deadline: float,
+    prices: Sequence[MarketDataEvent] = (),
+) -> StopReport:
     """Stop, wait until it is done, and report what was cancelled, closed and left: the run does not end
-    meanwhile. `deadline` is monotonic seconds. Raises JournalFailed: what is not written down was not
-    done."""
+    meanwhile. `deadline` is monotonic seconds. On paper, where nobody trades any more, positions are
+    closed at these `prices`. Raises JournalFailed: what is not written down was not done."""
     session.stops_under_way += 1
     session.closings_under_way += stop.takes_stops_off
     try:
-        return await _stopped(session, reason, stop, deadline)
+        return await _stopped(session, reason, stop, deadline, prices)
     finally:
         session.stops_under_way -= 1
         session.closings_under_way -= stop.takes_stops_off
 
 
-async def _stopped(session: Session, reason: str, stop: Stop, deadline: float) -> StopReport:
+async def _stopped(
+    session: Session,
+    reason: str,
+    stop: Stop,
+    deadline: float,
+    prices: Sequence[MarketDataEvent],
+) -> StopReport:
     books, gateway, clock = session.books, session.gateway, session.bus.clock
     orchestrator, dropping = session.orchestrator, stop.drop_protection
     orders = [order.spec.order_id for order in books.sent_orders()]
     freed: list[str] = []
-    if gateway.remote:
-        # cancels wait for nothing; what is held there is asked after them, and closed
+    if gateway.remote or prices:
+        # cancels wait for nothing; what is held there is asked after them, and closed. By a price an
+        # order with a plan would go on
         if stop.flatten:
             await orchestrator.cancel_all(reason)
         else:
             await orchestrator.emergency_stop(reason, drop_protection=dropping, by=stop.by)
+    if not gateway.remote:
+        for price in prices:
+            session.bus.post(price)
+        await session.bus.dispatched()  # the stop goes first where both wait
+    else:
         gateway.leave_switch_armed()
         if stop.flatten and stop.everything:
             freed = await _cancel_others(session, deadline)
