@@ -13,6 +13,8 @@ from tests.unit.test_several_exchanges import THERE, Obedient, check, run_of, se
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import (
+    BarEvent,
+    BarOpened,
     BookEvent,
     MarketDataEvent,
     OrderFilled,
@@ -138,6 +140,32 @@ def test_what_does_not_count(before: list[Any], why: str) -> None:
     run.feed(*before, quote(SPOT, 98, 100, 0.1), say(1, 0.2))
     assert went(run) == [(SPOT, Side.BUY)]
     assert f"{THERE} {why}" in run.of(StrategySignalEvent)[0].notes["route"]
+
+
+def candle(symbol: str, price: int, minute: int) -> list[MarketDataEvent]:
+    opens, ends = START + minute * 60 * SECOND, START + (minute + 1) * 60 * SECOND
+    p = D(price)
+    return [
+        BarOpened(symbol=symbol, price=p, volume=D(100), ts=opens),
+        BarEvent(
+            symbol=symbol, price=p, volume=D(100), open=p, high=p, low=p, interval=60 * SECOND, ts=ends
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [SPOT, THERE])
+def test_candles_of_one_instant_are_not_old_to_each_other(first: str) -> None:
+    run, second = routed_run(), THERE if first == SPOT else SPOT
+    at = {SPOT: 100, THERE: 99}
+    for minute in range(3):
+        opened, ended = zip(*(candle(s, at[s], minute) for s in (first, second)), strict=True)
+        run.feed(*opened, ended[0])
+        if minute == 2:
+            run.feed(say(1, (minute + 1) * 60))
+        run.feed(ended[1])
+    (signal,) = run.of(StrategySignalEvent)
+    assert signal.notes["route"].startswith(f"{THERE} 99.1 with the fee, not {SPOT} 100.1")
+    run.check()
 
 
 def test_where_there_is_no_money_it_does_not_go() -> None:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from tradectl.domain.allocation import share_of
 from tradectl.domain.events import (
     BarEvent,
+    BarOpened,
     BookEvent,
     MarketDataEvent,
     QuoteEvent,
@@ -76,6 +77,8 @@ class BestExchange:
         self._view, self._fee, self._part, self._stale_after = view, fee, part, stale_after
         self._last: dict[str, MarketDataEvent] = {}
         self._quotes: dict[str, QuoteEvent] = {}
+        self._lengths: dict[str, int] = {}
+        """of the candles of a listing, ns"""
 
     def listings(self, strategy: str) -> Mapping[str, tuple[str, ...]]:
         """Of each symbol of a strategy that is routed; empty for the others."""
@@ -87,6 +90,8 @@ class BestExchange:
             self._last[event.symbol] = event
             if isinstance(event, QuoteEvent):
                 self._quotes[event.symbol] = event
+            elif isinstance(event, BarEvent):
+                self._lengths[event.symbol] = event.interval
 
     def routed(self, word: Word, at: int) -> Word:
         """The word as it goes to an exchange; that of a strategy that is not routed is as it was. Raises
@@ -146,8 +151,10 @@ class BestExchange:
         return Offer(symbol, paid, plain(instrument.round_price(paid)))
 
     def _is_old(self, event: MarketDataEvent, at: int) -> bool:
-        interval = event.interval if isinstance(event, BarEvent) else 0
-        return at - (event.ts or at) > self._stale_after + interval
+        """Of candles nothing new is told before the next one's end."""
+        is_candle = isinstance(event, (BarEvent, BarOpened))
+        length = self._lengths.get(event.symbol, 0) if is_candle else 0
+        return at - (event.ts or at) > self._stale_after + length
 
     def _can_pay(self, instrument: Instrument, side: Side, size: Decimal) -> bool:
         view, symbol = self._view, instrument.symbol
