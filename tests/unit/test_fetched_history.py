@@ -12,6 +12,8 @@ from tests.fixtures.fake_venue import SilentVenue
 from tradectl.config.settings import HistorySettings, Settings
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.market_events import BarEvent
+from tradectl.domain.positions import Position
+from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, HOUR
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.daily_closes import read_closes, with_close
@@ -112,6 +114,26 @@ async def test_it_is_asked_where_something_goes_by_it(settings: Settings, asks: 
     venue = Telling()
     await fetched(venue, settings, Account.open("a", "USDT", D(1)))
     assert bool(venue.asked) is asks
+
+
+@pytest.mark.parametrize("state", [TradingState.RUNNING, TradingState.REDUCING])
+async def test_nobody_is_asked_while_something_is_open_or_a_halt_goes_on(
+    state: TradingState,
+) -> None:
+    venue, account = Telling(), Account.open("a", "USDT", D(1))
+    account.trading_state = state
+    if state is TradingState.RUNNING:
+        account.positions["BTCUSDT"] = Position("BTCUSDT", quantity=D(1), cost=D(9))
+        account.marks["BTCUSDT"] = D(9)
+    settings = settings_of(sizing="fixed_fraction", breaker_sigmas=D(4))
+    for asked in (settings_of(), settings):
+        assert "not asked for" in await fetched(venue, asked, account)
+    assert venue.asked == []
+    for symbol in SYMBOLS:
+        for day in range(TODAY - 31, TODAY):
+            noted = account.risk.closes.get(symbol, "")
+            account.risk.closes[symbol] = with_close(noted, day, D(5), 31)
+    assert await fetched(venue, settings, account) == ""
 
 
 async def test_one_that_does_not_tell_holds_nothing_up() -> None:

@@ -3,7 +3,8 @@
 What looks at more than the present would begin blind: weights, sizes by volatility, value at risk. So
 candles of the time before become part of the account that the journal begins with; a replay asks nobody.
 What the account has noted itself stays. An exchange that does not tell, or takes too long, holds nothing
-up: the run begins without, and says so.
+up: the run begins without, and says so. Nobody is asked where something is open: it waits for protection,
+and for who would stop it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from tradectl.domain.time import DAY
 from tradectl.exchange.venue import PERIODS, Venue
 from tradectl.risk.daily_closes import read_closes
 from tradectl.runtime.exchanges import Venues
+from tradectl.runtime.halted_start import has_open
 from tradectl.state.account import Account
 from tradectl.state.days import take_history
 from tradectl.state.price_history import from_recording
 
-WITHIN_S = 60.0
+WITHIN_S = 10.0
 """For all exchanges and symbols together."""
 MOST_PAGES = 50
 """Of one symbol's candles."""
@@ -33,6 +35,8 @@ async def fetch_history(settings: Settings, venues: Venues, account: Account, no
     """Complete the account's history up to `now` (ns). What is missing all the same, in words."""
     if not _is_asked_for(settings):
         return ""
+    if account.trading_state.is_halt or has_open(account, settings):
+        return _left_out(settings, venues, account, now)
     periods: list[BarEvent] = []
     fetched = await asyncio.gather(
         *(
@@ -51,6 +55,17 @@ def _is_asked_for(settings: Settings) -> bool:
     goes_by_days = risk.volatility_target_pct is not None or risk.breaker_sigmas is not None
     needed = goes_by_days or settings.begun_history(None) is not None
     return wish == "always" or (wish == "needed" and needed)
+
+
+def _left_out(settings: Settings, venues: Venues, account: Account, now: int) -> str:
+    """That it was not asked for; nothing where it would have had nothing to tell."""
+    most, today = settings.risk.history_days + 1, now // DAY
+    symbols = {symbol for name in venues.by_name for symbol in venues.places[name]}
+    history = settings.begun_history(account.history)
+    knows_days = all(_unknown_from(each, account, most, today) >= today for each in symbols)
+    if knows_days and (history is None or history.closes):
+        return ""
+    return "the history before this run is not asked for while something is open, or a halt goes on"
 
 
 async def _of_exchange(
@@ -80,10 +95,16 @@ async def _of_exchange(
 async def _days(venue: Venue, symbol: str, account: Account, most: int, now: int) -> list[BarEvent]:
     """From the first one on that is not noted; a run without a gap has nothing to ask for."""
     today = now // DAY
+    day = _unknown_from(symbol, account, most, today)
+    return await _candles(venue, symbol, DAY, day * DAY, now) if day < today else []
+
+
+def _unknown_from(symbol: str, account: Account, most: int, today: int) -> int:
+    """The first day that is not noted."""
     noted, day = read_closes(account.risk.closes.get(symbol, "")), today - most
     while day in noted:
         day += 1
-    return await _candles(venue, symbol, DAY, day * DAY, now) if day < today else []
+    return day
 
 
 async def _periods(venue: Venue, symbol: str, history: MarketHistory, now: int) -> list[BarEvent]:

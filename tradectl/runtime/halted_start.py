@@ -15,6 +15,7 @@ from tradectl.domain.errors import Halted, StateError, TradectlError
 from tradectl.domain.protection import is_dust
 from tradectl.domain.states import TradingState
 from tradectl.recovery.recovery import Recovered, recover
+from tradectl.state.account import Account
 from tradectl.state.books_view import BooksView
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt, HaltSwitch
@@ -41,7 +42,7 @@ def halt_to_see_through(
             halt = latch.set(account.trading_state_reason, account.trading_state)
     if halt.state is TradingState.HALTED:
         raise refusal(halt)
-    if recovered is None or not _has_open(recovered, settings):
+    if recovered is None or not has_open(recovered.account, settings):
         raise refusal(latch.set(halt.reason) if halt.state is TradingState.FLATTENING else halt)
     return halt
 
@@ -83,11 +84,12 @@ def refusal(halt: Halt) -> Halted:
     return Halted(f"{halt}; look into it, then `tradectl clear-halt --confirm` lets it trade again")
 
 
-def _has_open(recovered: Recovered, settings: Settings) -> bool:
-    books = BooksView(recovered.account, settings.all_instruments())
+def has_open(account: Account, settings: Settings) -> bool:
+    """An order works, or more is held than dust."""
+    books = BooksView(account, settings.all_instruments())
     if books.working_orders():
         return True
     return any(not is_dust(position, books) for position in books.positions())
 
 
-__all__ = ["halt_to_see_through", "halted_or", "refusal", "refuse_if_halted"]
+__all__ = ["halt_to_see_through", "halted_or", "has_open", "refusal", "refuse_if_halted"]
