@@ -95,6 +95,30 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(
     assert "s3cr3t-p4rt" not in json.dumps(end.posted)
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_stop_that_no_process_tells_of_is_told_by_the_command_or_by_the_next_run(
+    configured: bool, tmp_path: Path, end: OtherEnd
+) -> None:
+    """The command has the channels of the configuration that it is given."""
+    (tmp_path / "c.toml").write_text('[[alert_channels]]\nname = "phone"\n')
+    folder, words = tmp_path / "state", ("-c", tmp_path / "c.toml")
+    stop = ("emergency-stop", "--reason", "smoke", "--json", *(words if configured else ()))
+    stopped = tradectl(folder, *stop, **at(end))
+    assert json.loads(stopped.out)["latched"]
+    assert len(end.posted) == configured
+    assert tradectl(folder, "clear-halt", "--confirm").code == 0
+    tradectl(folder, "run", *words, "--headless", "--duration", 0.2, "--json", **at(end))
+    (told,) = [
+        alert
+        for body in end.posted
+        for alert in body["alerts"]
+        if alert["type"] == "emergency_stop"
+    ]
+    assert told["severity"] == "critical"
+    assert told["message"].startswith("stopped at 2")
+    assert "smoke" in told["message"]
+
+
 async def test_that_a_run_fails_is_told_although_no_event_says_so(tmp_path: Path) -> None:
     state_dir = StateDir(tmp_path / "s")
     state_dir.create()

@@ -273,6 +273,11 @@ def _message(send: Send) -> Message:
     return message_of(key, notices, unanswered=any(letter.step for letter in send.letters))
 
 
+def unaddressed(number: int, notice: Notice) -> OutboxRow:
+    """For whoever is to know of it by the channels of the next dispatcher."""
+    return _row(Letter(id=number, key=f"{notice.id}/unaddressed", notice=notice, channels=()))
+
+
 def _row(letter: Letter) -> OutboxRow:
     return OutboxRow(
         id=letter.id,
@@ -295,4 +300,4 @@ def _letter(row: OutboxRow) -> Letter:
     )
 
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "unaddressed"]

@@ -131,11 +131,16 @@ class Outbox:
     # --- in ------------------------------------------------------------------------------------------
 
     def restore(self, letters: Iterable[Letter], now: int) -> None:
-        """What an earlier run left: by the channels that there are now, else to whom it would go now."""
+        """What an earlier run left: by the channels that there are now, else to whom it would go now. One
+        without any is for everybody who is to have it."""
+        unaddressed = []
         for letter in letters:
             if letter.id in self._letters:
                 continue
             self._last_id = max(self._last_id, letter.id)
+            if not letter.channels:
+                unaddressed.append(letter)
+                continue
             channels = tuple(name for name in letter.channels if name in self.channels)
             if not channels and not letter.step:
                 recipient = next(self._routes.of(letter.notice, now), None)
@@ -146,6 +151,9 @@ class Outbox:
             letter.channels, letter.tries = channels, 0
             self._letters[letter.id] = letter
             self._waiting[letter.place] = letter.id
+        for letter in unaddressed:
+            self._gone.add(letter.id)
+            self.put(letter.notice, now)
 
     def put(self, notice: Notice, now: int) -> None:
         """For everybody who is to have it."""

@@ -1,7 +1,8 @@
 """What an emergency stop has to do with alerts: its own, and those that it makes pointless.
 
 A process that is told of the stop raises an alert. Where there is none, or none that answers, it is
-written down by the stop itself, so that `tradectl alerts` shows what was done, and what is left.
+written down by the stop itself, so that `tradectl alerts` shows what was done, and what is left. It waits
+in the outbox for whoever knows the channels: the command with a configuration, else the next run.
 
 Alerts of runs that are over have nobody who ends them. Those that say what the receipt answers are
 resolved: that a position lacks its stop, that an order's fate is not known, what an earlier stop left.
@@ -10,7 +11,10 @@ resolved: that a position lacks its stop, that an order's fate is not known, wha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tradectl.documents.operations import Receipt
 from tradectl.documents.run import AlertRow
@@ -19,6 +23,7 @@ from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import iso
 from tradectl.monitoring.alert import Alert
 from tradectl.storage.directory import StateDir, new_run_id
+from tradectl.storage.outbox_rows import OutboxRows
 from tradectl.storage.reader import StateReader, resolve_alerts
 from tradectl.storage.store import Store
 
@@ -37,6 +42,10 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
     would hide the loss. Raises StateError, AlreadyRunning."""
     if state_dir.journal_files() and not state_dir.db.exists():
         return
+    # only what is not needed to stop
+    from tradectl.monitoring.alert_manager import notice_of
+    from tradectl.notification.dispatcher import unaddressed
+
     stop_id = new_run_id(now)
     alert = Alert(
         id=f"{stop_id}-a1",
@@ -49,6 +58,9 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
     )
     row = alert.row(Path(receipt.journal).stem if receipt.journal else stop_id)
 
+    told = f"stopped at {iso(now)}: {alert.message}"
+    notice = notice_of(replace(alert, message=told), row.run_id)
+
     async def written() -> None:
         store = Store(state_dir.db, lock_timeout=LOCK_TIMEOUT_S)
         await store.open()
@@ -59,6 +71,9 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
 
     with state_dir.owned(guest=True):
         asyncio.run(written())
+        with contextlib.closing(OutboxRows(state_dir.db)) as rows:
+            number = max((each.id for each in rows.all()), default=0) + 1
+            rows.write([unaddressed(number, notice)], [])
 
 
 def resolve_answered(state_dir: StateDir, receipt: Receipt, now: int) -> None:

@@ -24,6 +24,7 @@ from tradectl.domain.errors import UsageError
 if TYPE_CHECKING:
     from msgspec import Struct
 
+    from tradectl.config.settings import Settings
     from tradectl.documents.control import HaltCleared, StateChange
     from tradectl.documents.operations import Receipt
     from tradectl.storage.directory import StateDir
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
+TELL_WITHIN_S = 5.0
+"""After everything is stopped, and the receipt shown."""
 
 EMERGENCY_SHORT = "Halt for good; cancel all but protective stops."
 EMERGENCY_HELP = """Halt at once and for good, cancel every open order but protective stops, and prove it.
@@ -104,8 +107,9 @@ def emergency_stop(
     from tradectl.strategy.own_process import stdout_to_stderr
 
     directory = telling(_dir(state_dir))
-    if config is not None:
-        _take_hosts_from(config, directory)
+    settings = _settings_in(config) if config is not None else None
+    if settings is not None:
+        _take_hosts_from(settings, directory)
 
     def stop(*, everything: bool) -> Receipt:
         with stdout_to_stderr():
@@ -125,22 +129,50 @@ def emergency_stop(
     if yes and not everything:  # said, not refused: an odd flag is no reason not to stop
         typer.echo("--yes does nothing without --all: only ours were stopped", err=True)
     print_data(receipt, as_json, "reports.receipt")
+    if settings is not None and receipt.method == "direct":
+        _tell_people(settings, directory)
     if not receipt.latched:
         raise typer.Exit(1)
     if not receipt.confirmed:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
 
 
-def _take_hosts_from(config: Path, directory: StateDir) -> None:
-    """Where keys may be sent. One that cannot be used is said, and no reason not to stop."""
+def _settings_in(config: Path) -> Settings | None:
+    """What cannot be used is said, and no reason not to stop."""
     from tradectl.config.load import load_settings
+    from tradectl.domain.errors import ConfigError
+
+    try:
+        return load_settings(config, keys=True)
+    except ConfigError as error:
+        say(f"{error}; it is stopped without it", err=True)
+        return None
+
+
+def _take_hosts_from(settings: Settings, directory: StateDir) -> None:
+    """Where keys may be sent."""
     from tradectl.domain.errors import ConfigError
     from tradectl.runtime.own_hosts import hosts_of
 
     try:
-        directory.hosts.given = hosts_of(load_settings(config, keys=True).exchanges)
+        directory.hosts.given = hosts_of(settings.exchanges)
     except ConfigError as error:
         say(f"{error}; it is stopped without it", err=True)
+
+
+def _tell_people(settings: Settings, directory: StateDir) -> None:
+    """By the channels there: no process does it. What is not told by then the next run tells."""
+    from tradectl.domain.errors import TradectlError
+    from tradectl.runtime.telling import dispatcher_of
+
+    try:
+        with directory.owned(guest=True):
+            dispatcher = dispatcher_of(settings, directory, None)
+            if dispatcher is not None:
+                dispatcher.start()
+                dispatcher.stop(TELL_WITHIN_S)
+    except TradectlError as error:
+        say(f"nobody is told by a channel: {error}", err=True)
 
 
 def _wants_all(receipt: Receipt) -> bool:
