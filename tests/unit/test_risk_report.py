@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from tests.contracts import check_output
 from tests.fixtures.command import header_of, journals, tradectl
@@ -241,6 +242,16 @@ def test_people_see_all_of_it() -> None:
     text = captured.get()
     for words in ("30,000.00 in positions", "99 daily returns", "without history", "crash"):
         assert words in text
+
+
+def test_a_run_that_was_asked_for_and_another_peak_are_told_as_what_they_are() -> None:
+    found = replace(report(held()), running=False, run_id="r1", at="2026-01-01T00:00:00Z")
+    to = console()
+    with to.capture() as captured:
+        to.print(shown.report(replace(found, peak="100", limit_peak="90")))
+    told = " ".join(captured.get().split())
+    assert "account as run r1 had it at 2026-01-01" in told
+    assert "drawdown is from 90.00, on which several readings agreed; equity was at 100.00" in told
 
 
 # --- the command ------------------------------------------------------------------------------------

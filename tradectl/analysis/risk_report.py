@@ -86,6 +86,8 @@ def risk_report(
         currency=books.currency,
         equity=plain(equity),
         gross=plain(books.exposure()),
+        peak=plain(books.peak_equity),
+        limit_peak=plain(books.limit_peak),
         limits=list(_limits(books, limits, at)),
         sizes=[_size(cause, size) for cause, size in sorted(books.risk.sizes.items())],
         value_at_risk=_value_at_risk(history, equity),

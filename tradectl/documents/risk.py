@@ -68,7 +68,9 @@ class Size(Struct, kw_only=True, frozen=True):
 
 
 class RiskReport(Struct, kw_only=True, frozen=True):
-    """`running`: told by the running process; else as the last run left the account."""
+    """`running`: told by the running process; else as the last run left the account, or as the run that
+    was asked for had it `at` its end. The drawdown that limits look at is from `limit_peak`, on which
+    readings agreed; `peak` is the highest equity that there was."""
 
     running: bool
     run_id: str
@@ -77,6 +79,8 @@ class RiskReport(Struct, kw_only=True, frozen=True):
     currency: str
     equity: Amount
     gross: Amount
+    peak: Amount
+    limit_peak: Amount
     limits: list[LimitUse]
     sizes: list[Size]
     value_at_risk: ValueAtRisk

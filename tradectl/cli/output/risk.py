@@ -11,6 +11,7 @@ from tradectl.cli.output import figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, PLAIN, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, names
 from tradectl.documents.risk import LimitUse, RiskReport, Size, Stress, ValueAtRisk
+from tradectl.domain.states import TradingState
 from tradectl.domain.text import counted, harmless
 
 NEARLY = Decimal("0.8")
@@ -18,8 +19,7 @@ NEARLY = Decimal("0.8")
 
 
 def report(found: RiskReport) -> RenderableType:
-    whose = "by the running process" if found.running else "as the last run left it"
-    state = Cell(f"{found.state}, {whose}", GOOD if found.running else DIM)
+    state = Cell(_whose(found), GOOD if found.running else DIM)
     money = f"{_money(found.equity)} {harmless(found.currency)}, {_money(found.gross)} in positions"
     parts: list[RenderableType] = [
         line("account", state),
@@ -27,12 +27,35 @@ def report(found: RiskReport) -> RenderableType:
         *(line("size", _size(each)) for each in found.sizes),
         Text(""),
         Listing(LIMITS, found.limits, "no limits"),
+        *_peak(found),
         Text(""),
         *_value_at_risk(found.value_at_risk),
         Text(""),
         Listing(STRESS, found.stress, "no shocks: neither history nor `risk.stress`"),
     ]
     return Group(*parts)
+
+
+def _whose(found: RiskReport) -> str:
+    """A run that was asked for may be over: what it had is no state of now."""
+    if found.running:
+        return f"{found.state}, by the running process"
+    if found.at is None:
+        return f"{found.state}, as the last run left it"
+    state = "" if found.state == TradingState.RUNNING else f"{found.state}, "
+    return harmless(f"{state}as run {found.run_id} had it at {found.at}")
+
+
+def _peak(found: RiskReport) -> list[RenderableType]:
+    """Where the drawdown of limits is another one than the one of `status`."""
+    if found.limit_peak == found.peak:
+        return []
+    limits, peak = _money(found.limit_peak), _money(found.peak)
+    words = (
+        f"the limits' drawdown is from {limits}, on which several readings agreed; equity was at {peak} "
+        "once, from where `status` reckons"
+    )
+    return [line("note", Cell(words, DIM))]
 
 
 def _value_at_risk(found: ValueAtRisk) -> list[RenderableType]:
