@@ -109,3 +109,31 @@ def test_what_cannot_be_is_said(state: Path, tmp_path: Path) -> None:
     ):
         assert said in tradectl(state, *words).complaint()
     assert "begins one" in tradectl(tmp_path / "new", "pnl").complaint()
+
+
+def test_a_link_beside_the_file_is_not_written_through(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    for name in ("fills.parquet", ".fills.parquet.new"):
+        (tmp_path / name).symlink_to(tmp_path / "mine")
+    words = ("fills", "--format", "parquet", "-o", tmp_path / "fills.parquet")
+    assert tradectl(state, "export", *words).code == 0
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "fills.parquet").read_bytes().startswith(b"PAR1")
+    assert (tmp_path / ".fills.parquet.new").is_symlink()
+
+
+def test_until_comes_after_since(state: Path) -> None:
+    answer = tradectl(state, "export", "fills", "--since", "2026-02-01", "--until", "2026-01-01")
+    assert answer.code == 2
+    assert "--since comes before --until" in answer.err
+
+
+@pytest.mark.parametrize("words", [("export", "fills"), ("backup",), ("vacuum",)])
+def test_what_is_no_state_directory_is_told_in_a_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "empty").mkdir(mode=0o700)
+    for name, said in (("empty", "has none of tradectl's files"), ("missing", "does not exist")):
+        answer = tradectl(tmp_path / name, *words)
+        assert (answer.code, said in answer.err) == (2, True)
+    assert [*(tmp_path / "empty").iterdir()] == []

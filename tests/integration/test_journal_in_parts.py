@@ -60,6 +60,7 @@ def test_it_is_one_journal_for_everybody(
     report = tradectl(state, "replay", path, "--json").document()
     assert report["verified"]
     assert report["events"] == recovered.last_seq
+    assert ["no footer" in note for note in report["notes"]] == [True]
     order = tradectl(state, "orders", "--json").document()[-1]["order_id"]
     assert order in tradectl(state, "why", order).out
     assert tradectl(state, "run", "--headless", "--duration", "0.5", "-c", config).code == 0

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet
@@ -54,14 +54,19 @@ def test_json_is_a_list_whatever_is_in_it() -> None:
     assert len(json.loads(written("json", [FILL]))) == 1
 
 
+def parquet(path: Path, rows: Iterable[Struct]) -> None:
+    with path.open("wb") as file:
+        write_parquet(FillRow, rows, file)
+
+
 def test_parquet_has_texts_for_amounts_and_times_for_times(tmp_path: Path) -> None:
-    write_parquet(FillRow, [FILL] * 25_000, tmp_path / "fills.parquet")
+    parquet(tmp_path / "fills.parquet", [FILL] * 25_000)
     table = pyarrow.parquet.read_table(tmp_path / "fills.parquet")
     assert table.num_rows == 25_000
     row = table.slice(24_999).to_pylist()[0]
     assert (row["fee"], row["quantity"]) == (FILL.fee, FILL.quantity)
     assert row["time"].isoformat() == "2026-11-29T08:30:00.000001+00:00"
-    write_parquet(FillRow, [], tmp_path / "none.parquet")
+    parquet(tmp_path / "none.parquet", [])
     assert pyarrow.parquet.read_table(tmp_path / "none.parquet").num_rows == 0
 
 
@@ -83,7 +88,7 @@ def test_many_rows_take_no_more_memory_than_a_few(kind: str, tmp_path: Path) -> 
         tracemalloc.start()
         try:
             if kind == "parquet":
-                write_parquet(FillRow, rows(number), tmp_path / "x")
+                parquet(tmp_path / "x", rows(number))
             else:
                 WRITERS[kind](FillRow, rows(number), Nowhere())
             return tracemalloc.get_traced_memory()[1]

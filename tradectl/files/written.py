@@ -7,12 +7,13 @@ in its place is replaced, not followed.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 MODE = 0o600
 """Its owner's alone."""
@@ -21,9 +22,20 @@ MODE = 0o600
 @contextmanager
 def written_whole(path: Path, mode: int = MODE) -> Iterator[TextIO]:
     """What `path` will be, UTF-8 with the line ends as they are written. Raises OSError."""
+    with written_bytes(path, mode) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        try:
+            yield file
+        finally:
+            file.detach()  # what is in it goes on to `raw`, which stays open
+
+
+@contextmanager
+def written_bytes(path: Path, mode: int = MODE) -> Iterator[BinaryIO]:
+    """The same of a file that is no text."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fchmod(descriptor, mode)
@@ -34,4 +46,4 @@ def written_whole(path: Path, mode: int = MODE) -> Iterator[TextIO]:
         raise
 
 
-__all__ = ["written_whole"]
+__all__ = ["written_bytes", "written_whole"]

@@ -51,9 +51,8 @@ COMPRESSION = 3
 
 def back_up(state_dir: StateDir, file: Path | None, *, with_key: bool = True) -> Backup:
     """Into the new `file`, whole or not at all. Raises UsageError, StateError."""
+    state_dir.refuse_other()
     state_dir.check()
-    if not state_dir.path.is_dir():
-        raise UsageError(f"there is no state directory {state_dir.path}: nothing to save")
     made_at = ComputerClock.wall()
     file = (file or Path(f"tradectl-backup-{compact(made_at)}.tar.gz")).absolute()
     if file.is_dir():

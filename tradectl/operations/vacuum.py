@@ -19,7 +19,7 @@ from types import MappingProxyType
 from tradectl.bus.clock import ComputerClock
 from tradectl.config.settings import JournalSettings, Settings
 from tradectl.documents.backups import Packed, Vacuumed
-from tradectl.domain.errors import AlreadyRunning, JournalError, UsageError
+from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.orders import run_of
 from tradectl.domain.text import harmless
 from tradectl.domain.time import DAY
@@ -46,9 +46,8 @@ def vacuum(
 ) -> Vacuumed:
     """By `settings`; journals of an account of a kind that is in `of_kind` by those. Raises UsageError,
     StateError."""
+    state_dir.refuse_other()
     state_dir.check()
-    if not state_dir.path.is_dir():
-        raise UsageError(f"there is no state directory {state_dir.path}: nothing to tidy up")
     with housekeeping(state_dir.journals, moves=True):
         tidied = _Tidied(state_dir, settings, of_kind, _needed(state_dir))
         tidied.journals()
@@ -68,6 +67,7 @@ def vacuum(
 
 def settings_of_last(state_dir: StateDir) -> dict[str, JournalSettings]:
     """As the last run of each kind of account had them; those of the newest run first."""
+    state_dir.refuse_other()
     state_dir.check()
     found: list[tuple[str, str, JournalSettings]] = []
     for kind in CONTINUED:

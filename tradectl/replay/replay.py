@@ -22,6 +22,7 @@ from tradectl.domain.events import Record, WeightsComputed
 from tradectl.domain.time import SECOND
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import NO_KEYS
+from tradectl.journal.run_lock import goes_on
 from tradectl.journal.signature import KnownKeys
 from tradectl.journal.writer import SHORT, Header
 from tradectl.replay.weights_check import WeightsCheck
@@ -32,6 +33,7 @@ from tradectl.version import __version__
 
 LONGEST_NAP_S = 0.2
 NO_LIMIT = 1 << 63
+NO_FOOTER = "the journal has no footer: the run was killed, or parts at its end are missing"
 
 
 class Replay:
@@ -104,6 +106,8 @@ class Replay:
         result.truncated_tail = self.log.torn
         result.clean = footer is not None
         if footer is None:
+            if not goes_on(Path(result.journal)):
+                result.notes.append(NO_FOOTER)
             return
         result.recorded_state_hash = footer.state_hash
         if verify and not result.divergences and self.system.state_hash() != footer.state_hash:

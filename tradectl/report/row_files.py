@@ -10,8 +10,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, islice
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 from msgspec import Struct
@@ -48,7 +47,7 @@ WRITERS: dict[str, Callable[[type[Struct], Iterable[Struct], TextIO], None]] = {
 }
 
 
-def write_parquet(kind: type[Struct], rows: Iterable[Struct], path: Path) -> None:
+def write_parquet(kind: type[Struct], rows: Iterable[Struct], file: BinaryIO) -> None:
     """Times are timestamps, UTC. Raises UsageError where pyarrow is missing, OSError."""
     try:
         import pyarrow
@@ -60,7 +59,7 @@ def write_parquet(kind: type[Struct], rows: Iterable[Struct], path: Path) -> Non
         (field.name, _type_of(field.type, field.name in times, pyarrow)) for field in fields(kind)
     ]
     schema = pyarrow.schema(columns)
-    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for some in _some(rows):
             made = [_values(row, times) for row in some]
             writer.write_table(pyarrow.Table.from_pylist(made, schema))

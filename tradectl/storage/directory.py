@@ -89,6 +89,21 @@ class StateDir:
         """Refuse a directory that somebody else could have prepared for us. Raises StateError."""
         check_all(self.path)
 
+    def refuse_other(self) -> None:
+        """For who has nothing to do where no run has been: of what we make at first none is there.
+        Raises UsageError, StateError."""
+        self.check_folder()
+        ours = (self.journals, self.db, self.path / "halt")
+        try:
+            is_there = any(path.exists() for path in ours)
+        except PermissionError:
+            return  # what is done in it says so
+        if not is_there:
+            what = "has none of tradectl's files" if self.path.is_dir() else "does not exist"
+            raise UsageError(
+                f"the state directory {harmless(self.path)} {what}: name another with --state-dir"
+            )
+
     def check_folder(self) -> None:
         """The same of no more than the directory itself: what else is odd is no reason not to stop."""
         check_folder(self.path)

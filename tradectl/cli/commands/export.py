@@ -92,13 +92,18 @@ def export(
                 what is What.POSITIONS and bool(since or until)
             ),
             "--every is of the equity alone": every is not None and what is not What.EQUITY,
+            f"nothing is from {since} to before {until}: --since comes before --until": bool(
+                since and until and since >= until
+            ),
             "parquet is no text: name a file with -o": as_format is Format.PARQUET
             and output is None,
         }
     )
+    directory = StateDir(state_dir)
+    directory.refuse_other()
     wanted = Wanted(since or "", until or "", run, _step(every or "1h"))
     kind, rows = EXPORTS[what]
-    _write(kind, rows(StateDir(state_dir), wanted), as_format, output)
+    _write(kind, rows(directory, wanted), as_format, output)
 
 
 def _step(text: str) -> int:
@@ -111,7 +116,7 @@ def _step(text: str) -> int:
 
 
 def _write(kind: type[Struct], rows: Iterator[Struct], as_format: str, output: Path | None) -> None:
-    from tradectl.files.written import written_whole
+    from tradectl.files.written import written_bytes, written_whole
     from tradectl.report.row_files import WRITERS, write_parquet
 
     if output is None:
@@ -121,12 +126,8 @@ def _write(kind: type[Struct], rows: Iterator[Struct], as_format: str, output: P
         raise UsageError(f"cannot write {harmless(output)}: there is no such folder")
     try:
         if as_format == Format.PARQUET:
-            aside = output.with_name(f".{output.name}.new")
-            try:
-                write_parquet(kind, rows, aside)
-                aside.replace(output)
-            finally:
-                aside.unlink(missing_ok=True)
+            with written_bytes(output) as raw:
+                write_parquet(kind, rows, raw)
         else:
             with written_whole(output) as file:
                 WRITERS[as_format](kind, rows, file)
