@@ -66,6 +66,23 @@ def test_importing_the_exchanges_room_loads_no_ccxt() -> None:
     )
 
 
+def test_what_tells_people_and_watches_a_live_market_is_no_part_of_a_backtest() -> None:
+    code = "import sys, tradectl.runtime.backtest, tradectl.runtime.run; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
+    needless = (
+        "dispatcher",
+        "outbox",
+        "webhook",
+        "stall_report",
+        "anomaly_watch",
+        "half_space_trees",
+    )
+    loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert not loaded & {*needless}
+
+
 def test_a_command_loads_no_other_commands_module(tmp_path: Path) -> None:
     code = (
         "import sys; from tradectl.cli.app import app; app(['runs'], standalone_mode=False); "

@@ -18,12 +18,12 @@ from tradectl.domain.text import described
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
-from tradectl.monitoring.stall_report import StallReport
 from tradectl.notification.address import address_of, refuse_address
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
 if TYPE_CHECKING:
+    from tradectl.monitoring.stall_report import StallReport
     from tradectl.notification.dispatcher import Dispatcher
 
 HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
@@ -73,6 +73,8 @@ def stalls_of(
     state_dir: StateDir, run_id: str, dispatcher: Dispatcher | None, emergency_stop: EmergencyStop
 ) -> Stalls:
     """To be made in the thread of the loop."""
+    from tradectl.monitoring.stall_report import StallReport  # not for recorded data
+
     tell = dispatcher.put if dispatcher is not None else None
     return Stalls(StallReport(state_dir.path, run_id, tell), state_dir, emergency_stop)
 

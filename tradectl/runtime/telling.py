@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import StateError
-from tradectl.notification.channel import Channel
-from tradectl.notification.channels import open_channel
-from tradectl.notification.dispatcher import Dispatcher
 from tradectl.notification.notice import TRADES
-from tradectl.notification.outbox import Outbox
-from tradectl.notification.routes import Routes
 from tradectl.storage.directory import StateDir
-from tradectl.storage.outbox_rows import OutboxRows
+
+if TYPE_CHECKING:
+    from tradectl.notification.channel import Channel
+    from tradectl.notification.dispatcher import Dispatcher
 
 LATE_S = 1.0
 """So much later than it should by itself a channel that has not failed by then hangs."""
@@ -27,6 +26,12 @@ def dispatcher_of(
     configured = settings.alert_channels
     if not configured:
         return None
+    from tradectl.notification.channels import open_channel  # only where somebody is told
+    from tradectl.notification.dispatcher import Dispatcher
+    from tradectl.notification.outbox import Outbox
+    from tradectl.notification.routes import Routes
+    from tradectl.storage.outbox_rows import OutboxRows
+
     variables = os.environ if environ is None else environ
     channels: dict[str, tuple[Channel, float]] = {
         each.name: (open_channel(each, variables, state_dir.path), each.timeout_seconds + LATE_S)

@@ -13,9 +13,7 @@ from typing import Any
 
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
-from tradectl.monitoring.anomaly_watch import AnomalyWatch
 from tradectl.monitoring.monitor import SystemMonitor
-from tradectl.monitoring.trade_notices import TradeNotices
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.run_options import RunOptions
@@ -79,11 +77,15 @@ class Watchers:
         yield "alerts", self.alerts
         yield "monitor", self.monitor
         if self._dispatcher is not None and tells_of_trades(self._session.settings):
+            from tradectl.monitoring.trade_notices import TradeNotices
+
             session, tell = self._session, self._dispatcher.put
             notices = TradeNotices(session.bus, session.books, session.run_id, tell)
             yield notices.name, notices
         watching = self._session.settings.monitoring
         if not self._recorded and watching.anomaly_score:
+            from tradectl.monitoring.anomaly_watch import AnomalyWatch  # not for recorded data
+
             watch = AnomalyWatch(
                 self._session.bus,
                 self._session.books,
