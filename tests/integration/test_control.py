@@ -49,6 +49,9 @@ def test_pause_ends_the_entries_and_resume_allows_them(chatting: Running, folder
     assert tradectl(folder, "resume").out == "nothing was paused: it is RUNNING\n"
     chatting.line("COMMAND resume")
     chatting.line("ORDER approved buy")
+    assert tradectl(folder, "pause").code == 0
+    allowed = "entries are allowed again; the limits' day and peak begin anew\n"
+    assert tradectl(folder, "resume").out == allowed
     assert tradectl(folder, "stop").code == 0
     assert replayed(folder).verified
     assert Side.BUY not in approved_while_paused(journals(folder)[-1])

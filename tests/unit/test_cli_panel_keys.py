@@ -167,6 +167,8 @@ def test_what_was_taken_for_a_paste_is_said() -> None:
 
 
 def test_what_is_asked_stands_in_the_last_line() -> None:
-    assert sheet(after("r")[0])[-1].startswith(" Resume trading? y")
+    asked = sheet(after("r")[0])[-1]
+    assert asked.startswith(" Resume trading? y")
+    assert "(the limits' day and peak begin anew)" in asked
     assert "type stop, Enter: st_" in sheet(after("e", "s", "t")[0])[-1]
     assert "takes the word stop" in sheet(after("e", "n", "enter")[0])[-1]

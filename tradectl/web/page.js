@@ -231,7 +231,7 @@ function drawAccount(button, each) {
   put(button,
     element("span", each.path, "dim"),
     holding(element("span"), element("span", each.state || "not seen yet", "state"), ` ${each.mode}`),
-    element("span", each.equity === null ? "" : `equity ${money(each.equity)}, today ${signed(each.day_pnl)}`),
+    element("span", each.equity === null ? "" : `equity ${money(each.equity)}, of the day, or since resume, ${signed(each.day_pnl)}`),
     element("span", [counted(each.positions, "position"), counted(each.open_orders, "order"), counted(each.alerts, "alert")].join(", "), "dim"),
     ...(each.problem ? [element("span", each.problem, "bad")] : []));
 }
@@ -251,7 +251,7 @@ function drawHeadline() {
   if (totals) {
     made.append(
       figure(`Equity, ${totals.currency}`, money(totals.equity)),
-      figure("Today", signed(totals.day_pnl), tone(totals.day_pnl)),
+      figure("Day, or since resume", signed(totals.day_pnl), tone(totals.day_pnl)),
       figure("Cash", money(totals.cash)),
       figure("Realised", signed(totals.realized_pnl), tone(totals.realized_pnl)),
       figure("Unrealised", signed(totals.unrealized_pnl), tone(totals.unrealized_pnl)),

@@ -52,7 +52,10 @@ Examples:
 def register(app: typer.Typer) -> None:
     command = app.command
     command("pause", help="No new entries; exits go on, and stops stay.")(pause)
-    command("resume", help="Undo a pause, whoever made it: you, or a limit.")(resume)
+    command(
+        "resume",
+        help="Undo a pause, whoever made it: you, or a limit; the limits' day and peak begin anew.",
+    )(resume)
     command("stop", help="End the running process gracefully.")(stop)
     command("emergency-stop", help=EMERGENCY_HELP, short_help=EMERGENCY_SHORT)(emergency_stop)
     command("clear-halt", help="Allow trading again after a halt.")(clear_halt)
@@ -73,7 +76,8 @@ def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> Non
     before = ask(_dir(state_dir).socket, "status", Status).state
     answer = _change_state(state_dir, "resume")
     paused = before == "PAUSED"
-    said = "entries are allowed again" if paused else f"nothing was paused: it is {answer.state}"
+    allowed = "entries are allowed again; the limits' day and peak begin anew"
+    said = allowed if paused else f"nothing was paused: it is {answer.state}"
     _print(answer, as_json, said)
 
 

@@ -161,7 +161,8 @@ def _fill(row: FillRow) -> str:
 
 def _footer(look: Look, hidden: list[str], width: int) -> Line:
     if look.prompt == "resume":
-        return drawn([Cell(" Resume trading? y, or any other key", WARN)], width)
+        asked = " Resume trading? y, or any other key (the limits' day and peak begin anew)"
+        return drawn([Cell(asked, WARN)], width)
     if look.prompt == "stop":
         asked = f" Emergency stop, for good: type {STOP_WORD}, Enter: {look.typed}_"
         return drawn([Cell(asked, WARN)], width)
