@@ -349,6 +349,13 @@ def test_what_it_cannot_be_is_refused(tmp_path: Path, words: list[str], said: st
     assert said in answer.complaint()
 
 
+def test_a_state_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
+    answer = tradectl(tmp_path / "missing", "web", "--port", "0")
+    assert answer.code == 2
+    assert "there is no state directory" in answer.complaint()
+    assert not (tmp_path / "missing").exists()
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from msgspec import Struct
 from tradectl.bus.clock import ComputerClock
 from tradectl.documents.web import WebBegun
 from tradectl.domain.errors import UsageError
+from tradectl.domain.text import harmless
 from tradectl.exchange.exchange_settings import is_loopback
 from tradectl.runtime.signals import ended_by_signals
 from tradectl.storage.directory import StateDir
@@ -55,6 +57,11 @@ class Served(Struct, frozen=True, kw_only=True):
             raise UsageError("--allow-flatten closes positions when it stops: add --allow-stop")
         for directory in self.directories:
             directory.check_folder()
+            if not os.path.lexists(directory.path):
+                raise UsageError(
+                    f"there is no state directory {harmless(directory.path)}: name another with "
+                    "--state-dir"
+                )
 
     @property
     def is_of_this_machine(self) -> bool:
