@@ -235,6 +235,17 @@ def test_what_came_to_one_exchange_and_is_not_ours_is_spent_at_none() -> None:
     assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [13_000, 6000]
 
 
+def test_what_is_not_ours_at_the_only_exchange_is_not_ours_when_there_are_two() -> None:
+    ledger = at_two(10_000, 0)
+    known = ledger.books.account.at_exchange()
+    del known.cash_at["other"]
+    tell(ledger, *[account_report({SPOT: "0"}, "19000")] * 2)
+    tell(ledger, *[account_report({SPOT: "0"}, "13000")] * 3)
+    ledger.books.account.at_exchange().cash_at["other"] = Decimal(6000)
+    assert ledger.books.account.at_exchange().external_cash == 3000
+    assert [ledger.books.cash_for(symbol) for symbol in (SPOT, OTHER)] == [10_000, 6000]
+
+
 def test_an_exchange_that_has_told_nothing_yet_has_no_money_of_another_to_spend() -> None:
     ledger = at_two(10_000, 0)
     del ledger.books.account.at_exchange().cash_at["other"]

@@ -64,7 +64,7 @@ class Discrepancy(Struct, frozen=True):
 class ReconciliationState(Struct, omit_defaults=True):
     """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
-    known, and `external_cash` the same of money, of several exchanges `external_cash_at` the part of it
+    known, and `external_cash` the same of money, `external_cash_at` the part of it
     at each, as far as that is known; `cash_at` what each exchange last reported (of several:
     and what was booked since) or has on paper, and `compared_at` when it did (ns UTC, by its clock if it
     tells). `bound` are coins of ours that orders of others offer. `transferred` is what transfers and the
@@ -89,7 +89,7 @@ class ReconciliationState(Struct, omit_defaults=True):
     def note_external_cash(self, exchange: str, moved: Decimal) -> None:
         """So much more (signed) of the money there is not ours."""
         self.external_cash += moved
-        if len(self.cash_at) > 1 and moved:
+        if moved:
             self.external_cash_at[exchange] = self.external_cash_at.get(exchange, ZERO) + moved
 
     def forget_external_cash(self) -> None:
