@@ -66,6 +66,7 @@ def test_what_a_journal_names_does_not_run_unasked(journal: Path, theirs: Path) 
     assert (
         f"the journal names code, which is not run unasked: {theirs}:Named" in refused.complaint()
     )
+    assert "as it is called there: --strategy path/to/file.py:Named" in refused.complaint()
     assert ran(theirs) is None
 
 
@@ -80,7 +81,7 @@ def test_ones_own_file_takes_its_place(journal: Path, theirs: Path, tmp_path: Pa
     assert replay(journal, "--strategy", f"{own}:Named", "--json").document()["verified"]
     assert (ran(own), ran(theirs)) == ("", None)
     other = replay(journal, "--strategy", f"{own}:Other")
-    assert (other.code, "is not run unasked" in other.complaint()) == (USAGE, True)
+    assert (other.code, f"{theirs}:Named: leave it out" in other.complaint()) == (USAGE, True)
     assert ran(theirs) is None
 
 

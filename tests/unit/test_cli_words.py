@@ -15,7 +15,7 @@ WRONG = {
     ("order", "BTCUSDT", "buy", "nan"): f"'QUANTITY': {NUMBER} 'nan'",
     ("order", "BTCUSDT", "buy", "0"): f"'QUANTITY': {NUMBER} '0'",
     ("order", "BTCUSDT", "buy", "\u0661"): f"'QUANTITY': {NUMBER} '\u0661'",
-    ("order", "BTCUSDT", "buy", "-1"): "expected a number above 0, got '-1'",
+    ("order", "BTCUSDT", "buy", "-1"): "'QUANTITY': expected a number above 0, got '-1'",
     ("order", "BTCUSDT", "buy", "-.5e3"): "expected a number above 0, got '-.5e3'",
     ("order", "BTCUSDT", "buy", "1", "--limit", "-5"): f"'--limit': {NUMBER} '-5'",
     ("order", "", "buy", "1"): "'SYMBOL': expected a name, got ''",
@@ -25,6 +25,8 @@ WRONG = {
     ("run", "--seed", "1.5"): "'--seed': expected a whole number, got '1.5'",
     ("emergency-stop", "--timeout", "x"): "'--timeout': expected a number, got 'x'",
     ("emergency-stop", "--timeout", "999"): "expected a number of at most 600, got '999'",
+    ("export", "bogus"): "'what': expected one of fills, orders, positions, equity, got 'bogus'",
+    ("export", "fills", "--format", "x"): "'--format': expected one of csv, json, parquet, got 'x'",
     ("cancel", ""): "'ORDER': expected a name, got ''",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.notices import NOON, notice, resolved
+from tradectl.domain.errors import ConfigError
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, MINUTE, SECOND
 from tradectl.notification.notification_settings import (
@@ -237,6 +238,12 @@ def test_in_quiet_hours_only_what_is_critical_is_told(
         assert sending.sent() == []
         sending.wait(1)
     assert sending.sent() == ["phone:a1"]
+
+
+def test_quiet_hours_that_end_as_they_begin_are_refused() -> None:
+    """All day, or never? Nobody can say."""
+    with pytest.raises(ConfigError, match="an end other than the beginning"):
+        AlertSettings(quiet_hours="22:00-22:00")
 
 
 def test_quiet_hours_are_those_of_their_time_zone() -> None:

@@ -38,8 +38,8 @@ def parse_moment(text: str) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def parse_point(text: str) -> int | str:
-    """A record's number, or a time as journals have it. Raises typer.BadParameter."""
+def parse_point(text: str, option: str = "--at") -> int | str:
+    """What `option` tells: a record's number, or a time as journals have it. Raises BadParameter."""
     if text.isascii() and text.isdigit():
         return int(text)
     try:
@@ -47,7 +47,8 @@ def parse_point(text: str) -> int | str:
     except typer.BadParameter:
         raise typer.BadParameter(
             "expected a record's number, or a day or a time such as 2026-11-29 or 2026-11-29T08:30, got "
-            f"{text!r}"
+            f"{text!r}",
+            param_hint=f"'{option}'",
         ) from None
 
 

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperOption
 BELOW_ZERO = re.compile(r"-\.?\d")
 
 
+NOT_ONE_OF = re.compile(r"(.*) is not one of ('[^']*'(?:, '[^']*')*)\.?", re.DOTALL)
 EXPECTED = "Input should be "
 IN_OUR_WORDS = {
     "greater than or equal to": "a number of at least",
@@ -52,18 +53,48 @@ class QuickCommand(TyperCommand):
         """Where `-1` is a number that is too small, and no option. Raises BadParameter."""
         for before, word in pairwise(["", *args]):
             if BELOW_ZERO.match(word) and not before.startswith("--"):
-                raise BadParameter(f"expected a number above 0, got {word!r:.40}", ctx=ctx)
-        return super().parse_args(ctx, args)
+                raise BadParameter(
+                    f"expected a number above 0, got {word!r:.40}",
+                    ctx=ctx,
+                    param_hint=f"'{self._named(args[: args.index(word)])}'",
+                )
+        try:
+            return super().parse_args(ctx, args)
+        except BadParameter as error:  # of an argument
+            error.message = _choice(error.message.removeprefix("Value error, "))
+            raise
+
+    def _named(self, before: list[str]) -> str:
+        """The argument that comes next, or the option that was `before`."""
+        if before and before[-1].startswith("-"):
+            return before[-1]
+        flags = {
+            name for each in self.params if getattr(each, "is_flag", False) for name in each.opts
+        }
+        values = [
+            word
+            for last, word in pairwise(["", *before])
+            if not word.startswith("-") and (not last.startswith("-") or last in flags)
+        ]
+        arguments = [p.name or "" for p in self.params if p.param_type_name == "argument"]
+        return "".join(arguments[len(values) :][:1]).upper() or "the last word"
 
 
 def _in_our_words(message: str, value: Any) -> str:
     """What the parser says of a value: what was expected, and what came."""
     expected = message.removeprefix(EXPECTED)
     if expected == message:
-        return message.removeprefix("Value error, ")
+        return _choice(message.removeprefix("Value error, "))
     for words, ours in IN_OUR_WORDS.items():
         expected = expected.replace(words, ours)
     return f"expected {expected}, got {value!r:.40}"
+
+
+def _choice(message: str) -> str:
+    found = NOT_ONE_OF.fullmatch(message)
+    if found is None:
+        return message
+    return f"expected one of {found[2].replace(chr(39), '')}, got {found[1]:.40}"
 
 
 def quick(options: list[Any]) -> list[Any]:

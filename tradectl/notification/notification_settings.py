@@ -98,6 +98,12 @@ class AlertSettings(Section, frozen=True, kw_only=True):
                 f"alerts.quiet_hours: expected such as 22:00-07:00, got {self.quiet_hours!r:.60}"
             )
 
+        if self.quiet_minutes and len({*self.quiet_minutes}) == 1:
+            raise ConfigError(
+                "alerts.quiet_hours: expected an end other than the beginning, or nothing for none, got "
+                f"{self.quiet_hours!r}"
+            )
+
     @property
     def quiet_minutes(self) -> tuple[int, int] | None:
         """From which to which minute of the day."""

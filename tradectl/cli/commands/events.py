@@ -215,7 +215,7 @@ def state(
     from tradectl.explain.state_at import state_at, state_difference
     from tradectl.storage.directory import StateDir
 
-    point, other = _point(at), _point(diff)
+    point, other = _point(at, "--at"), _point(diff, "--diff")
     path, known = _journal(state_dir, run_named, run), StateDir(state_dir)
     if other is not None:
         with reading_shown(quiet=as_json):
@@ -227,11 +227,11 @@ def state(
     print_data(found, as_json, "explained.state_at")
 
 
-def _point(text: str | None) -> int | str | None:
+def _point(text: str | None, option: str) -> int | str | None:
     """A record's number, or a time as journals have it. Raises typer.BadParameter."""
     if text is None:
         return None
-    return parse_point(text)
+    return parse_point(text, option)
 
 
 def _journal(state_dir: Path | None, named: str | None, run: str | None) -> Path:

@@ -32,13 +32,14 @@ def judge(own: Sequence[str], *, trust: bool) -> Callable[[Settings], Settings]:
         instead = {_class(named): named for named in own}
         if trust:
             return settings
+        _refuse_useless(own, instead, named)
         unknown = [name for name in named if _class(name) not in instead]
         if unknown and not (not own and _is_wanted(unknown)):
             raise UsageError(
                 f"the journal names code, which is not run unasked: {_told(unknown)}: read it, then add "
-                "--trust, or name yours with --strategy path/to/file.py:ClassName"
+                "--trust, or name yours, as it is called there: --strategy "
+                f"path/to/file.py:{_class(unknown[0])}"
             )
-        _refuse_useless(own, instead, named)
         return settings if not own else _with_own(settings, instead)
 
     return judged

@@ -205,7 +205,7 @@ def _class_of(exchange_id: str) -> Any:
     for module in (pro, plain):
         if exchange_id in module.exchanges:
             return getattr(module, exchange_id)
-    near = difflib.get_close_matches(exchange_id, plain.exchanges, 3)
+    near = difflib.get_close_matches(exchange_id.lower(), plain.exchanges, 3)
     hint = f": did you mean {', '.join(near)}?" if near else ""
     raise UsageError(f"ccxt knows no exchange {exchange_id!r}{hint}")
 

@@ -46,7 +46,7 @@ def exchange_detail(name: str) -> ExchangeDetail:
     """Raises UsageError for an exchange that there is not."""
     ccxt = importlib.import_module("ccxt")
     if name not in ccxt.exchanges:
-        near = difflib.get_close_matches(name, ccxt.exchanges, 3)
+        near = difflib.get_close_matches(name.lower(), ccxt.exchanges, 3)
         hint = f": did you mean {', '.join(near)}?" if near else ""
         raise UsageError(f"ccxt knows no exchange {name!r}{hint}")
     proofs, table = _proofs(), table_of(name)
