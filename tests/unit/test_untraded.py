@@ -243,6 +243,16 @@ def test_the_reason_that_counts(
     assert reasons(replayed) == reasons(trading)
 
 
+def test_without_weights_a_target_of_zero_is_no_small_one() -> None:
+    """Equity is shared by them, and whoever works them out has not got enough, or was put away: most
+    signals find the symbol where it is to be."""
+    wave = [*range(100, 130), *range(130, 70, -1)] * 2
+    trading, _ = traded(settings("donchian-breakout", "portfolio.sizing=allocation"), candles(wave))
+    ((code, _, said),) = reasons(trading)
+    assert code == "no_weight"
+    assert "6 signals, and no weights to share the equity by: too little history: 4 of 30" in said
+
+
 def test_a_symbol_without_data() -> None:
     trading, _ = traded(settings("donchian-breakout"), candles(RISING[:2]))
     assert reasons(trading, ("BTCUSDT", "ETHUSDT")) == [

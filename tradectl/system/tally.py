@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from tradectl.bus.core import Core, Stage
 from tradectl.documents.reasons import Untraded, by_importance
 from tradectl.documents.run import DeniedBy
+from tradectl.domain.allocation import Allocated
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import (
     OrderCanceled,
@@ -212,7 +213,9 @@ class OutcomeTally:
             spot = ": spot cannot be sold short" if signals[SignalAction.SELL] else ""
             return [(ReasonCode.NOT_WANTED, f"{total}, none to buy{spot}")]
         is_alone = sum(symbol == traded for _, symbol in self._signals) == 1
-        return [_reason_not_ordered(tally, total, is_alone=is_alone and bool(instance.allocation))]
+        is_alone = is_alone and bool(instance.allocation)
+        unweighted = _without_weights(books.account.allocation)
+        return [_reason_not_ordered(tally, total, is_alone=is_alone, unweighted=unweighted)]
 
 
 def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
@@ -227,10 +230,24 @@ def _reason_not_filled(tally: SymbolTally, signals: str) -> Reason:
     return reason_of(code), f"{signals}, {orders}, all denied: {why}"
 
 
-def _reason_not_ordered(tally: SymbolTally, signals: str, *, is_alone: bool) -> Reason:
+def _without_weights(known: Allocated | None) -> str:
+    """Why symbols that share the equity by weights have none; empty where they have."""
+    if known is None or not known.request or known.weights:
+        return ""
+    return known.failure or "none came"
+
+
+def _reason_not_ordered(
+    tally: SymbolTally, signals: str, *, is_alone: bool, unweighted: str
+) -> Reason:
     """`is_alone`: it has a share of the equity, and no other strategy speaks of the symbol."""
     (code, why), count = tally.idle.most_common(1)[0] if tally.idle else (UNANSWERED, 1)
     match code:
+        case ReasonCode.ON_TARGET if unweighted:
+            return (
+                ReasonCode.NO_WEIGHT,
+                f"{signals}, and no weights to share the equity by: {unweighted}",
+            )
         case ReasonCode.ON_TARGET if is_alone:
             return ReasonCode.TOO_SMALL, f"{signals}, and a target of less than one lot"
         case ReasonCode.ON_TARGET:
