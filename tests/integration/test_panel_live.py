@@ -248,6 +248,16 @@ def pasted(text: str) -> str:
     return f"\x1b[200~{text}\x1b[201~"
 
 
+def stop(shown: Terminal) -> None:
+    """For good, letter by letter."""
+    shown.process.send("e")
+    for n, letter in enumerate("stop"):
+        shown.shows(f"Enter: {'stop'[:n]}_")
+        shown.process.send(letter)
+    shown.shows("Enter: stop_")
+    shown.process.send("\r")
+
+
 def test_keys_look_pause_and_stop_and_what_is_pasted_is_none(tmp_path: Path) -> None:
     with terminal(120, 40, "run", "--state-dir", tmp_path) as shown:
         shown.shows("^ \\? keys  overview")
@@ -271,12 +281,7 @@ def test_keys_look_pause_and_stop_and_what_is_pasted_is_none(tmp_path: Path) -> 
         shown.shows("^ Resume trading\\?")
         shown.process.send("y")
         assert "RUNNING" in shown.shows("^ resume: it is RUNNING")[0]
-        shown.process.send("e")
-        for n, letter in enumerate("stop"):
-            shown.shows(f"Enter: {'stop'[:n]}_")
-            shown.process.send(letter)
-        shown.shows("Enter: stop_")
-        shown.process.send("\r")
+        stop(shown)
         assert shown.ends() == 6
         assert b"\x1b[?2004l" in shown.raw
     by = {e.source_component for e in events_of(journals(tmp_path)[0], CommandReceived)}
@@ -296,12 +301,7 @@ def test_top_shows_it_from_elsewhere_and_stops_what_hangs(tmp_path: Path) -> Non
             small.shows("NOT RESPONDING")
             with terminal(80, 24, "top", "--state-dir", tmp_path) as late:
                 late.shows("NOT RESPONDING", "^ \\? keys")
-            small.process.send("e")
-            for n, letter in enumerate("stop"):
-                small.shows(f"Enter: {'stop'[:n]}_")
-                small.process.send(letter)
-            small.shows("Enter: stop_")
-            small.process.send("\r")
+            stop(small)
             assert small.ends() == 0
             assert b"confirmed" in small.raw
     assert tradectl(tmp_path, "run", "--headless").code == 6
