@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import running, tradectl, wait_until
+from tests.fixtures.monitoring import until
 from tests.fixtures.notices import OtherEnd, other_end
 from tests.fixtures.run_inputs import replayed
 from tradectl.config.load import load_settings
+from tradectl.monitoring.alert import Alert
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
@@ -131,6 +134,53 @@ async def test_that_a_run_fails_is_told_although_no_event_says_so(tmp_path: Path
     assert line.endswith(
         "CRITICAL the run has ended: failed: as the test wants it (run, run_failed)"
     )
+
+
+async def test_a_latch_that_cannot_be_read_is_shown_and_told(tmp_path: Path) -> None:
+    """It denies every order, and no event says so."""
+    state_dir = StateDir(tmp_path / "s")
+    state_dir.create()
+    often = ["orchestrator.health_check_interval_seconds=0.05"]
+    options = RunOptions(settings=load_settings(None, {}, {}, often), state_dir=state_dir)
+    with state_dir.owned():
+        run = TradingRun(options, None)
+        shown = Unreadable(run, state_dir.path / "halt")
+        await run.execute(shown)
+    assert shown.halts == [None, "the latch file is unreadable, which counts as set", None]
+
+
+class Unreadable:
+    """Ends its run once it is told that the latch cannot be read, and that it can be again."""
+
+    def __init__(self, run: TradingRun, latch: Path) -> None:
+        self.run, self.latch = run, latch
+        self.halts: list[str | None] = []
+
+    async def start(self, run: TradingRun) -> None:
+        self.looking = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        self._note()
+        was = self.latch.read_bytes()
+        self.latch.write_bytes(b"{torn")
+        await until(self._told)
+        (alert,) = self._told()
+        assert alert.severity == "critical"
+        self._note()
+        self.latch.write_bytes(was)
+        await until(lambda: not self._told())
+        self._note()
+        self.run.end("it has been told")
+
+    def _told(self) -> list[Alert]:
+        return [a for a in self.run.alerts.get_active_alerts() if a.component == "halt-latch"]
+
+    def _note(self) -> None:
+        halt = self.run.status.now().halt
+        self.halts.append(halt.reason if halt is not None else None)
+
+    async def stop(self) -> None:
+        await self.looking
 
 
 class Ending:

@@ -217,7 +217,8 @@ def _status_text(status: Status) -> str:
     ]
     lines.append(f"{counted(len(rows), 'position')}, {counted(len(orders), 'open order')}")
     if status.halt is not None:
-        lines.append(f"halted since {status.halt.since}: {status.halt.reason}")
+        since = status.halt.since or "an unknown time"
+        lines.append(f"halted since {since}: {status.halt.reason}")
     return "\n".join(map(safe, lines))
 
 

@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 from msgspec.structs import asdict
 
-from tradectl.documents.account import AccountStatus, FillRow, StrategyRow
+from tradectl.documents.account import AccountStatus, FillRow, Halt, StrategyRow
 from tradectl.documents.reasons import Untraded, by_importance
 from tradectl.documents.run import (
     LiveStatus,
@@ -39,6 +39,7 @@ from tradectl.state.status import (
     portfolio_totals,
     strategy_rows,
 )
+from tradectl.storage.latch import UNREADABLE
 
 NEWEST = 20
 EQUITY_SAMPLES = 240
@@ -77,6 +78,7 @@ class RunStatus:
         return Status(
             **{
                 **asdict(account),
+                "halt": account.halt or self._unreadable_latch(),
                 "strategies": self._strategies(account),
                 "brackets": bracket_rows(session.system.portfolio.engine.brackets, session.books),
             },
@@ -95,6 +97,12 @@ class RunStatus:
             components=session.bus.components.rows(),
             bus=RunBusFigures(**asdict(figures), rate=_rate(figures.processed, elapsed)),
         )
+
+    def _unreadable_latch(self) -> Halt | None:
+        """It counts as set, and the books know nothing of it."""
+        if self._session.latch.read() is not UNREADABLE:
+            return None
+        return Halt(reason=UNREADABLE.reason, since=UNREADABLE.since, state=UNREADABLE.state)
 
     def live(self) -> LiveStatus:
         """The status, and what only a live screen shows."""

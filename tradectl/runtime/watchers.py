@@ -13,6 +13,7 @@ from typing import Any
 
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
@@ -21,8 +22,10 @@ from tradectl.runtime.session import Session
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
+from tradectl.storage.latch import UNREADABLE
 
 RUN_FAILED = "run_failed"
+LATCH = "halt-latch"
 FAILED = "failed"
 """How the reason of an end begins that nobody asked for."""
 
@@ -71,6 +74,16 @@ class Watchers:
             on_lasting_stall=self._stalls.stop if self._stalls else None,
             post=self.alerts.on_event if recorded else None,
         )
+
+        if not recorded:
+            self.monitor.register_component_checker(LATCH, self._latch_health)
+
+    async def _latch_health(self) -> ComponentHealth:
+        """One that cannot be read denies every order, and no event tells of it."""
+        is_lost = self._session.latch.read() is UNREADABLE
+        status = HealthStatus.CRITICAL if is_lost else HealthStatus.HEALTHY
+        message = f"{UNREADABLE.reason}: no order leaves" if is_lost else ""
+        return ComponentHealth(LATCH, status, message=message)
 
     def started_first(self) -> Iterator[tuple[str, Any]]:
         """By their names, in this order."""
