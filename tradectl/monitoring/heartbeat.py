@@ -71,7 +71,8 @@ class Heartbeat:
         self._asking = future
         threading.Thread(target=self._ask, args=(future,), name=self.name, daemon=True).start()
         try:
-            await asyncio.wait_for(asyncio.wrap_future(future), 2 * TIMEOUT_S)
+            async with asyncio.timeout(2 * TIMEOUT_S):  # `wait_for` may lose that it is to stop
+                await asyncio.wrap_future(future)
         except TimeoutError:
             self._failed("no answer in time")
         except ChannelFailed as error:

@@ -177,7 +177,8 @@ class MetricsServer:
         try:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(asked)
-                return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_S)
+                async with asyncio.timeout(ANSWER_S):
+                    return await asyncio.wrap_future(future)
         except (RuntimeError, TimeoutError):
             future.cancel()
         return None
