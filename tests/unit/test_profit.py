@@ -28,6 +28,7 @@ from tests.unit.test_strategies_add_up import (
 from tradectl.analysis.profit import MISSING, Periods, Profit, ProfitByPeriod
 from tradectl.analysis.profit_words import By, Lots, Per
 from tradectl.bus.clock import DataClock
+from tradectl.cli.output.pnl import _money
 from tradectl.domain.events import EmergencyStopReceived, OrderFilled, Record
 from tradectl.domain.money import ZERO, less_exactly, plus_exactly
 from tradectl.domain.time import DAY, HOUR, MINUTE, SECOND, from_iso, zone
@@ -190,3 +191,10 @@ def test_money_that_no_fill_made_is_where_it_came_about(strategy: str) -> None:
     rows = profit_of(runs, per=Per.SYMBOL)
     assert books.account.funding != ZERO
     assert {symbol for (_, symbol), row in rows.items() if row.funding} == {PERPETUAL}
+
+
+def test_people_read_it_spelled_as_elsewhere() -> None:
+    assert [_money(name, 5).name for name in ("realized", "unrealized")] == [
+        "realised",
+        "unrealised",
+    ]

@@ -43,4 +43,4 @@ def _money(name: str, keep: int) -> Column[PnlRow]:
         tone = GOOD if float(amount) > 0 else BAD if float(amount) < 0 else DIM
         return Cell(figures.money(amount), tone if name == "pnl" else PLAIN)
 
-    return Column(name, show, right=True, keep=keep)
+    return Column(name.replace("realized", "realised"), show, right=True, keep=keep)
