@@ -213,6 +213,18 @@ async def test_one_that_hangs_holds_nothing_up(end: OtherEnd, alerts: AlertManag
     hold.set()
 
 
+async def test_it_stops_although_an_answer_comes_at_that_moment(alerts: AlertManager) -> None:
+    asked: list[Future[None]] = []
+    beat = Heartbeat("http://127.0.0.1:1/", 0.001, list, alerts, WallClock())
+    beat._ask = asked.append  # type: ignore[method-assign,assignment]  # it is answered here, to the turn
+    await beat.start()
+    await until(lambda: asked)
+    asked[0].set_result(None)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(LONGEST_S):
+        await beat.stop()
+
+
 # --- systemd -------------------------------------------------------------------------------------------
 
 
