@@ -144,10 +144,20 @@ def test_what_is_odd_only_taken_together_is_a_pattern() -> None:
     found = [
         each
         for n, part in enumerate((0.9985, 1, 1.0015, 1, 1, 1))
-        for each in watch.take(tick(price * part, at + 15 * n, 4, 2))
+        for each in watch.take(tick(price * part, at + 15 * n, 6, 3))
     ]
     assert [each.kind for each in found] == [Kind.PATTERN]
     assert "unlike the last hours: price" in found[0].text
+
+
+def test_a_little_more_than_next_to_nothing_is_no_range() -> None:
+    """Minutes of a basis point or less, then one of five."""
+    watch, random, at = MarketWatch("BTCUSDT", seconds=MINUTE, limit=LIMIT), Random(2), 0
+    for width in [*(random.uniform(0, 1.5e-4) for _ in range(300)), 5e-4, 0]:
+        for part in (0.0, width):
+            at += 30
+            found = watch.take(tick(100 * (1 + part), at))
+            assert [each for each in found if each.kind is Kind.RANGE] == []
 
 
 def test_prices_that_are_none_are_passed_over() -> None:
@@ -171,7 +181,6 @@ def traded(watch: TradingWatch, number: int, ms: float = 20, slip: float = 0.0) 
     watch.sent(name, at, 100.0)
     found = watch.answered(name, at + int(ms * 1e6), rejected=False)
     found += watch.filled(name, 100.0 * (1 + slip / 1e4), is_buy=True)
-    watch.over(name)
     return found
 
 

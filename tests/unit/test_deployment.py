@@ -33,6 +33,16 @@ def test_a_service_calls_a_command_that_there_is(unit: Path) -> None:
     assert command in MODULES
 
 
+def test_what_a_service_cannot_begin_without_is_put_in_its_place() -> None:
+    """A line that begins with - names what may be missing."""
+    told = (SYSTEMD / "tradectl.service").read_text()
+    for unit in UNITS:
+        needed = [Path(name) for name in values(unit, "EnvironmentFile") if name[0] != "-"]
+        assert needed == [Path("/etc/tradectl/tradectl.env")]
+    assert "cp configs/deploy/systemd/tradectl.env /etc/tradectl/" in told
+    assert (SYSTEMD / "tradectl.env").is_file()
+
+
 @pytest.mark.parametrize("timer", TIMERS, ids=lambda path: path.stem)
 def test_a_timer_has_its_service(timer: Path) -> None:
     assert timer.with_suffix(".service") in UNITS

@@ -27,7 +27,7 @@ LEAST = {
 }
 """Deviations below which nothing is unusual; of logarithms."""
 NARROW = 1e-4
-"""A range below it is none."""
+"""Added to a range: where a market hardly moves, a little more is not many times as much."""
 UNLIKE = 0.65
 NEAR = 0.25
 """A pattern's own figures are unusual at least by this share of what makes one of them a finding."""
@@ -113,7 +113,7 @@ class MarketWatch:
         assert stretch is not None
         silence = stretch.silence / SECOND
         figures = {
-            Kind.RANGE: math.log(max(stretch.high / stretch.low - 1, NARROW)),
+            Kind.RANGE: math.log(stretch.high / stretch.low - 1 + NARROW),
             Kind.VOLUME: math.log(1 + stretch.turnover),
             Kind.SILENCE: math.log(1 + silence),
         }
@@ -158,7 +158,7 @@ class MarketWatch:
                 f"silent for {silence:.0f} s, usually {usual - 1:.1f} s at most (score {score:.0f})"
             )
         width = stretch.high / stretch.low - 1
-        return f"ranged over {width:.2%}, usually {usual:.2%} (score {score:.0f})"
+        return f"ranged over {width:.2%}, usually {usual - NARROW:.2%} (score {score:.0f})"
 
     def _finding(self, kind: Kind, score: float, text: str) -> Finding:
         symbol = harmless(self._symbol, 40)

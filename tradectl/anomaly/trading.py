@@ -62,9 +62,6 @@ class TradingWatch:
         text = f"a fill slipped {slipped:.1f} bps, usually {self._slippage.middle:.1f} (order {order_id})"
         return self._judged(Kind.SLIPPAGE, self._slippage, slipped, text)
 
-    def over(self, order_id: str) -> None:
-        self._sent.pop(order_id, None)
-
     def worth(self, equity: float) -> list[Finding]:
         """The equity, every so often: a loss is told, and no gain."""
         before, self._equity = self._equity, equity

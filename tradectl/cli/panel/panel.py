@@ -30,8 +30,7 @@ from tradectl.cli.panel.look import Deed, Look
 from tradectl.cli.panel.terminal import Terminal
 from tradectl.cli.panel.views import lines_of
 from tradectl.documents.run import LiveStatus
-from tradectl.domain.errors import TradectlError
-from tradectl.domain.text import harmless
+from tradectl.domain.text import described, harmless
 
 SMALLEST = (20, 4)
 RISK_EVERY = 4
@@ -39,8 +38,8 @@ RISK_EVERY = 4
 
 
 class Link(Protocol):
-    """What keys reach: the running system, over its socket. Both block, and are asked in a thread. Raises
-    TradectlError, TimeoutError."""
+    """What keys reach: the running system, over its socket. Both block, and are asked in a thread; what
+    they raise is said."""
 
     def do(self, deed: Deed) -> str:
         """What came of it, in a line."""
@@ -167,8 +166,10 @@ class Panel:
         self._look = replace(self._look, said=f"{deed}: asked for")
         try:
             said = await asyncio.to_thread(self._link.do, deed)
-        except (TradectlError, TimeoutError) as error:
-            said = f"{deed}: {error}"
+        except (
+            Exception
+        ) as error:  # nobody awaits this task: whatever failed is said where it was asked
+            said = f"{deed}: NOT done: {described(error)}"
         self._look = replace(self._look, said=harmless(said))
         self._woken.set()
 
@@ -176,8 +177,8 @@ class Panel:
         assert self._link is not None
         try:
             self._risk = await asyncio.to_thread(self._link.risk)
-        except (TradectlError, TimeoutError) as error:
-            self._risk = harmless(error)
+        except Exception as error:  # as above
+            self._risk = described(error)
         self._woken.set()
 
     # --- the terminal ---------------------------------------------------------------------------------
