@@ -29,6 +29,7 @@ from tradectl.doctor.machine import (
 )
 from tradectl.doctor.python_path import python_path
 from tradectl.documents.operations import Finding, Verdict
+from tradectl.storage import schema
 from tradectl.storage.directory import StateDir
 from tradectl.strategy.configured import StrategyInstance
 
@@ -224,6 +225,18 @@ def test_an_account_of_another_version_fails(state_dir: StateDir) -> None:
     verdict, words = reported(account(state_dir))
     assert verdict is FAILED
     assert "has format 1.1" in words
+
+
+def test_an_account_that_the_next_run_migrates_is_warned_of(
+    state_dir: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(state_dir.db)) as db:
+        schema.prepare(db, state_dir.db)
+    assert reported(account(state_dir))[0] is PASSED
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    verdict, words = reported(account(state_dir))
+    assert verdict is WARNED
+    assert "the next run migrates it" in words
 
 
 def test_another_process_is_warned_of_and_this_one_is_none(

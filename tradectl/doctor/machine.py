@@ -27,6 +27,7 @@ from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import SIZE
 from tradectl.storage.processes import cannot_be_known
 from tradectl.storage.reader import StateReader
+from tradectl.storage.schema import is_older
 from tradectl.strategy.catalog import find
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -190,6 +191,9 @@ def reserve(state_dir: StateDir) -> Finding:
 def account(state_dir: StateDir) -> Finding:
     """What the runs before left must be of a version that the next one can go on with."""
     try:
+        if is_older(state_dir.db):
+            message = f"{state_dir.db} is of an older schema: the next run migrates it"
+            return warned("account", message, "see that there is room for a copy, then run")
         run = StateReader(state_dir.db).last_run()
         for kind in CONTINUED:
             last_journal(state_dir, kind)

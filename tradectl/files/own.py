@@ -63,6 +63,16 @@ def open_folder(path: Path) -> int:
     return _judged(fd, OF_ANOTHER if os.fstat(fd).st_uid != os.geteuid() else "")
 
 
+def sync_own(path: Path) -> None:
+    """What is written of our file, or which names our folder has, survives a loss of power from now on.
+    Raises ForeignFile, OSError."""
+    fd = open_folder(path) if path.is_dir() else open_own(path)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def read_own(path: Path, largest: int) -> bytes:
     """All of our file. Raises ForeignFile, OSError."""
     return _read(open_own(path, largest=largest))

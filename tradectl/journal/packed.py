@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
-from tradectl.files.own import open_folder, open_own
+from tradectl.files.own import open_own, sync_own
 from tradectl.journal.frames import zstd
 from tradectl.journal.parts import (
     PACKED,
@@ -63,7 +63,7 @@ def _put_away(file: Reads, target: Path, length: int, dated: int) -> None:
                 raise OSError(5, f"what was written for {target} reads as something else")
         os.utime(aside, ns=(dated, dated))  # how old it is stays known
         aside.replace(target)
-        _sync_folder(target.parent)
+        sync_own(target.parent)
     except zstd.ZstdError as error:
         raise OSError(5, f"it cannot be compressed: {error}") from error
     finally:
@@ -92,14 +92,6 @@ def _hash_of(file: Any) -> bytes:
     while data := file.read(AT_ONCE):
         hashed.update(data)
     return hashed.digest()
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = open_folder(folder)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 __all__ = ["pack", "pack_part"]

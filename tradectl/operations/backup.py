@@ -40,7 +40,8 @@ from tradectl.storage.alert_archive import ALERTS_FILE, OLDER_ALERTS_FILE
 from tradectl.storage.directory import StateDir
 from tradectl.storage.housekeeping import housekeeping
 from tradectl.storage.latch import SIZE
-from tradectl.storage.schema import LOCK_TIMEOUT_S, VERSION, damage_of, database_error
+from tradectl.storage.migrate import copy_database
+from tradectl.storage.schema import VERSION, damage_of, database_error, version_of
 from tradectl.version import __version__
 
 MANIFEST, KEY = "manifest.json", "journal.key"
@@ -95,6 +96,7 @@ class _Archive:
         self._files: list[BackupFile] = []
         self._problems: list[str] = []
         self._keys: dict[str, None] = {}
+        self._schema = VERSION
 
     def write(self, path: Path, made_at: str, with_key: bool) -> Manifest:
         """Raises OSError, StateError."""
@@ -132,7 +134,7 @@ class _Archive:
         manifest = Manifest(
             made_at=made_at,
             program=__version__,
-            schema=VERSION,
+            schema=self._schema,
             format=FORMAT,
             files=self._files,
             accounts=accounts,
@@ -144,19 +146,16 @@ class _Archive:
         return manifest
 
     def _copy_database(self) -> bool:
-        """As it is at one moment, however much is written meanwhile."""
+        """Whether there is one that is whole."""
         if damage := damage_of(self._dir.db):
             self._say(f"the database is damaged and not saved: {damage}")
             return False
         if not self._dir.db.exists():
             return False
         try:
-            with (
-                closing(sqlite3.connect(self._dir.db, timeout=LOCK_TIMEOUT_S)) as source,
-                closing(sqlite3.connect(self._still.db)) as copy,
-            ):
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
+            copy_database(self._dir.db, self._still.db)
+            with closing(sqlite3.connect(self._still.db)) as db:
+                self._schema = version_of(db) or VERSION
         except sqlite3.Error as error:
             raise database_error("copy", self._dir.db, error) from error
         return True

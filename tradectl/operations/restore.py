@@ -34,6 +34,7 @@ from tradectl.operations.backup import KEY, MANIFEST, SMALL, Hashing
 from tradectl.recovery.recovery import CONTINUED, recover_account
 from tradectl.storage.directory import RUN_ID, StateDir
 from tradectl.storage.known_heads import Head
+from tradectl.storage.migrations import FIRST
 from tradectl.storage.restored import Restored
 from tradectl.storage.schema import VERSION
 
@@ -192,7 +193,7 @@ class _Unpacked:
             manifest = msgspec.json.decode(text, type=Manifest)
         except msgspec.DecodeError as error:
             raise self._bad("it has no list of its files: it was cut, or is no backup") from error
-        if (manifest.schema, manifest.format) != (VERSION, FORMAT):
+        if not FIRST <= manifest.schema <= VERSION or manifest.format != FORMAT:
             raise self._bad(
                 f"it is of tradectl {harmless(manifest.program, 40)} (schema {manifest.schema}, format "
                 f"{manifest.format}), and this one has {VERSION} and {FORMAT}: use the one that made it"

@@ -1,4 +1,5 @@
-"""A database that is damaged or missing is made anew from the journals, which are the truth.
+"""A database that is damaged or missing is made anew from the journals, which are the truth; one of an
+older schema is migrated.
 
 What is damaged is set aside, never deleted: alerts are in no journal. Where there is a damaged database
 and no journal, there was an account and nothing says what became of it: that is refused.
@@ -21,8 +22,9 @@ from tradectl.journal.reader import NotBegun
 from tradectl.recovery.catch_up import catch_up, store_journal
 from tradectl.recovery.recovery import recover_account
 from tradectl.storage.directory import StateDir
+from tradectl.storage.migrate import migrated
 from tradectl.storage.reader import StateReader
-from tradectl.storage.schema import damage_of
+from tradectl.storage.schema import damage_of, is_older
 from tradectl.storage.store import Store
 
 ASIDE = "state.db.damaged"
@@ -87,24 +89,25 @@ async def rebuilt_for_guest(state_dir: StateDir) -> str:
 
 def _is_whole(state_dir: StateDir) -> bool:
     with contextlib.suppress(StateError):  # whoever opens it is told
-        if damage_of(state_dir.db):
+        if damage_of(state_dir.db) or is_older(state_dir.db):
             return False
         return bool(StateReader(state_dir.db).run_ids() or not state_dir.journal_files())
     return True
 
 
 async def rebuilt(state_dir: StateDir, *, fresh: bool = False) -> str:
-    """Make the database anew if it is damaged or missing; what was done in words, empty where nothing
-    had to be. Raises StateError."""
+    """Make the database anew if it is damaged or missing, migrate it if it is older; what was done in
+    words, empty where nothing had to be. Raises StateError."""
     try:
         damage = damage_of(state_dir.db)
     except StateError:
         # of another version, or locked: whoever opens it is told, the journals first
         return ""
     said = _set_aside(state_dir, damage, fresh=fresh) if damage else ""
+    moved = "" if damage else migrated(state_dir.db, state_dir.lease)
     reader = StateReader(state_dir.db)
     if reader.run_ids():
-        return ""
+        return moved
     stored, unread = await _from_journals(state_dir, reader)
     if not stored + unread and not said:
         return ""

@@ -31,6 +31,7 @@ from tradectl.runtime.short_run import short_run
 from tradectl.state.books import TAKES_MONEY, Books
 from tradectl.state.reconciliation import CASH
 from tradectl.storage.directory import StateDir
+from tradectl.storage.migrate import migrated
 from tradectl.storage.reader import StateReader
 
 ANSWER_S = 30.0
@@ -68,6 +69,7 @@ def reconcile(
             confirm=confirm,
         )
     with state_dir.owned():
+        migrated(state_dir.db, state_dir.lease)
         recovered = _recovered(state_dir, trusting=trusting)
         if recovered is None:
             raise UsageError(NO_ACCOUNT)

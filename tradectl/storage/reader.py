@@ -22,7 +22,13 @@ from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.states import AlertStatus
-from tradectl.storage.schema import LOCK_TIMEOUT_S, database_error, is_there, refuse_other
+from tradectl.storage.schema import (
+    LOCK_TIMEOUT_S,
+    database_error,
+    is_there,
+    refuse_other,
+    version_of,
+)
 
 Document = TypeVar("Document", bound=Struct)
 Decoded = TypeVar("Decoded")
@@ -281,7 +287,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
     """Raises StateError where they are of another version."""
-    (found,) = db.execute("PRAGMA user_version").fetchone()
+    found = version_of(db)
     if found:
         refuse_other(found, path)
     return bool(found)

@@ -1,4 +1,5 @@
-"""The tables of `state.db`. A database of another version is refused, by name.
+"""The tables of `state.db`. A database of another version is refused, by name; one that `migrate` can
+bring to this version, until it has.
 
 The database is a projection of the journals that other processes can read. Every write says in the
 same transaction which record it reflects (`runs.last_seq`). Orders, fills and alerts are stored as the
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from tradectl.domain.errors import DatabaseDamaged, DatabaseError, StateError
 from tradectl.files.own import refuse_foreign
+from tradectl.storage.migrations import FIRST, newest
 
-VERSION = 12
+VERSION = newest()
 LOCK_TIMEOUT_S = 5.0
 PAGES_AT_HAND_KB = 512
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -83,20 +85,42 @@ TABLE_NAMES = re.findall(r"CREATE TABLE (\w+)", TABLES)
 def prepare(db: sqlite3.Connection, path: Path | str) -> None:
     """Make the tables, in one transaction, where there are none. Raises StateError for a database of
     another version."""
-    (found,) = db.execute("PRAGMA user_version").fetchone()
+    found = version_of(db)
     if not found:
         db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     else:
         refuse_other(found, path)
 
 
+def version_of(db: sqlite3.Connection) -> int:
+    """Of its schema; 0 where there are no tables yet."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    return int(found)
+
+
 def refuse_other(found: int, path: Path | str) -> None:
     """Raises StateError unless `found` is the version that is read."""
+    if FIRST <= found < VERSION:
+        raise StateError(
+            f"{path} has schema {found}, and this tradectl reads {VERSION}: the next `tradectl run` "
+            "migrates it, and keeps a copy; or use the version that wrote it"
+        )
     if found != VERSION:
         raise StateError(
             f"{path} has schema {found}, and this tradectl reads {VERSION}: "
             "use the version that wrote it, or another --state-dir"
         )
+
+
+def is_older(path: Path) -> bool:
+    """Of a schema that is migrated. Raises StateError."""
+    if not is_there(path):
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db:
+            return FIRST <= version_of(db) < VERSION
+    except sqlite3.Error as error:
+        raise database_error("read", path, error) from error
 
 
 def database_error(what: str, path: Path, error: sqlite3.Error) -> DatabaseError:
@@ -122,19 +146,20 @@ def is_there(path: Path, what: str = "read") -> bool:
 
 def damage_of(path: Path) -> str:
     """What is wrong with the database; empty where it is whole, missing or has no tables yet. Raises
-    StateError for one that cannot be opened, and for one of another version."""
+    StateError for one that cannot be opened, and for a version that is neither read nor migrated."""
     if not is_there(path):
         return ""
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S)) as db:
-            (found,) = db.execute("PRAGMA user_version").fetchone()
+            found = version_of(db)
             if not found:
                 return ""
-            refuse_other(found, path)
-            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-            lost = [name for name in TABLE_NAMES if name not in tables]
-            if lost:
-                return f"without its table {lost[0]}"
+            if not FIRST <= found < VERSION:
+                refuse_other(found, path)
+                tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+                lost = [name for name in TABLE_NAMES if name not in tables]
+                if lost:
+                    return f"without its table {lost[0]}"
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             return "" if verdict == "ok" else str(verdict)
     except sqlite3.Error as error:
