@@ -98,17 +98,26 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(
     assert "s3cr3t-p4rt" not in json.dumps(end.posted)
 
 
-@pytest.mark.parametrize("configured", [True, False])
+@pytest.mark.parametrize("configured", ["by flag", "by the last run", "nowhere", "lost"])
 def test_a_stop_that_no_process_tells_of_is_told_by_the_command_or_by_the_next_run(
-    configured: bool, tmp_path: Path, end: OtherEnd
+    configured: str, tmp_path: Path, end: OtherEnd
 ) -> None:
-    """The command has the channels of the configuration that it is given."""
-    (tmp_path / "c.toml").write_text('[[alert_channels]]\nname = "phone"\n')
-    folder, words = tmp_path / "state", ("-c", tmp_path / "c.toml")
-    stop = ("emergency-stop", "--reason", "smoke", "--json", *(words if configured else ()))
-    stopped = tradectl(folder, *stop, **at(end))
-    assert json.loads(stopped.out)["latched"]
-    assert len(end.posted) == configured
+    """The command has the channels of the configuration that it is given, or that the last run was."""
+    config, folder = tmp_path / "c.toml", tmp_path / "state"
+    config.write_text('[[alert_channels]]\nname = "phone"\n')
+    words = ("-c", config)
+    if configured in ("by the last run", "lost"):
+        tradectl(folder, "run", *words, "--headless", "--duration", 0.1, **at(end))
+        assert end.posted == []
+    if configured == "lost":
+        config.rename(tmp_path / "d.toml")
+    stop = ("emergency-stop", "--reason", "smoke", "--json")
+    stopped = tradectl(folder, *stop, *(words if configured == "by flag" else ()), **at(end))
+    assert json.loads(stopped.out)["confirmed"]
+    assert ("c.toml: there is no such file" in stopped.err) is (configured == "lost")
+    assert len(end.posted) == (configured in ("by flag", "by the last run"))
+    if configured == "lost":
+        (tmp_path / "d.toml").rename(config)
     assert tradectl(folder, "clear-halt", "--confirm").code == 0
     tradectl(folder, "run", *words, "--headless", "--duration", 0.2, "--json", **at(end))
     (told,) = [
@@ -120,6 +129,18 @@ def test_a_stop_that_no_process_tells_of_is_told_by_the_command_or_by_the_next_r
     assert told["severity"] == "critical"
     assert told["message"].startswith("stopped at 2")
     assert "smoke" in told["message"]
+
+
+def test_a_run_without_a_configuration_leaves_none_for_a_stop(
+    tmp_path: Path, end: OtherEnd
+) -> None:
+    config, folder = tmp_path / "c.toml", tmp_path / "state"
+    config.write_text('[[alert_channels]]\nname = "phone"\n')
+    for words in (("-c", config), ()):
+        tradectl(folder, "run", *words, "--headless", "--duration", 0.1, **at(end))
+        assert (folder / "configuration").exists() is bool(words)
+    assert tradectl(folder, "emergency-stop", **at(end)).code == 0
+    assert end.posted == []
 
 
 async def test_that_a_run_fails_is_told_although_no_event_says_so(tmp_path: Path) -> None:

@@ -120,3 +120,53 @@ def test_what_the_compressor_says_is_a_problem_of_that_journal(
     monkeypatch.setattr(packed, "length_of", lambda _: 10**6)
     assert "cannot be compressed" in vacuum(state, JournalSettings()).problems[0]
     assert path.exists()
+
+
+def in_parts(state: StateDir) -> list[Path]:
+    """A run ten days old in three of them, and one after it."""
+    path = ended(state, 1, "paper")
+    ended(state, 2, "paper")
+    parts = [path]
+    for start in (path.stat().st_size, path.stat().st_size + 7):
+        part = path.with_name(f"{path.stem}.{start}.jsonl")
+        part.write_text("{}later")
+        os.utime(part, (TEN_DAYS_AGO, TEN_DAYS_AGO))
+        parts.append(part)
+    return parts
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_removal_that_is_killed_between_two_parts_is_finished_by_the_next(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    first, *_ = in_parts(state)
+    unlinked: list[Path] = []
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if len(unlinked) == after:
+            raise Killed
+        unlinked.append(path)
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", killed)
+        with pytest.raises(Killed):
+            vacuum(state, JournalSettings(keep_days=5))
+    assert not first.exists()
+    assert first.stem not in state.all_journals()
+    again = vacuum(state, JournalSettings(keep_days=5))
+    assert again.problems == []
+    assert [path.name for path in state.journals.iterdir()] == ["20260102T000000000-0001.jsonl"]
+
+
+def test_parts_whose_beginning_is_lost_are_named_and_stay(state: StateDir) -> None:
+    first, *later = in_parts(state)
+    first.unlink()
+    (problem,) = vacuum(state, JournalSettings(keep_days=5)).problems
+    assert f"{first.stem}: its journal has lost its first part, and 2 later parts stay" in problem
+    assert all(part.exists() for part in later)

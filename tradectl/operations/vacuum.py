@@ -21,10 +21,11 @@ from tradectl.config.settings import JournalSettings, Settings
 from tradectl.documents.backups import Packed, Vacuumed
 from tradectl.domain.errors import AlreadyRunning, JournalError
 from tradectl.domain.orders import run_of
-from tradectl.domain.text import harmless
+from tradectl.domain.text import counted, harmless
 from tradectl.domain.time import DAY
 from tradectl.journal.parts import PACKED, PLAIN, last_written, later_parts, length_of, parts_of
 from tradectl.journal.reader import read_beginning, read_header
+from tradectl.journal.removal import finish_removals, remove, without_beginning
 from tradectl.journal.run_lock import goes_on
 from tradectl.journal.writer import SHORT
 from tradectl.recovery.recovery import CONTINUED, last_journal
@@ -130,6 +131,7 @@ class _Tidied:
 
     def journals(self) -> None:
         """Each is looked at by itself: one that cannot be touched keeps no other from its turn."""
+        self._finish_removals()
         recorded = StateReader(self._dir.db).recorded_runs()
         for run_id, path in self._dir.all_journals().items():
             try:
@@ -141,6 +143,17 @@ class _Tidied:
             except (OSError, JournalError) as error:
                 why = error.strerror if isinstance(error, OSError) else None
                 self.problems.append(f"{harmless(path)}: {why or error}")
+
+    def _finish_removals(self) -> None:
+        try:
+            finish_removals(self._dir.journals)
+        except OSError as error:
+            self.problems.append(f"{harmless(self._dir.journals)}: {error.strerror}")
+        for run_id, count in without_beginning(self._dir.journals).items():
+            self.problems.append(
+                f"{harmless(run_id, 60)}: its journal has lost its first part, and "
+                f"{counted(count, 'later part')} stay: put that back, or delete them"
+            )
 
     def _settings_of(self, path: Path) -> JournalSettings:
         """Of the kind of account that it is of. Raises JournalError."""
@@ -154,8 +167,7 @@ class _Tidied:
             if run_id in self._needed:
                 self.kept[run_id] = self._needed[run_id]
             elif not goes_on(path):
-                for _, part in [*parts_of(path)]:
-                    part.unlink()  # the first one first: who reads it is told by that
+                remove(path)
                 self.removed.append(run_id)
             return
         if path.suffix != PLAIN:

@@ -97,6 +97,7 @@ async def trade(options: RunOptions, screen: Screen) -> Summary:
     with state_dir.owned():
         refuse_if_halted(state_dir.latch)
         state_dir.reserve.make()
+        state_dir.configuration.note(options.config)
         kind = LIVE_ACCOUNT if options.live else PAPER_ACCOUNT
         with halted_or(state_dir.latch):
             rebuilt_word = await rebuilt(state_dir, fresh=options.fresh)

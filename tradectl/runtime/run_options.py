@@ -72,7 +72,8 @@ class RunOptions(Struct, kw_only=True):
 
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through. With `trust_journal` the account goes on from a journal that
-    nobody knows who wrote. `environ` has the keys, where they were taken out of the process's own."""
+    nobody knows who wrote. `environ` has the keys, where they were taken out of the process's own;
+    `config` is the file that the settings are from."""
 
     settings: Settings
     state_dir: StateDir
@@ -93,6 +94,7 @@ class RunOptions(Struct, kw_only=True):
     halt: Halt | None = None
     environ: Mapping[str, str] | None = None
     trust_journal: bool = False
+    config: Path | None = None
 
     @property
     def live(self) -> bool:

@@ -2,6 +2,7 @@
 
 state.db   journals/RUN_ID.jsonl (put away: .jsonl.zst)   control.sock   lock (the lease)   reserve (room)
 halt (the latch)   halt-cleared, restored (notes for the next run)   backtests/RUN_ID.KEY.json (results)
+configuration (whose file the last run had)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tradectl.files.places import default_state_dir, make_folders
 from tradectl.journal.reserve import Reserve
 from tradectl.journal.signing_keys import SigningKeys
 from tradectl.storage.cleared_halt import ClearedHalt
+from tradectl.storage.config_note import ConfigNote
 from tradectl.storage.folder_check import check_all, check_folder, keep_to_ourselves, own_names
 from tradectl.storage.known_heads import KnownHeads
 from tradectl.storage.known_hosts import KnownHosts
@@ -62,6 +64,7 @@ class StateDir:
         self.latch = HaltLatch(self.path / "halt")
         self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
         self.restored = RestoredNote(self.path / "restored")
+        self.configuration = ConfigNote(self.path / "configuration")
         self.reserve = Reserve(self.path / "reserve")
         self.hosts = KnownHosts(self.path)
         self.heads = KnownHeads(self.path)

@@ -21,7 +21,7 @@ from tradectl.files.trust import OF_ANOTHER, opening_on_the_way, others_write
 JOURNALS, BACKTESTS, SOCKET = "journals", "backtests", "control.sock"
 FOLDERS = (JOURNALS, BACKTESTS)
 DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal")
-FILES = ("lock", "halt", "halt-cleared", "restored", "reserve", *DATABASE)
+FILES = ("lock", "halt", "halt-cleared", "restored", "configuration", "reserve", *DATABASE)
 OWN_NAME = "name a folder of your own with --state-dir"
 
 

@@ -133,8 +133,10 @@ def emergency_stop(
     if yes and not everything:  # said, not refused: an odd flag is no reason not to stop
         typer.echo("--yes does nothing without --all: only ours were stopped", err=True)
     print_data(receipt, as_json, "reports.receipt")
-    if settings is not None and receipt.method == "direct":
-        _tell_people(settings, directory)
+    if receipt.method == "direct":
+        channels = settings if config is not None else _settings_of_last_run(directory)
+        if channels is not None:
+            _tell_people(channels, directory)
     if not receipt.latched:
         raise typer.Exit(1)
     if not receipt.confirmed:
@@ -150,6 +152,21 @@ def _settings_in(config: Path) -> Settings | None:
         return load_settings(config, keys=True)
     except ConfigError as error:
         say(f"{error}; it is stopped without it", err=True)
+        return None
+
+
+def _settings_of_last_run(directory: StateDir) -> Settings | None:
+    """By the file that it was given; it is read once all is stopped."""
+    from tradectl.config.load import load_settings
+    from tradectl.domain.errors import ConfigError
+
+    config = directory.configuration.read()
+    if config is None:
+        return None
+    try:
+        return load_settings(config, keys=True)
+    except ConfigError as error:
+        say(f"{error}; the next run tells people of the stop", err=True)
         return None
 
 

@@ -126,6 +126,7 @@ def run(
         trust_journal=trust_journal,
         environ=keys,
         approve=approval(yes, config) if settings.mode == "live" else None,
+        config=config,
     )
     summary = _traded(options, headless=headless)
     print_data(summary, as_json, "render.summary")
