@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +292,7 @@ class InvariantChecker:
         there = ledger.wallet - sum((p.cost for p in ledger.positions.values()), ZERO)
         ours = known.expected_at(speaks_for(self.exchange), books.cash)
         ours -= sum((p.cost for p in account.positions.values()), ZERO)
-        if all(abs(there - ours - more) > ROUNDED for more in self._may_be_unknown()):
+        if abs(there - ours) > ROUNDED:
             self.say(f"there is {there} beside what positions cost, and {ours} by the books")
         since = known.income.since.get(speaks_for(self.exchange), 0) // MILLISECOND
         income = IncomeHistory([row for row in ledger.income.rows if row.ms >= since])
@@ -310,15 +309,6 @@ class InvariantChecker:
             self.say(f"{moved} was transferred, {account.at_exchange().transferred} in the books")
         for problem in problems_of(account, books.instruments):
             self.say(problem)
-
-    def _may_be_unknown(self) -> list[Decimal]:
-        """Transfers that nobody told of, the last ones: they are seen in the balance, if it differs by
-        more than is tolerated, and not while others hold something there, too."""
-        dialect: Any = self.exchange.dialect  # what a test plays is one of `tests.venues`
-        if dialect is None or "income" not in dialect.cannot:
-            return [ZERO]
-        moved = [entry.detail["amount"] for entry in self.exchange.truth.entries("transfer")]
-        return [*accumulate(reversed(moved), initial=ZERO)]
 
     def _compare_position(self, symbol: str, books: Books) -> None:
         if difference := self._difference(symbol, books):

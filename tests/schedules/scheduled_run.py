@@ -57,7 +57,6 @@ from tradectl.testkit.answers import reply
 QUIET_S = 150.0
 """How long it may take, after the last fault, until everything is settled."""
 MOST_LIVES = 500
-MOVES_MONEY = frozenset({"funding", "income", "income-transfer", "liquidate"})
 HELD_FOR = 10
 """looks, 0.5 s apart, at which it must be so"""
 OFF_S = 5.0
@@ -93,10 +92,6 @@ def perform(plan: Plan, folder: Path, dialect: Dialect | None = None) -> Outcome
 def _performed(plan: Plan, folder: Path, dialect: Dialect | None) -> Outcome:
     if dialect is not None and "stops" in dialect.cannot:
         plan = replace(plan, stop_loss=None)  # a run that needs them is refused there
-    if dialect is not None and "income" in dialect.cannot:
-        # what it cannot tell of stays a difference there, for the operator to explain
-        told = tuple(step for step in plan.steps if step.do not in MOVES_MONEY)
-        plan = replace(plan, steps=told)
     if dialect is not None and dialect.any_contracts:
         told = tuple(step for step in plan.steps if "lot" not in step.more)
         plan = replace(plan, steps=told)
@@ -128,7 +123,6 @@ class ScheduledRun(Stops):
         self.folder = folder
         asset = (dialect.fees_in if dialect is not None else "") or plan.fee_asset
         fees = Fees(asset=asset)  # type: ignore[arg-type]
-        self._cannot = dialect.cannot if dialect is not None else {}
         self._is_played_back = dialect is not None and not dialect.is_native
         self.exchange = LoopbackExchange(plan.seed, fees=fees, dialect=dialect)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
@@ -390,8 +384,7 @@ class ScheduledRun(Stops):
         """Somebody else traded on the account, or moved money without the exchange's saying so."""
         truth, market = self.exchange.truth, self.plan.market
         traded = any(o.foreign and o.fills for o in truth.orders if o.market == market)
-        told = market == "futures" and "income" not in self._cannot
-        return traded or (not told and bool(truth.entries("transfer")))
+        return traded or (market == "spot" and bool(truth.entries("transfer")))
 
     async def _until(self, what: str, done: Callable[[], bool]) -> bool:
         """It has been so for a while."""

@@ -18,6 +18,7 @@ from tradectl.exchange.venue import VenueIncome
 DAY_MS = DAY // MILLISECOND
 NO_MARKETS: Any = None
 """None of them is asked."""
+LIQUIDATED = CloseCause.LIQUIDATION
 
 
 @pytest.fixture
@@ -139,13 +140,20 @@ def test_an_order_of_the_exchange_is_known_by_its_client_id(
         ("okx", {"category": "normal"}, None),
         ("hyperliquid", {"dir": "Auto-Deleveraging"}, CloseCause.ADL),
         ("hyperliquid", {"dir": "Liquidated Cross Long"}, CloseCause.LIQUIDATION),
+        (
+            "hyperliquid",
+            {"dir": "Close Long", "liquidation": {"liquidatedUser": "0xA1"}},
+            LIQUIDATED,
+        ),
         # it took the other side of somebody's liquidation
-        ("hyperliquid", {"dir": "Open Long", "liquidation": "0x1"}, None),
+        ("hyperliquid", {"dir": "Open Long", "liquidation": {"liquidatedUser": "0xb2"}}, None),
+        ("hyperliquid", {"dir": "Open Long", "liquidation": "0xa1"}, None),
+        ("bybit", {"liquidation": {"liquidatedUser": "0xa1"}}, None),
         ("kraken", {"category": "adl"}, None),
     ],
 )
 def test_other_exchanges_say_it_in_the_order_or_the_fill(
-    exchange: str, info: dict[str, str], cause: CloseCause | None
+    exchange: str, info: dict[str, Any], cause: CloseCause | None
 ) -> None:
-    parser = ReportParser(NO_MARKETS, table_of(exchange).quirks)
+    parser = ReportParser(NO_MARKETS, table_of(exchange).quirks, "0xa1")
     assert parser._forced("x", info) is cause

@@ -105,11 +105,9 @@ def _positions(call: Call) -> list[Rules]:
 def _income(call: Call) -> list[Income]:
     """Oldest first."""
     rows = call.account.futures.income
-    start, end = call.integer("startTime"), call.integer("endTime")
+    start, end = call.integer("startTime") or 0, call.integer("endTime") or FAR
     kind = call.params.get("kind", "")
-    shown = rows.listed(start or 0, end, call.exchange.now_ms())
-    if not start:
-        shown = [row for row in rows.rows if row.shown]
+    shown = rows.listed(start, end, call.exchange.now_ms(), window_ms=FAR)
     return [row for row in shown if kind in ("", row.kind)]
 
 

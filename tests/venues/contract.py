@@ -19,6 +19,7 @@ from tradectl.domain.errors import (
     OutcomeUnknown,
     VenueRefusal,
 )
+from tradectl.domain.event import IncomeKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause
@@ -241,6 +242,57 @@ async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
     at.venue = at.venue_of(SYMBOL, OTHER)
     with pytest.raises(VenueRefusal, match="set it to one-way mode"):
         await at.venue.open()
+
+
+# --- money that the exchange moves ---------------------------------------------------------------
+
+
+@case("perpetual", needs="income")
+async def what_it_moves_money_for_is_told_once_and_as_what_it_is(at: VenueAt) -> None:
+    assert at.venue.abilities.income
+    await at.submit("buy", "0.01")
+    paid = at.exchange.fund(SYMBOL, "0.001")
+    for amount in ("-7", "300"):
+        at.exchange.pay("TRANSFER", amount)
+    told = await at.income()
+    assert sorted((row.kind, row.amount, row.symbol) for row in told) == [
+        (IncomeKind.FUNDING, paid, SYMBOL),
+        (IncomeKind.TRANSFER, Decimal(-7), ""),
+        (IncomeKind.TRANSFER, Decimal(300), ""),
+    ]
+    assert {row.currency for row in told} == {at.dialect.money}
+    assert all(row.told for row in told)
+    assert await at.income() == told
+
+
+@case("perpetual", needs="income", count=(1, 51, 230, 620))
+async def no_income_is_lost_between_pages(at: VenueAt, count: int) -> None:
+    """A page ends amid rows of one moment, and what fills tell better stands between them."""
+    now = at.exchange.now_ms()
+    for number in range(count):
+        kind = "TRANSFER" if number % 3 else "REALIZED_PNL"
+        at_ms = now - 1000 * ((count - number) // 20)
+        at.exchange.pay(kind, str(-number - 1), symbol=SYMBOL, at_ms=at_ms)
+    told = await at.income()
+    expected = [Decimal(-number - 1) for number in range(count) if number % 3]
+    assert sorted(row.amount for row in told) == sorted(expected)
+    assert len({row.income_id for row in told}) == len(expected)
+
+
+@case("perpetual", needs="income")
+async def months_of_income_are_asked_for_in_windows(at: VenueAt) -> None:
+    now, day = at.exchange.now_ms(), 86_400_000
+    for number in range(60):
+        at.exchange.pay("TRANSFER", str(number + 1), at_ms=now - (59 - number) * day)
+    told = await at.income(days=70)
+    assert [row.amount for row in told] == [Decimal(number + 1) for number in range(60)]
+
+
+@case("perpetual", needs="income")
+async def income_that_cannot_be_asked_for_is_not_none(at: VenueAt) -> None:
+    at.exchange.misbehave("html", method="GET", path="*income", count=-1, status=503)
+    with pytest.raises(NotExecuted):
+        await at.income()
 
 
 # --- stops ----------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from unittest import mock
 from tests.venues.dialect import Dialect
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.time import DAY
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.venue import VenueIncome
 from tradectl.testkit import Fees, LoopbackExchange
 
 SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
@@ -81,6 +83,11 @@ class VenueAt:
     def since(self) -> int:
         """Before anything happened, ns."""
         return self.exchange.now_ns() - 3600 * 10**9
+
+    async def income(self, days: int = 1) -> list[VenueIncome]:
+        """Of the last days."""
+        now = self.exchange.now_ns()
+        return await self.venue.income(now - days * DAY, now)
 
     def quote(self, bid: str, ask: str, size: str = "2") -> None:
         self.exchange.quote(SYMBOL, bid, ask, size, market=self.market)

@@ -17,6 +17,7 @@ from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
 from tradectl.testkit.exchange_acts import ADL
+from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -231,7 +232,8 @@ def direction(order: Order) -> str:
         return "Open Long"
     if order.client_id.startswith(ADL):
         return "Auto-Deleveraging"
-    return f"Liquidated Cross {'Long' if order.side == 'SELL' else 'Short'}"
+    side = "Long" if order.side == "SELL" else "Short"
+    return f"Close {side}" if order.id % 2 else f"Liquidated Cross {side}"  # at the market, or not
 
 
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
@@ -242,7 +244,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "crossed": not fill.maker, "fee": plain(fill.fee), "tid": fill.id, "builderFee": None,
         "feeToken": token(fill.fee_asset), "cloid": IDS.theirs(order.client_id),
     }  # fmt: skip
-    if told["dir"].startswith("Liq"):
+    if order.forced and not order.client_id.startswith(ADL):
         told["liquidation"] = {"liquidatedUser": WALLET, "markPx": "1", "method": "market"}
     return told
 
@@ -286,6 +288,39 @@ def position_of(symbol: str, position: Any, last: Decimal, asked: Asked) -> dict
         "cumFunding": {"allTime": "0", "sinceOpen": "0", "sinceChange": "0"},
     }  # fmt: skip
     return {"type": "oneWay", "position": told}
+
+
+OTHER_WALLET = "0x" + "c3" * 20
+MOST_LINES = 500
+
+
+def fundings(rows: list[Income], asked: Asked) -> Any:
+    told = [row for row in rows if row.kind == "FUNDING_FEE"]
+    return [
+        ledger_line(row, "funding", coin=asked.name(row.symbol or "BTCUSDT"), usdc=plain(row.amount),
+                    szi="1", fundingRate="0.0001", nSamples=None) | {"hash": "0x" + "0" * 64}
+        for row in told
+    ][:MOST_LINES]  # fmt: skip
+
+
+def moved(rows: list[Income], _: Asked) -> Any:
+    """What it does not pay itself somebody sent, or was sent."""
+    told = [r for r in rows if r.kind not in ("FUNDING_FEE", "REALIZED_PNL", "COMMISSION")]
+    return [movement(row) for row in told][:MOST_LINES]
+
+
+def movement(row: Income) -> dict[str, Any]:
+    usdc = plain(abs(row.amount))
+    if row.kind == "TRANSFER":
+        return ledger_line(row, "accountClassTransfer", usdc=usdc, toPerp=row.amount > 0)
+    ends = (OTHER_WALLET, WALLET) if row.amount > 0 else (WALLET, OTHER_WALLET)
+    return ledger_line(
+        row, "internalTransfer", usdc=usdc, user=ends[0], destination=ends[1], fee="0"
+    )
+
+
+def ledger_line(row: Income, kind: str, **delta: Any) -> dict[str, Any]:
+    return {"time": row.ms, "hash": f"0x{row.tran_id:064x}", "delta": {"type": kind, **delta}}
 
 
 # --- what everybody is told -----------------------------------------------------------------------
@@ -350,6 +385,8 @@ ROUTES = {
     ("POST", "/info/userFills"): Route(acts.FILLS, fills),
     ("POST", "/info/userFillsByTime"): Route(acts.FILLS, fills, between),
     ("POST", "/info/clearinghouseState"): Route(acts.ACCOUNT, margin),
+    ("POST", "/info/userFunding"): Route(acts.INCOME, fundings, between),
+    ("POST", "/info/userNonFundingLedgerUpdates"): Route(acts.INCOME, moved, between),
     ("POST", "/info/spotClearinghouseState"): Route(acts.ACCOUNT, coins),
     ("POST", "/exchange/order"): Route(acts.PLACE, placed, placing),
     ("POST", "/exchange/cancel"): Route(acts.CANCEL, cancelled, cancelling),
@@ -365,7 +402,6 @@ def _dialect(kind: str, name: Any, unified: str) -> Dialect:
     return Dialect(
         exchange_id="hyperliquid",
         cannot={
-            "income": "what it moves money for is not asked for there yet",
             "hedge mode": "there is none",
         },
         kind=kind,

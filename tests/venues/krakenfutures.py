@@ -15,6 +15,7 @@ from tests.venues.acts import Act
 from tests.venues.asked import Asked, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -243,6 +244,47 @@ def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+LOGGED = {
+    "FUNDING_FEE": "funding rate change", "TRANSFER": "cross-exchange transfer",
+    "REALIZED_PNL": "futures trade", "COMMISSION": "futures trade",
+}  # fmt: skip
+
+
+def period(asked: Asked) -> Params:
+    assert asked.query["sort"] == "asc"
+    return {"startTime": asked.query["since"], "endTime": asked.query["before"]}
+
+
+def account_log(rows: list[Income], asked: Asked) -> Any:
+    """Oldest first; a trade has a line of money and one of contracts, a transfer one of each account."""
+    lines: list[dict[str, Any]] = []
+    for row in rows:
+        line = line_of(row, asked)
+        lines.append(line)
+        if line["info"] == "futures trade":
+            uid = {"booking_uid": f"{line['booking_uid']}-2", "asset": line["contract"]}
+            lines.append(line | uid | {"old_balance": 0, "new_balance": 3, "fee": None})
+        elif line["info"] == "cross-exchange transfer":
+            uid = {"booking_uid": f"{line['booking_uid']}-2", "margin_account": "cash"}
+            lines.append(line | uid)
+    return {"accountUid": "f92fc7de", "logs": lines[: int(asked.query["count"])]}
+
+
+def line_of(row: Income, asked: Asked) -> dict[str, Any]:
+    kind = LOGGED.get(row.kind, "interest payment")
+    is_fee, is_profit = row.kind == "COMMISSION", row.kind == "REALIZED_PNL"
+    return {
+        "asset": "usd", "contract": asked.name(row.symbol).lower() if row.symbol else None,
+        "booking_uid": f"{row.tran_id}-{row.kind}", "collateral": None, "date": iso(row.ms),
+        "execution": None, "fee": float(-row.amount) if is_fee else 0, "funding_rate": None,
+        "id": row.tran_id, "info": kind, "margin_account": "flex", "mark_price": None,
+        "new_balance": plain(1000 + row.amount), "old_balance": "1000",
+        "realized_funding": plain(row.amount) if row.kind == "FUNDING_FEE" else None,
+        "realized_pnl": float(row.amount) if is_profit else None, "trade_price": None,
+        "conversion_spread_percentage": None, "liquidation_fee": None, "position_uid": None,
+    }  # fmt: skip
+
+
 # --- what everybody is told -----------------------------------------------------------------------
 
 
@@ -308,6 +350,7 @@ ROUTES = {
     ("GET", f"{START}/openorders"): Route(acts.OPEN, open_orders),
     ("GET", f"{START}/fills"): Route(acts.FILLS, fills, before),
     ("GET", f"{START}/accounts"): Route(acts.ACCOUNT, accounts),
+    ("GET", "/api/history/v3/account-log"): Route(acts.INCOME, account_log, period),
     ("GET", f"{START}/openpositions"): Route(acts.POSITIONS, positions),
 }
 
@@ -316,7 +359,6 @@ DIALECTS = {
         exchange_id="krakenfutures",
         cannot={
             "fees": "they are worked out from the usual rates",
-            "income": "what it moves money for is not asked for there yet",
             "hedge mode": "there is none",
         },
         kind="perpetual",

@@ -14,6 +14,7 @@ from tests.venues import acts
 from tests.venues.asked import Asked, fee_asset, fees_of, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.wrong import Said, Wrong
+from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -122,6 +123,10 @@ def listing(asked: Asked) -> Params:
         "startTime": query.get("startAt", ""),
         "endTime": query.get("endAt", ""),
     }
+
+
+def period(asked: Asked) -> Params:
+    return {"startTime": asked.query["startAt"], "endTime": asked.query["endAt"]}
 
 
 # --- what is told ---------------------------------------------------------------------------------
@@ -316,6 +321,44 @@ def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
+MOVED = {"REALIZED_PNL": "RealisedPNL", "COMMISSION": "RealisedPNL"}
+
+
+def fundings(rows: list[Income], asked: Asked) -> Any:
+    wanted = asked.symbol(asked.query["symbol"])
+    told = [
+        {"id": row.tran_id, "symbol": asked.query["symbol"], "timePoint": row.ms, "fundingRate": 0.0001,
+         "markPrice": 60000.0, "positionQty": 10, "positionCost": 600.0, "settleCurrency": "USDT",
+         "funding": plain(row.amount), "marginMode": "CROSS"}
+        for row in rows if row.kind == "FUNDING_FEE" and row.symbol == wanted
+    ]  # fmt: skip
+    return listed(told[::-1], "id", asked)
+
+
+def moved(rows: list[Income], asked: Asked) -> Any:
+    """Transfers tell by their name which way they went."""
+    told = [movement(row) for row in rows if row.kind != "FUNDING_FEE" or not row.symbol]
+    return listed(told[::-1], "offset", asked)
+
+
+def movement(row: Income) -> dict[str, Any]:
+    way = "TransferIn" if row.amount > 0 else "TransferOut"
+    kind = MOVED.get(row.kind, way)
+    return {
+        "time": row.ms, "type": kind, "amount": plain(abs(row.amount) if kind == way else row.amount),
+        "fee": 0.0, "accountEquity": 1.0, "status": "Completed", "remark": "", "currency": row.asset,
+        "offset": row.tran_id * 10 + (row.kind == "COMMISSION"),
+    }  # fmt: skip
+
+
+def listed(rows: list[dict[str, Any]], key: str, asked: Asked) -> Any:
+    """Behind the one that is named."""
+    if after := asked.query.get("offset"):
+        rows = [row for row in rows if int(row[key]) < int(after)]
+    limit = int(asked.query["maxCount"])
+    return said({"dataList": rows[:limit], "hasMore": len(rows) > limit})
+
+
 # --- what everybody is told -----------------------------------------------------------------------
 
 
@@ -426,6 +469,8 @@ FUTURES = COMMON | {
     ("GET", "/api/v2/position/getPositionMode"): Route(
         acts.MODE, lambda account, _: said({"positionMode": 1 if account.hedge else 0})
     ),
+    ("GET", "/api/v1/funding-history"): Route(acts.INCOME, fundings, period),
+    ("GET", "/api/v1/transaction-history"): Route(acts.INCOME, moved, period),
     ("GET", "/api/v1/account-overview"): Route(acts.ACCOUNT, overview),
     ("GET", "/api/v1/positions"): Route(acts.POSITIONS, positions),
 }
@@ -442,7 +487,6 @@ def _dialect(kind: str) -> Dialect:
         refusal=refusal,
         source=SOURCE,
         fees_in="quote",
-        cannot={} if of_spot else {"income": "its two histories are not played back here"},
         contract=Decimal(1) if of_spot else Decimal("0.001"),
         signed_at=signed_at,
     )

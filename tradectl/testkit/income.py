@@ -83,15 +83,17 @@ class IncomeHistory:
         if fill.fee:
             self.rows.append(Income("COMMISSION", -fill.fee, fill.ms, tran_id, **about))
 
-    def listed(self, start: int | None, end: int | None, now_ms: int) -> list[Income]:
+    def listed(
+        self, start: int | None, end: int | None, now_ms: int, *, window_ms: int = WINDOW_MS
+    ) -> list[Income]:
         """What is shown now, of a window."""
         end = now_ms if end is None else end
-        start = end - WINDOW_MS if start is None else start
+        start = end - window_ms if start is None else start
         now = time.monotonic()
         found = [
             row
             for row in self.rows
-            if start <= row.ms <= min(end, start + WINDOW_MS) and row.shown_from <= now
+            if start <= row.ms <= min(end, start + window_ms) and row.shown_from <= now
             for _ in range(row.shown)
         ]
         return sorted(found, key=lambda row: row.ms)

@@ -36,7 +36,8 @@ class Page(NamedTuple):
 
 
 class IncomeQueries:
-    """`symbols` are those of the run: some histories are asked for by market, or by currency."""
+    """`symbols` are those of the run: some histories are asked for by market, or by currency, others by
+    the name of the `account`."""
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class IncomeQueries:
         histories: Sequence[IncomeRules],
         symbols: Sequence[str],
         clock: Callable[[], int],
+        *,
+        account: str = "",
     ) -> None:
         self._client = client
         self._caller = caller
@@ -53,6 +56,7 @@ class IncomeQueries:
         self._histories = tuple(histories)
         self._symbols = tuple(symbols)
         self._clock = clock
+        self._account = account
 
     @property
     def is_told(self) -> bool:
@@ -145,11 +149,14 @@ class IncomeQueries:
             **rules.asked,
             rules.start: begin // unit,
             rules.end: end // unit,
-            rules.limit_key: rules.limit,
         }
+        if rules.limit_key:
+            asked[rules.limit_key] = rules.limit
+        if rules.account:
+            asked[rules.account] = self._account
         if subject:
             asked[rules.subject_key] = subject
-        if page:
+        if page and rules.page:
             asked[rules.page] = page
         is_old = begin < self._clock() // MILLISECOND - rules.recent_ms
         name = rules.archive if rules.archive and is_old else rules.method
@@ -179,12 +186,13 @@ class IncomeQueries:
 
     def _read(self, raw: Any, rules: IncomeRules, subject: str) -> tuple[VenueIncome, bool]:
         """A row, and whether it counts. Raises InvalidResponse."""
+        raw = _flat(raw, rules, self._account)
         if not isinstance(raw, Mapping) or any(raw.get(k) in (None, "") for k in rules.id_keys):
             raise InvalidResponse("a row of income without an id")
         told, known = _kind_of(raw, rules)
         amount = _sum(raw, rules.amount_keys)
         market_id = str(raw.get(rules.symbol_key) or "")
-        market = self._markets.by_id(market_id) if market_id else None
+        market = self._markets.by_id(market_id, rules.market_key) if market_id else None
         parts = (told, *(str(raw[key]) for key in rules.id_keys), market_id)
         currency = str(raw.get(rules.currency_key) or "") if rules.currency_key else subject.upper()
         unit = SECOND_MS if rules.in_seconds else 1
@@ -199,6 +207,13 @@ class IncomeQueries:
         )
         is_done = not rules.status or raw.get(rules.status) in rules.done
         return row, is_done and bool(amount) and known not in rules.trades
+
+
+def _flat(raw: Any, rules: IncomeRules, account: str) -> Any:
+    try:
+        return rules.row(raw, account)
+    except (LookupError, TypeError, ValueError):
+        raise InvalidResponse("a row of income that is none") from None
 
 
 def _kind_of(raw: Mapping[str, Any], rules: IncomeRules) -> tuple[str, str]:

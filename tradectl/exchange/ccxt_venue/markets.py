@@ -66,7 +66,7 @@ class Markets:
         self._others = {name: market for name, market in raw.items() if name not in self._raw}
         self._mode = mode
         self._kind = InstrumentKind.SPOT if kind == "spot" else InstrumentKind.PERPETUAL
-        self._by_id = {market["id"]: name for name, market in self._raw.items()}
+        self._by_key: dict[str, dict[str, str]] = {}
         self._by_name: dict[str, list[str]] = {}
         for unified, market in self._raw.items():
             for spelled in {_compact(market["base"] + market["quote"]), _compact(unified)}:
@@ -144,9 +144,15 @@ class Markets:
             found = self._known[unified] = self._made(unified, self._raw[unified])
         return found
 
-    def by_id(self, market_id: str) -> Market | None:
-        unified = self._by_id.get(market_id)
+    def by_id(self, market_id: str, key: str = "id") -> Market | None:
+        """By what a field of ccxt's market calls it."""
+        unified = self._named(market_id, key)
         return None if unified is None else self.of(unified)
+
+    def _named(self, name: str, key: str = "id") -> str | None:
+        if key not in self._by_key:
+            self._by_key[key] = {str(m.get(key) or ""): name for name, m in self._raw.items()}
+        return self._by_key[key].get(name)
 
     def all(self) -> list[MarketInfo]:
         ours = [self._info(unified, market) for unified, market in self._raw.items()]
@@ -185,8 +191,8 @@ class Markets:
     def _resolve(self, local: str) -> str:
         if local in self._raw:
             return local
-        if local in self._by_id:
-            return self._by_id[local]
+        if (named := self._named(local)) is not None:
+            return named
         found = self._by_name.get(_compact(local), [])
         if len(found) > 1:
             found = [name for name in found if _settles_in_quote(self._raw[name])] or found

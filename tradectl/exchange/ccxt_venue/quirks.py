@@ -150,6 +150,10 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """how the client ids begin of orders that are the exchange's own, by which it closes positions"""
     forced_keys: Mapping[str, Mapping[str, CloseCause]] = {}
     """the same by what stands in an order or a fill, by its key"""
+    account_in: str = ""
+    """where ccxt's object has the name of the account, if the exchange tells and asks by it"""
+    liquidated_at: Path = ()
+    """where a fill of a liquidation, which is told to both sides, names the account that it was of"""
     stop_direction: frozenset[str] = frozenset()
     """kinds of market for which a stop must say from which side its price is reached"""
     stop_book: Mapping[str, StopBook] = {}

@@ -46,8 +46,9 @@ class ReportParser:
     that do not say: what an answer says itself counts, since an exchange that was set up anew gives out
     its ids again."""
 
-    def __init__(self, markets: Markets, quirks: Quirks) -> None:
+    def __init__(self, markets: Markets, quirks: Quirks, account: str = "") -> None:
         self._markets = markets
+        self._account = account.lower()
         self._quirks = quirks
         self._ours: dict[OrderKey, str] = {}
 
@@ -215,7 +216,15 @@ class ReportParser:
                 return cause
         keys = self._quirks.forced_keys.items()
         found = (causes.get(str(info.get(key))) for key, causes in keys if info)
-        return next((cause for cause in found if cause is not None), None)
+        known = next((cause for cause in found if cause is not None), None)
+        return known or (CloseCause.LIQUIDATION if self._is_liquidated(info) else None)
+
+    def _is_liquidated(self, info: Any) -> bool:
+        """It names our account as the one that was."""
+        for step in self._quirks.liquidated_at:
+            info = info.get(step) if isinstance(info, Mapping) else None
+        has_name = bool(self._quirks.liquidated_at and self._account)
+        return has_name and str(info).lower() == self._account
 
     def _reason(self, info: Any) -> str:
         """A number is a code: it stands beside what it is called there."""

@@ -125,7 +125,8 @@ class VenueSession:
             )
 
         self.markets = await self.caller.ask("markets", client.load_markets, read)
-        parser = ReportParser(self.markets, quirks)
+        account = str(getattr(client, quirks.account_in, "") or "") if quirks.account_in else ""
+        parser = ReportParser(self.markets, quirks, account)
         self.trading = OrderCalls(
             client,
             self.caller,
@@ -152,6 +153,7 @@ class VenueSession:
             () if settings.market == "spot" else self.table.income,
             tuple(self._symbols),
             self.clock.now,
+            account=account,
         )
         self.streams = Streams(
             client,

@@ -4,15 +4,17 @@ The key is the address of the account, the secret a private key: best one of an 
 trade and not withdraw. Client ids are numbers of 128 bits. A market order is an immediate limit order
 within 5% of the price that it is sent with. ccxt would sign up for a referral and approve a fee for its
 authors: it is kept from both. The dead-man switch cancels the whole account's orders, and is not used.
-Fills and open orders are told of all symbols together.
+Fills and open orders are told of all symbols together, and so is funding; what was moved stands in a
+ledger of its own, each line of it from the view of whoever did it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CloseCause
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import OrderType
@@ -22,6 +24,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
 from tradectl.exchange.ccxt_venue.decimals import exact
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R
+from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
 from tradectl.exchange.ccxt_venue.quirks import LoginPart, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
 
@@ -47,6 +50,60 @@ def _margin(info: Mapping[str, Any]) -> list[dict[str, Decimal]]:
 def _fee_currency(fill: Mapping[str, Any]) -> str:
     token = str(fill.get("feeToken") or "")
     return _COINS.get(token, token)
+
+
+def _funded(row: Mapping[str, Any], _: str) -> dict[str, Any]:
+    return {**row["delta"], "ms": row["time"], "currency": "USDC"}
+
+
+def _moved(row: Mapping[str, Any], account: str) -> dict[str, Any]:
+    """A line of the ledger, by what it moved on the perpetual account of the wallet."""
+    delta = row["delta"]
+    signed = _IN_OR_OUT.get(delta["type"])
+    amount = ZERO if signed is None else signed(delta, account.lower())
+    told = {"hash": row["hash"], "type": delta["type"], "amount": amount}
+    return {**told, "ms": row["time"], "currency": "USDC"}
+
+
+def _usdc(delta: Mapping[str, Any]) -> Decimal:
+    return exact(delta["usdc"])
+
+
+def _fee(delta: Mapping[str, Any]) -> Decimal:
+    return exact(delta.get("fee") or "0")
+
+
+def _between(delta: Mapping[str, Any], account: str) -> Decimal:
+    """Of two wallets: the one that sends pays the fee."""
+    came = _usdc(delta) if delta["destination"].lower() == account else ZERO
+    went = _usdc(delta) + _fee(delta) if delta["user"].lower() == account else ZERO
+    return came - went
+
+
+def _sent(delta: Mapping[str, Any], account: str) -> Decimal:
+    """Of two wallets and their parts: the perpetual account has no name."""
+    if delta["token"] != "USDC":
+        return ZERO
+    to_us = delta["destination"].lower() == account and delta["destinationDex"] == ""
+    from_us = delta["user"].lower() == account and delta["sourceDex"] == ""
+    came = exact(delta["amount"]) if to_us else ZERO
+    return came - (exact(delta["amount"]) + _fee(delta) if from_us else ZERO)
+
+
+_IN_OR_OUT: dict[str, Callable[[Mapping[str, Any], str], Decimal]] = {
+    "deposit": lambda delta, _: _usdc(delta),
+    "withdraw": lambda delta, _: -_usdc(delta) - _fee(delta),
+    "accountClassTransfer": lambda delta, _: _usdc(delta) if delta["toPerp"] else -_usdc(delta),
+    "internalTransfer": _between,
+    "subAccountTransfer": _between,
+    "send": _sent,
+    "vaultCreate": lambda delta, _: -_usdc(delta) - _fee(delta),
+    "vaultDeposit": lambda delta, _: -_usdc(delta),
+    "vaultDistribution": lambda delta, _: _usdc(delta),
+    "vaultWithdraw": lambda delta, _: exact(delta["netWithdrawnUsd"]),
+}
+"""All others move what is no money of the perpetual account; what one is that came later shows in the
+balance."""
 
 
 def _last_trades(market: Mapping[str, Any]) -> dict[str, str]:
@@ -92,6 +149,20 @@ _LIQUIDATED = [
 _TOO_OFTEN = "Too many cumulative requests sent"
 _GONE = "Order was never placed, already canceled, or filled", "unknownOid"
 
+_HISTORY: dict[str, Any] = {
+    "method": "publicPostInfo",
+    "account": "user",
+    "limit_key": "",
+    "limit": 500,
+    "page": "",
+    "window_ms": 400 * DAY_MS,
+    "history_ms": 400 * DAY_MS,
+    "time_key": "ms",
+    "market_key": "baseName",
+    "currency_key": "currency",
+}
+"""Both are told of all coins together, the oldest first."""
+
 TABLE = ExchangeTable(
     fence="expiresAfter (ms), beside the action: as others describe it; ccxt does not sign it for orders",
     quirks=Quirks(
@@ -123,7 +194,10 @@ TABLE = ExchangeTable(
         not_in_force=frozenset({"FOK"}),
         statuses={"scheduledCancel": "canceled"},
         reasons={"status": frozenset({"open", "triggered", "filled", "canceled"})},
-        # a liquidation is marked on both sides of its trades: what it was to us stands in the direction
+        # a liquidation is marked on both sides of its trades: at the market by whose it was, and what the
+        # exchange took over by the direction
+        account_in="walletAddress",
+        liquidated_at=("liquidation", "liquidatedUser"),
         forced_keys={
             "dir": {
                 **dict.fromkeys(_LIQUIDATED, CloseCause.LIQUIDATION),
@@ -169,6 +243,28 @@ TABLE = ExchangeTable(
             unified=BalanceRules(("balances",), "coin", (), ("total",), ("total", "-hold")),
         )
     },
+    income=(
+        IncomeRules(
+            **_HISTORY,
+            asked={"type": "userFunding"},
+            row=_funded,
+            id_keys=("ms", "coin"),
+            name="funding",
+            amount_keys=("usdc",),
+            symbol_key="coin",
+            kinds={"funding": IncomeKind.FUNDING},
+        ),
+        IncomeRules(
+            **_HISTORY,
+            asked={"type": "userNonFundingLedgerUpdates"},
+            row=_moved,
+            id_keys=("hash", "type", "amount"),
+            kind_keys=("type",),
+            amount_keys=("amount",),
+            symbol_key="",
+            kinds=by_name({IncomeKind.TRANSFER: tuple(_IN_OR_OUT)}),
+        ),
+    ),
 )  # fmt: skip
 
 
