@@ -26,6 +26,7 @@ from tradectl.documents.control import HaltCleared, StateChange, Stopped
 from tradectl.documents.data import DataCheck, VolumeProfile
 from tradectl.documents.drill import Scorecard
 from tradectl.documents.explain import EventRow, StateAt, StateDifference
+from tradectl.documents.log import LogLine
 from tradectl.documents.market import (
     AvailableStrategy,
     ExchangeDetail,
@@ -73,6 +74,7 @@ DOCUMENTS: dict[str, Any] = {
     "exchanges": list[ExchangeRow],
     "exchanges NAME": ExchangeDetail,
     "fills": list[FillRow],
+    "logs": list[LogLine],
     "markets": list[MarketRow],
     "orders": list[OrderRow],
     "pause": StateChange,

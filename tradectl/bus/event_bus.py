@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -275,6 +275,11 @@ class EventBus:
     def keep(self, kinds: Iterable[Kind], size: int) -> deque[Record]:
         """A ring that always holds the newest `size` records of these kinds."""
         return self._observers.keep(kinds, size)
+
+    def listen(self, kinds: Iterable[Kind], put: Callable[[Record], object]) -> None:
+        """`put` gets each record of these kinds in the turn itself, without a mailbox: for who only
+        leaves it somewhere, counts it, and never raises."""
+        self._observers.listen(kinds, put)
 
     def unsubscribe(self, event_type: Kind, handler: Observer) -> None:
         """Stop calling `handler` for this family, or class, of events."""

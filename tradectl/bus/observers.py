@@ -86,6 +86,10 @@ class Observers:
         self._subscribe(kinds, ring.append)
         return ring
 
+    def listen(self, kinds: Iterable[Kind], put: Put) -> None:
+        """`put` is called at once, in the turn itself: it is quick, and never raises."""
+        self._subscribe(kinds, put)
+
     def _subscribe(self, kinds: Iterable[Kind], put: Put) -> None:
         """Raises UsageError for what is no kind of event: nothing would ever match it."""
         kinds = list(kinds)

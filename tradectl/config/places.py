@@ -8,7 +8,7 @@ setting is known the moment it is defined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from tradectl.config.settings import Settings
@@ -19,6 +19,8 @@ from tradectl.strategy.configured import StrategyInstance
 Place = tuple[str | int, ...]
 
 PREFIX = "TRADECTL__"
+OURS = "TRADECTL_"
+SHORTEST_SECRET = 4
 LISTS = (
     "strategies",
     "instruments",
@@ -49,6 +51,17 @@ def is_secret(key: str) -> bool:
     """Whether a key of this name would hold what nobody may see: api_key, botToken, Passwords."""
     letters = "".join(filter(str.isalnum, key.lower()))
     return letters.removesuffix("s").endswith(SECRETS)
+
+
+def secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """What the environment has under names of ours that nobody may see; too short ones aside, which any
+    text has somewhere."""
+    found = {
+        text.strip()
+        for name, text in environ.items()
+        if name.upper().startswith(OURS) and is_secret(name)
+    }
+    return [text for text in found if len(text) >= SHORTEST_SECRET]
 
 
 def known_keys() -> dict[str, Field]:

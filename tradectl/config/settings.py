@@ -18,6 +18,7 @@ from tradectl.domain.setting import Bounds, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
+from tradectl.logs.log_settings import LogSettings
 from tradectl.notification.notification_settings import (
     AlertChannel,
     AlertEscalation,
@@ -36,7 +37,7 @@ PAPER = "paper"
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
 WATCHING = frozenset(
-    ("monitoring", "alerts", "alert_channels", "alert_routes", "alert_escalations")
+    ("monitoring", "log", "alerts", "alert_channels", "alert_routes", "alert_escalations")
 )
 """What decides nothing, and may have addresses in it that nobody is to see."""
 
@@ -183,6 +184,7 @@ class Settings(Section, frozen=True, kw_only=True):
     journal: JournalSettings = JournalSettings()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
     monitoring: MonitoringSettings = MonitoringSettings()
+    log: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
     strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
     instruments: tuple[Instrument, ...] = ()

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from tradectl.config.places import is_secret
+from tradectl.config.places import secrets_in
 from tradectl.documents.operations import DoctorReport, Finding, Verdict
 from tradectl.domain.redaction import Redaction
 from tradectl.domain.text import harmless
 
-OURS = "TRADECTL_"
-SHORTEST_SECRET = 4
 FEW = 6
 
 
@@ -48,7 +46,7 @@ def is_fit(findings: Iterable[Finding]) -> bool:
 
 def shown(findings: Iterable[Finding], environ: Mapping[str, str] | None = None) -> list[Finding]:
     """The findings as they may be shown: harmless, and without any secret of `environ`."""
-    redaction = Redaction(_secrets(os.environ if environ is None else environ))
+    redaction = Redaction(secrets_in(os.environ if environ is None else environ))
     return [
         Finding(
             _clean(finding.check, redaction),
@@ -58,15 +56,6 @@ def shown(findings: Iterable[Finding], environ: Mapping[str, str] | None = None)
         )
         for finding in findings
     ]
-
-
-def _secrets(environ: Mapping[str, str]) -> list[str]:
-    found = {
-        text.strip()
-        for name, text in environ.items()
-        if name.upper().startswith(OURS) and is_secret(name)
-    }
-    return [text for text in found if len(text) >= SHORTEST_SECRET]
 
 
 def _clean(text: str, redaction: Redaction) -> str:

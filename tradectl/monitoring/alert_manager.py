@@ -55,7 +55,7 @@ class AlertManager:
 
     Handlers are notified again of one that keeps coming after `renotify_after`, of a critical one that
     is not acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
-    People are told by the `dispatcher`, where there is one.
+    People are told by the `dispatcher`, where there is one; a `listener` gets what they would be told.
     """
 
     name = "alerts"
@@ -72,6 +72,7 @@ class AlertManager:
         escalate_after: float = 300.0,
         flush_interval: float = 0.2,
         retry: RetryPolicy = NOTIFICATIONS,
+        listener: Callable[[Alert], None] | None = None,
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
@@ -79,6 +80,7 @@ class AlertManager:
         self._retry = retry
         self._run_id = run_id
         self._dispatcher = dispatcher
+        self._listener = listener
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
             run_id,
@@ -222,6 +224,8 @@ class AlertManager:
             self._tell(alert)
 
     def _tell(self, alert: Alert) -> None:
+        if self._listener is not None:
+            self._listener(alert)
         if self._dispatcher is not None:
             self._dispatcher.put(notice_of(alert, self._run_id))
 
@@ -284,4 +288,5 @@ def notice_of(alert: Alert, run_id: str) -> Notice:
 def log_alert(alert: Alert) -> None:
     """The handler that is always there: one line to the logger `tradectl.alerts`."""
     level = LOG_LEVELS[alert.severity]
-    log.log(level, "%s %s (%s): %s", alert.id, alert.type, alert.component, alert.message)
+    said = (alert.id, alert.type, alert.component, alert.message)
+    log.log(level, "%s %s (%s): %s", *said, extra={"is_alert": True})

@@ -349,7 +349,10 @@ class TradingRun(Session):
             await self.orchestrator.stop()
             self.status.sample()
         finally:
-            await self.close(self.end_reason or "failed")
+            try:
+                await self.close(self.end_reason or "failed")
+            finally:
+                await self._watchers.ended(self.end_reason)
 
     async def _until_the_end(self) -> None:
         """The first of: asked to end, feed at its end, time is up, halted, the journal failed.

@@ -17,7 +17,8 @@ from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
-from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.run_log import RunLog
+from tradectl.runtime.run_options import Recording, RunOptions
 from tradectl.runtime.session import Session
 from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.runtime.untold import tell_untold
@@ -52,6 +53,11 @@ class Watchers:
             if recorded
             else stalls_of(state_dir, session.run_id, self._dispatcher, self._emergency_stop)
         )
+        self._log = (
+            RunLog(session, options.environ, recorded=recorded)
+            if options.journal is Recording.FULL and settings.log.level != "off"
+            else None
+        )
         self._handlers = handlers
         self._environ = os.environ if options.environ is None else options.environ
         self.alerts = AlertManager(
@@ -61,6 +67,7 @@ class Watchers:
             run_id=session.run_id,
             renotify_after=settings.alerts.repeat_seconds,
             escalate_after=settings.alerts.remind_seconds,
+            listener=self._log.alert if self._log is not None else None,
         )
         self.monitor = SystemMonitor(
             session.bus,
@@ -131,6 +138,8 @@ class Watchers:
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """The `loop` of the run, from its start on."""
+        if self._log is not None:
+            self._log.start(self.alerts.raise_alert, self.alerts.resolve_type)
         if self._stalls is not None:
             self._stalls.watch(loop)
 
@@ -142,6 +151,12 @@ class Watchers:
         if is_failure and self._dispatcher is not None:
             message = f"the run has ended: {why}"
             self.alerts.raise_alert(RUN_FAILED, message, AlertSeverity.CRITICAL, "run")
+
+    async def ended(self, end_reason: str) -> None:
+        """All else has ended."""
+        if self._log is not None:
+            self._log.ended(end_reason)
+            await self._log.stop()
 
     def tell_untold(self) -> None:
         """What the run before had no time to tell of."""

@@ -2,7 +2,7 @@
 
 state.db   journals/RUN_ID.jsonl (put away: .jsonl.zst)   control.sock   lock (the lease)   reserve (room)
 halt (the latch)   halt-cleared, restored (notes for the next run)   backtests/RUN_ID.KEY.json (results)
-configuration (whose file the last run had)
+configuration (whose file the last run had)   logs/tradectl.log (and older ones)
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class StateDir:
         self.db = self.path / "state.db"
         self.journals = self.path / "journals"
         self.backtests = self.path / "backtests"
+        self.logs = self.path / "logs"
         self.socket = self.path / "control.sock"
         self.lease = FileLease(self.path / "lock")
         self.latch = HaltLatch(self.path / "halt")

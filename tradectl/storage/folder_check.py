@@ -18,8 +18,8 @@ from tradectl.domain.text import harmless
 from tradectl.files.own import MODE, open_folder
 from tradectl.files.trust import OF_ANOTHER, opening_on_the_way, others_write
 
-JOURNALS, BACKTESTS, SOCKET = "journals", "backtests", "control.sock"
-FOLDERS = (JOURNALS, BACKTESTS)
+JOURNALS, BACKTESTS, LOGS, SOCKET = "journals", "backtests", "logs", "control.sock"
+FOLDERS = (JOURNALS, BACKTESTS, LOGS)
 DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal")
 FILES = ("lock", "halt", "halt-cleared", "restored", "configuration", "reserve", *DATABASE)
 OWN_NAME = "name a folder of your own with --state-dir"

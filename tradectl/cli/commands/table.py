@@ -22,6 +22,7 @@ MODULES = {
     "runs": "account",
     "events": "events",
     "state": "events",
+    "logs": "logs",
     "why": "why",
     "compare": "compare",
     "pause": "control",

@@ -12,7 +12,6 @@ from rich.console import RenderableType
 
 from tradectl.cli.output import figures
 from tradectl.cli.output.cells import BAD, DIM, GOOD, LOUD, PLAIN, WARN, Cell, Column
-from tradectl.cli.output.lines import WORDS, spec_words
 from tradectl.cli.output.listing import Listing
 from tradectl.documents.explain import EventRow
 from tradectl.domain.events import (
@@ -46,6 +45,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import plain
 from tradectl.domain.text import counted, harmless
 from tradectl.explain.event_rows import event_of
+from tradectl.logs.event_words import WORDS, spec_words
 
 STYLES = {
     "order_filled": GOOD, "order_denied": WARN, "order_rejected": BAD, "limit_breached": LOUD,

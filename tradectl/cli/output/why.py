@@ -11,7 +11,6 @@ from rich.text import Text
 
 from tradectl.cli.output import cells, figures
 from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, PLAIN, TITLE, WARN, Cell, Column
-from tradectl.cli.output.lines import note_words
 from tradectl.cli.output.listing import Listing, line, styled, value
 from tradectl.cli.output.render import untraded
 from tradectl.documents.report import TripRow
@@ -29,6 +28,7 @@ from tradectl.documents.why import (
     WantedRow,
 )
 from tradectl.domain.text import harmless
+from tradectl.logs.event_words import note_words
 
 STYLES = {Happened.FILL: GOOD, Happened.ENDED: WARN, Happened.ORDER: BOLD}
 LOUD_GATES = (ShutGate.HALTED, ShutGate.QUARANTINED)

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.cli.output.lines import LineLog
-from tradectl.domain.events import (
-    CommandReceived,
-    EventType,
-    LimitBreached,
-    PauseEnded,
-    Record,
-    SymbolRestricted,
-    SystemEvent,
-)
+from tradectl.domain.events import EventType, Record
+from tradectl.logs.event_words import GRAVE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,8 +20,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 10.0
 
-GRAVE = (LimitBreached, PauseEnded, SymbolRestricted, SystemEvent, CommandReceived)
-"""At full speed thousands of fills a second would be noise, and cost more than the trading."""
 SHOWN = [family for family in EventType if family is not EventType.MARKET_DATA]
 
 
