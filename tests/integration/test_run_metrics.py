@@ -33,7 +33,9 @@ from tradectl.storage.directory import StateDir
 CONFIGS = Path(__file__).parents[2] / "configs" / "monitoring"
 OF_THE_SERVER = {"loop_answers", "disk_free_bytes", "journal_bytes"}
 OF_ORDERS = {"order_accept_seconds", "order_fill_seconds"}
-OF_CHANNELS_AND_EXCHANGES = {"outbox_waiting", "outbox_dropped", "orders_unknown"}
+OF_CHANNELS_AND_EXCHANGES = {
+    "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio",
+}  # fmt: skip
 SUFFIXES = re.compile(r"_(total|seconds_sum|seconds_count)$")
 
 

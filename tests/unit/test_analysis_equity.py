@@ -1,5 +1,4 @@
-"""Equity by hand: marks, days that end at midnight, drawdowns, money put in and taken out; and how much
-of the time entries could leave."""
+"""Equity by hand: marks, days that end at midnight, drawdowns, money put in and taken out."""
 
 from __future__ import annotations
 
@@ -10,20 +9,18 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
-from tradectl.analysis.availability import Availability
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.downsampling import Downsampled
 from tradectl.analysis.equity import Day, EquityCurve
 from tradectl.analysis.run_analysis import RunAnalysis
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalError
-from tradectl.domain.event import IncomeKind, RestrictionKind
+from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CashMoved, MarketDataEvent, Record, SystemEvent
 from tradectl.domain.money import ZERO
-from tradectl.domain.states import TradingState
 from tradectl.domain.time import DAY, HOUR, iso
 from tradectl.report.builder import statistics_of
-from tradectl.state.account import Account, Pause
+from tradectl.state.account import Account
 
 D = Decimal
 NOON = 20_000 * DAY + 12 * HOUR
@@ -148,23 +145,6 @@ def test_buy_and_hold_has_equal_parts_and_waits_for_who_comes_late() -> None:
     assert hold.return_() == (D(2) / 1 - 1 + D(10) / D("10.1") - 1) / 2
     assert hold.worth(D(1000), hold.gain) == pytest.approx(1000 * (1 + float(hold.return_())))
     assert hold.worth(D(1000), alone) == pytest.approx(1500)
-
-
-def test_how_much_of_the_time_entries_could_leave() -> None:
-    account = Account.open("a", "USDT", D(100))
-    found = Availability(account, 0)
-    account.pauses["operator"] = Pause("lunch", 1)
-    found.look(10, 4)
-    account.pauses.clear()
-    account.at_exchange().restrictions = {"BTC": {RestrictionKind.STALE: "old"}}
-    found.look(30, 4)
-    account.at_exchange().restrictions = {}
-    account.trading_state = TradingState.REDUCING
-    found.look(70, 4)
-    available = found.end(100, 4)
-    # 20 of 100 by the operator, 40 of 100 for one of four symbols, 30 of 100 reducing
-    assert available.share == pytest.approx(1 - 0.2 - 0.1 - 0.3)
-    assert dict(available.causes) == pytest.approx({"operator": 0.2, "stale": 0.1, "REDUCING": 0.3})
 
 
 def test_what_is_said_before_there_is_data_begins_nothing() -> None:

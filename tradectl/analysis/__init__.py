@@ -9,7 +9,6 @@ made.
     benchmark       buy-and-hold                             downsampling    a curve that can be drawn
     attribution     the result by symbol, strategy, side, reason, hour and weekday: always the whole of it
     profit          what an account made, by day, week or month, over all its runs
-    availability    how much of the time entries could leave
     statistics      Sharpe and the others, of plain numbers
 
 Money is Decimal and adds up to the last digit; floats live in `statistics` and in what is drawn.

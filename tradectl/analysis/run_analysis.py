@@ -19,7 +19,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from tradectl.analysis.attribution import OTHERS, Attribution, reason_kind
-from tradectl.analysis.availability import Availability, Available
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.causes import Causes
 from tradectl.analysis.equity import EquityCurve
@@ -28,41 +27,34 @@ from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.trip_figures import TripFigures
 from tradectl.bus.core import Core
 from tradectl.config.settings import Settings
-from tradectl.domain.errors import JournalError
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     AccountReported,
     BarOpened,
     BracketTriggered,
     CashMoved,
-    CommandReceived,
-    EmergencyStopReceived,
     Event,
     FundingPaid,
-    HaltContinued,
     LimitBreached,
     MarketDataEvent,
     OrderDenied,
     OrderFilled,
     OrderInitialized,
     OrderSubmitted,
-    PauseEnded,
     PositionLiquidated,
     Record,
     StrategiesCrossed,
     StrategySignalEvent,
-    SymbolRestricted,
     TargetComputed,
-    TradingConcluded,
 )
 from tradectl.domain.money import less_exactly
-from tradectl.domain.text import harmless
-from tradectl.domain.time import from_iso
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
 from tradectl.state.account import Account
+from tradectl.state.availability import Available, RunTime, held_until
 from tradectl.state.books import Books
 from tradectl.storage.manager import attach_books
+from tradectl.storage.reader import RECORDED_ACCOUNT
 
 Reason = tuple[str, str]
 """A code, and words."""
@@ -204,8 +196,6 @@ class RunAnalysis:
             self._on_money(event, record)
             return
         self._core.fold(record)
-        if kind in CHANGES_STATE and self._begun is not None:
-            self._begun.availability.look(record.at, self._symbols())
         if isinstance(event, StrategySignalEvent):
             self._signals += 1
             self.causes.on_signal(event, record, self.data_at)
@@ -253,9 +243,6 @@ class RunAnalysis:
     def _curve(self) -> EquityCurve:
         return (self._begun or self._begin(self._at)).curve
 
-    def _symbols(self) -> int:
-        return max(len(self._hold.symbols), 1)
-
     def _measure(self) -> None:
         if not (self._is_due or self._changed):
             return
@@ -283,7 +270,7 @@ class RunAnalysis:
         """All records were taken. A run that has none, or none with a time, began and ended when it was
         started. Raises JournalError."""
         if self._begun is None and not self._at:
-            self._go_to(_started(self.header))
+            self._go_to(self.header.began())
         curve = self._curve
         self._inside.clear()
         self._is_due = True
@@ -312,7 +299,7 @@ class RunAnalysis:
             attribution=self.attribution,
             pnl=pnl,
             unexplained=unexplained,
-            available=self._begun.availability.end(self._at, self._symbols()),
+            available=self._available(footer),
             hold=self._hold,
             refused=self._refused,
             refused_first=self._refused_first,
@@ -327,15 +314,14 @@ class RunAnalysis:
             first_data=self._first_data,
         )
 
-
-def _started(header: Header) -> int:
-    try:
-        return from_iso(header.started_at)
-    except ValueError as error:
-        told = harmless(header.started_at, 40)
-        raise JournalError(
-            f"the header says no time at which the run started, but {told!r}"
-        ) from error
+    def _available(self, footer: Footer | None) -> Available:
+        """Recorded data is as long as its records; a run goes on after the last one until it ends."""
+        assert self._begun is not None
+        run, until = self._begun.time, self._at
+        if self.header.account != RECORDED_ACCOUNT:
+            run = RunTime(self.header.began(), run.before)
+            until = max(until, footer.ended() if footer is not None else 0)
+        return run.available(held_until(self.books, until))
 
 
 class _Begun:
@@ -345,18 +331,12 @@ class _Begun:
         self.equity = books.equity()
         self.invested = books.account.invested
         self.curve = EquityCurve(at, self.equity)
-        self.availability = Availability(books.account, at)
+        self.time = RunTime.of(books.account, at)
 
 
 MOVES_MONEY: frozenset[type[Event]] = frozenset(
     {OrderFilled, StrategiesCrossed, PositionLiquidated, FundingPaid, CashMoved, AccountReported}
 )
-CHANGES_STATE: frozenset[type[Event]] = frozenset(
-    {
-        LimitBreached, PauseEnded, CommandReceived, EmergencyStopReceived, HaltContinued,
-        TradingConcluded, SymbolRestricted, AccountReported,
-    }
-)  # fmt: skip
 
 
 def analyse(path: Path, on_trip: OnTrip | None = None, watch: Watch = no_watch) -> RunFigures:

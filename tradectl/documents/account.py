@@ -239,6 +239,26 @@ class BracketRow(Struct, kw_only=True, frozen=True):
     armed: bool
 
 
+class HeldBackBy(Struct, kw_only=True, frozen=True):
+    """Entries could not leave because of this cause (a pause's, a halt, a symbol's restriction) for this
+    share of the time, 0 to 1; a symbol counts for its part of all."""
+
+    cause: str
+    share: float
+
+
+class Availability(Struct, kw_only=True, frozen=True):
+    """In how much of its `time_s` entries could leave in this run, in percent, and what held them back,
+    the largest first: causes may overlap. `account_pct` is the same of all runs of the account
+    (`account_time_s`); the time in which none ran is in neither."""
+
+    available_pct: float
+    time_s: float
+    held_back: list[HeldBackBy]
+    account_pct: float
+    account_time_s: float
+
+
 class AccountStatus(Struct, kw_only=True, frozen=True):
     """What the books know, as of record `last_seq`. All of it is empty for an account that never was.
     `cash_at` is what each exchange has of the cash, where there are several."""
@@ -257,6 +277,7 @@ class AccountStatus(Struct, kw_only=True, frozen=True):
     cash_at: dict[str, Amount] = {}
     allocation: AllocationStatus | None = None
     brackets: list[BracketRow] = []
+    availability: Availability | None = None
     consistency: Consistency = Consistency()
     last_seq: int = 0
     state_hash: str | None = None

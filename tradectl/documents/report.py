@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tradectl.documents.account import HeldBackBy
 from tradectl.documents.values import Amount, Time
 
 
@@ -124,13 +125,6 @@ class Refused(Struct, kw_only=True, frozen=True):
     count: int
     words: str
     example: str
-
-
-class HeldBackBy(Struct, kw_only=True, frozen=True):
-    """The share of the time (0 to 1) in which a cause held entries back."""
-
-    cause: str
-    share: float
 
 
 class ReportAlert(Struct, kw_only=True, frozen=True):

@@ -7,6 +7,7 @@ from msgspec import Struct
 from tradectl.documents.account import (
     AccountStatus,
     AllocationStatus,
+    Availability,
     FillRow,
     Halt,
     Paused,
@@ -234,6 +235,7 @@ class Summary(Struct, kw_only=True, frozen=True):
     state_hash: str
     exit_code: int
     allocation: AllocationStatus | None = None
+    availability: Availability | None = None
     not_worth_cost: int = 0
 
 

@@ -8,13 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from tradectl.analysis.attribution import reason_kind
-from tradectl.analysis.availability import Availability
-from tradectl.analysis.run_analysis import CHANGES_STATE
 from tradectl.documents.why import NotTraded, ReasonCount
 from tradectl.domain.event import Reason, ReasonCode
 from tradectl.domain.events import OrderCanceled, Record, TargetComputed
 from tradectl.explain.decided_again import Judge, decide_to, only_ours
 from tradectl.portfolio.decisions import STOPPED_OUT
+from tradectl.state.availability import RunTime, held_until
 from tradectl.system.tally import ENDED, MOST_REASONS, OTHER, SymbolTally
 from tradectl.system.trading_system import TradingSystem
 
@@ -28,18 +27,16 @@ class _HeldBack:
     """How much of the time entries could not leave, and why."""
 
     def __init__(self) -> None:
-        self._availability: Availability | None = None
+        self._run: RunTime | None = None
 
     def look(self, system: TradingSystem, record: Record) -> None:
-        if self._availability is None or record.seq == 1:
-            self._availability = Availability(system.books.account, record.at)
-        elif record.event.__class__ in CHANGES_STATE:
-            self._availability.look(record.at, max(len(system.books.last), 1))
+        if self._run is None or record.seq == 1:
+            self._run = RunTime.of(system.books.account, record.at)
 
-    def causes(self, at: int, symbols: int) -> dict[str, float]:
-        if self._availability is None:
+    def causes(self, system: TradingSystem, at: int) -> dict[str, float]:
+        if self._run is None:
             return {}
-        return dict(self._availability.end(at, max(symbols, 1)).causes)
+        return dict(self._run.available(held_until(system.books, at)).causes)
 
 
 class Unfollowed:
@@ -134,7 +131,7 @@ def not_traded(path: Path, judge: Judge = only_ours) -> NotTraded:
         unfilled=_unfilled(tallies.items(), stops),
         untraded=system.untraded(symbols),
         failed=found.last.failed(),
-        held_back=held_back.causes(found.at, len(system.books.last)),
+        held_back=held_back.causes(system, found.at),
         note=found.note,
     )
 

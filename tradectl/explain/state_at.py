@@ -24,9 +24,10 @@ from tradectl.journal.event_log import LogReader
 from tradectl.journal.writer import Header
 from tradectl.recovery.recovery import key_of, snapshots
 from tradectl.state.account import Account
-from tradectl.state.status import account_status, open_order_rows, order_row
+from tradectl.state.availability import RunTime, held_until
+from tradectl.state.status import account_status, availability, open_order_rows, order_row
 from tradectl.storage.directory import StateDir
-from tradectl.storage.reader import LARGEST_INTEGER, StateReader
+from tradectl.storage.reader import LARGEST_INTEGER, RECORDED_ACCOUNT, StateReader
 from tradectl.system.trading_system import BookkeepingSystem
 
 Point = int | str
@@ -115,7 +116,12 @@ def _dump(folded: Folded) -> dict[str, Any]:
 
 
 def _account(folded: Folded) -> AccountStatus:
-    return account_status(folded.system.books, folded.header.run_id, folded.seq)
+    books, header = folded.system.books, folded.header
+    available = None
+    if header.account != RECORDED_ACCOUNT and folded.at:
+        run = RunTime.of(Account.begun_with(header.state, header.run_id), header.began())
+        available = availability(run, held_until(books, folded.at))
+    return account_status(books, header.run_id, folded.seq, available=available)
 
 
 def _orders(folded: Folded) -> list[OrderRow]:

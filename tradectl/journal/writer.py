@@ -22,10 +22,11 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from tradectl.domain.errors import JournalFailed
+from tradectl.domain.errors import JournalError, JournalFailed
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
-from tradectl.domain.time import DAY
+from tradectl.domain.text import harmless
+from tradectl.domain.time import DAY, from_iso
 from tradectl.files.own import open_folder, open_own
 from tradectl.journal.parts import part_at, parts_of
 from tradectl.journal.reference import MarketSource, ReferenceWriter
@@ -65,6 +66,16 @@ class Header(Struct):
     format: int = FORMAT
     wire: int = WIRE_VERSION
 
+    def began(self) -> int:
+        """When the run was started, ns UTC. Raises JournalError where it does not say."""
+        try:
+            return from_iso(self.started_at)
+        except ValueError as error:
+            told = harmless(self.started_at, 40)
+            raise JournalError(
+                f"the header says no time at which the run started, but {told!r}"
+            ) from error
+
 
 class Beginning(Struct):
     """What the header of any version can be asked for, without the account in it. One that names no
@@ -89,6 +100,16 @@ class Footer(Struct, omit_defaults=True):
     reason: str
     last_seq: int
     state_hash: str
+
+    def ended(self) -> int:
+        """When the run ended, ns UTC. Raises JournalError where it does not say."""
+        try:
+            return from_iso(self.ended_at)
+        except ValueError as error:
+            told = harmless(self.ended_at, 40)
+            raise JournalError(
+                f"the footer says no time at which the run ended, but {told!r}"
+            ) from error
 
 
 class Seal(Struct, omit_defaults=True):

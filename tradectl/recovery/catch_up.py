@@ -123,7 +123,8 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         {s.name: s.bracket for s in settings.strategies}, settings.portfolio.stop_loss_pct
     )
     books = Books(account, instruments)
-    began = RunStart.of(Books(Account.begun_with(header.state, header.run_id), instruments))
+    starts = header.began() if header.account in CONTINUED else 0
+    began = RunStart.of(Books(Account.begun_with(header.state, header.run_id), instruments), starts)
     shown = known.status if known is not None else None
     is_news = run.last_seq > run.from_snapshot
     changes = Changes(
@@ -143,7 +144,14 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         status=msgspec.structs.replace(
             shown or Status(),
             **{
-                **msgspec.structs.asdict(account_status(books, run.run_id, run.last_seq)),
+                **msgspec.structs.asdict(
+                    account_status(
+                        books,
+                        run.run_id,
+                        run.last_seq,
+                        available=began.availability(run.held_in_it()),
+                    )
+                ),
                 "brackets": bracket_rows(brackets, books),
             },
         ),

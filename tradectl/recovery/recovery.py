@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
@@ -36,6 +37,7 @@ from tradectl.domain.sealed import Sealed
 from tradectl.domain.text import harmless
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.event_log import LogReader
+from tradectl.journal.parts import last_written
 from tradectl.journal.reader import (
     LARGEST_UNSIGNED_HEADER,
     LONGEST_GROUP,
@@ -47,6 +49,8 @@ from tradectl.journal.signature import KnownKeys, Signed, SigningKey
 from tradectl.journal.writer import Beginning, Footer, Header
 from tradectl.recovery.provenance import TRUST, doubts, doubts_of_nothing
 from tradectl.state.account import Account, Fill
+from tradectl.state.availability import held_until
+from tradectl.state.held_time import HeldTime
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import LARGEST_INTEGER, StateReader, StoredRun
 from tradectl.storage.run_names import run_of_file
@@ -62,8 +66,9 @@ CONTINUED = (LIVE_ACCOUNT, PAPER_ACCOUNT)
 
 
 class Recovered(Struct):
-    """The account after the last record that counts, and how it was found; `lost` says, where it is only
-    a snapshot's, what its journal misses, and `doubts` why it may be no word of ours. Of the journal,
+    """The account after the last record that counts, and how it was found; `held` is for how long entries
+    had been held back when the run ended, with how long all runs took. `lost` says, where it is only a
+    snapshot's, what its journal misses, and `doubts` why it may be no word of ours. Of the journal,
     what comes before byte `read_from` is what the snapshot of record `from_snapshot` knows, and was not
     looked at. `sealed` is its end, and `folded_to` that of its last records, before a footer: a snapshot
     names that one, or whoever reads on from it would not see that the run ended by itself."""
@@ -71,6 +76,7 @@ class Recovered(Struct):
     run_id: str
     journal: Path
     account: Account
+    held: HeldTime
     last_seq: int
     state_hash: str
     footer: Footer | None
@@ -86,6 +92,10 @@ class Recovered(Struct):
     lost: str = ""
     signed: Signed = Signed.NO
     doubts: str = ""
+
+    def held_in_it(self) -> HeldTime:
+        """As it was counted while the run was under way."""
+        return replace(self.held, ran=self.account.held_time.ran)
 
     @property
     def clean(self) -> bool:
@@ -220,7 +230,8 @@ class Recovery:
         self._folded_to = sealed
         settings = Settings.load(header.config)
         system = BookkeepingSystem(settings, account, header.run_id, DataClock(), projected=True)
-        self._books, self._follower = system.books, Folding(system, self._start)
+        self._books, self._bus = system.books, system.bus
+        self._follower = Folding(system, self._start)
         self.account_id = account.account_id
 
     def fold_all(self) -> None:
@@ -252,6 +263,7 @@ class Recovery:
             run_id=self.header.run_id,
             journal=path,
             account=account,
+            held=self._held(),
             last_seq=log.position,
             state_hash=state_hash,
             footer=log.footer,
@@ -267,6 +279,14 @@ class Recovery:
             lost=lost,
             signed=log.signature.signed,
         )
+
+    def _held(self) -> HeldTime:
+        """By the end of the run: as it says, or its last record, or the file where a snapshot has all."""
+        footer, last = self._log.footer, self._bus.core.at
+        ended = footer.ended() if footer else last or last_written(self._path)
+        held = held_until(self._books, ended)
+        held.ran += max(ended - self.header.began(), 0)
+        return held
 
 
 def _what_was_cut(path: Path, reader: StateReader, last_seq: int) -> str:

@@ -18,11 +18,11 @@ from tradectl.analysis.equity import Day, Drawdown, EquityCurve, Point
 from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis, RunFigures
 from tradectl.documents import report as documents
+from tradectl.documents.account import HeldBackBy
 from tradectl.documents.report import (
     CurvePoint,
     DayRow,
     DrawdownRow,
-    HeldBackBy,
     MonthRow,
     PricePoint,
     RatioPoint,

@@ -56,6 +56,8 @@ HELPS = {
     "drawdown_ratio": "below the highest equity, as a part of it",
     "state": "1 for the state that the run is in",
     "entries_possible": "1 where entries may leave",
+    "available_ratio": "of the run's time that entries could leave",
+    "held_back_ratio": "of the run's time that a cause held entries back",
     "component_up": "0 for a component that has failed or is restarted",
     "component_errors": "errors that a component has counted",
     "data_age_seconds": "since the newest market data of a symbol",
@@ -153,6 +155,11 @@ class RunMetrics:
         figures.gauge("state", 1, {"state": self.state})
         running = session.books.trading_state is TradingState.RUNNING
         figures.gauge("entries_possible", float(running and self.state == "RUNNING"))
+        found = session.state.availability()
+        if found is not None:
+            figures.gauge("available_ratio", found.available_pct / 100)
+            for each in found.held_back:
+                figures.gauge("held_back_ratio", each.share, {"cause": each.cause})
         for severity in AlertSeverity:
             count = sum(a.severity is severity for a in self._alerts.get_active_alerts())
             figures.gauge("alerts_open", count, {"severity": severity.value})

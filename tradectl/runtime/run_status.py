@@ -7,7 +7,13 @@ from collections import deque
 import msgspec
 from msgspec.structs import asdict
 
-from tradectl.documents.account import AccountStatus, FillRow, Halt, StrategyRow
+from tradectl.documents.account import (
+    AccountStatus,
+    Availability,
+    FillRow,
+    Halt,
+    StrategyRow,
+)
 from tradectl.documents.reasons import Untraded, by_importance
 from tradectl.documents.run import (
     LiveStatus,
@@ -29,9 +35,11 @@ from tradectl.runtime.funding_coverage import not_covered
 from tradectl.runtime.held_back import HeldBackData, as_reasons
 from tradectl.runtime.session import Session
 from tradectl.state.account import Fill
+from tradectl.state.availability import RunTime, held_until
 from tradectl.state.bracket_rows import bracket_rows
 from tradectl.state.status import (
     allocation_status,
+    availability,
     fill_row,
     halt,
     max_drawdown_pct,
@@ -81,6 +89,7 @@ class RunStatus:
                 "halt": account.halt or self._unreadable_latch(),
                 "strategies": self._strategies(account),
                 "brackets": bracket_rows(session.system.portfolio.engine.brackets, session.books),
+                "availability": account.availability or self._available(),
             },
             running=True,
             mode=session.settings.mode,
@@ -97,6 +106,15 @@ class RunStatus:
             components=session.bus.components.rows(),
             bus=RunBusFigures(**asdict(figures), rate=_rate(figures.processed, elapsed)),
         )
+
+    def _available(self) -> Availability | None:
+        """Of recorded data, since it began."""
+        run, began = self._session.state.began.time, self._session.started_at
+        if isinstance(self._feed, RecordedFeed):
+            began = self._feed.progress.first_ts
+        run = RunTime(run.start or began, run.before)
+        held = held_until(self._session.books, self._clock.now())
+        return availability(run, held) if run.start else None
 
     def _unreadable_latch(self) -> Halt | None:
         """It counts as set, and the books know nothing of it."""
@@ -140,6 +158,7 @@ class RunStatus:
             denied=account.denied_count,
             denied_by=session.system.tally.denied_by(),
             allocation=allocation_status(session.books),
+            availability=self._available(),
             not_worth_cost=session.system.tally.not_worth_cost,
             fills=account.fills_count,
             paused=paused(books),

@@ -16,7 +16,7 @@ from tradectl.bus.command_release import Journal
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
-from tradectl.domain.time import iso
+from tradectl.domain.time import from_iso, iso
 from tradectl.journal.event_log import EventLog, FileEventLog
 from tradectl.journal.reader import read_header
 from tradectl.journal.reference import MarketSource
@@ -30,6 +30,7 @@ from tradectl.recovery.recovery import Recovered
 from tradectl.recovery.warm_up import recorded_market, warm_up
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.state.account import Account
+from tradectl.state.availability import begin_counting
 from tradectl.state.status import absent, paused, without_data
 from tradectl.storage.directory import StateDir, new_run_id
 from tradectl.storage.known_heads import HeadNote
@@ -93,6 +94,12 @@ class Session:
             account.account_id = self.run_id
         self.journal_path = state_dir.journals / f"{self.run_id}.jsonl"
         self.journalled = journalled
+        is_recorded = account_kind == RECORDED_ACCOUNT
+        begins = 0 if is_recorded else from_iso(iso(self.started_at))
+        """as its header spells it"""
+        if recovered is not None and not is_recorded:
+            account.held_time = recovered.held
+        begin_counting(account, begins)
         self._header = self._make_header(account, account_kind, market, find)
         self._listener = listener
         self._log: EventLog | None = None
@@ -100,7 +107,6 @@ class Session:
         self._head: HeadNote | None = None
         self._entered = False
         self._checking: asyncio.Task[None] | None = None
-        is_recorded = account_kind == RECORDED_ACCOUNT
         state_dir.latch.date_by(clock.wall)
         self.latch: HaltSwitch = HaltInMemory(clock.wall) if is_recorded else state_dir.latch
         self.system = TradingSystem(
@@ -125,6 +131,7 @@ class Session:
             store=self.store if projected else None,
             flush_interval=store_interval if clock.live else RECORDED_FLUSH_S,
             snapshot_interval=None if is_recorded else SNAPSHOT_S,
+            started_at=begins,
         )
         self.orchestrator = TradingOrchestrator(
             settings.orchestrator, bus=self.bus, state=self.state, latch=self.latch

@@ -26,6 +26,7 @@ from tradectl.domain.risk_memory import RiskMemory
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
+from tradectl.state.held_time import HeldTime
 from tradectl.state.readings import Readings
 from tradectl.state.reconciliation import ReconciliationState
 
@@ -110,7 +111,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     `history` is there where something looks at how prices moved, `allocation` where symbols share the
     equity by weights.
-    `risk` is what limits remember of the time before.
+    `risk` is what limits remember of the time before, `held_time` how long entries were held back.
 
     `account_id` is the run that opened the account: later runs continue it under the same name.
     """
@@ -164,6 +165,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     history: MarketHistory | None = None
     allocation: Allocated | None = None
     risk: RiskMemory = field(default_factory=RiskMemory)
+    held_time: HeldTime = field(default_factory=HeldTime)
 
     def refusals(self, exits: bool) -> dict[str, Refusal]:
         return self.refused_exits if exits else self.refused_entries
@@ -259,11 +261,11 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def hash(self, run_id: str) -> str:
         """SHA-256 over everything in the account, equal for equal accounts on every machine.
 
-        Names that change from run to run are left out: `run_id` at the start of the ids made in this
-        run, and the account's own id.
+        What changes from run to run is left out: `run_id` at the start of the ids made in this run, the
+        account's own id, and for how long its runs held entries back.
         """
         hashed = {name: getattr(self, name) for name in self.__struct_fields__}
-        hashed["account_id"] = ""
+        hashed["account_id"] = hashed["held_time"] = ""
         return canonical_hash(hashed, without=f"{run_id}-", named=IDS)
 
 

@@ -53,6 +53,7 @@ from tradectl.domain.events import (
     WarmUpReceived,
     WeightsComputed,
 )
+from tradectl.state.availability import counted
 from tradectl.state.books import Books
 from tradectl.state.bracket_books import on_signal, on_trail, on_triggered
 
@@ -87,15 +88,15 @@ FOLD |= {QuotesApproved: Books.on_quotes, QuotesDenied: Books.on_quotes}
 _folds(Books.on_liquidation, PositionLiquidated)
 _folds(Books.on_funding, FundingPaid)
 _folds(Books.on_cash_moved, CashMoved)
-_folds(Books.on_risk, LimitBreached)
-_folds(Books.on_pause_ended, PauseEnded)
+_folds(counted(Books.on_risk), LimitBreached)
+_folds(counted(Books.on_pause_ended), PauseEnded)
 _folds(Books.on_size_changed, SizeChanged)
-_folds(Books.on_restriction, SymbolRestricted)
+_folds(counted(Books.on_restriction), SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_instrument, InstrumentChanged)
-_folds(Books.on_command, CommandReceived, EmergencyStopReceived, OrderCommandReceived)
-_folds(Books.on_halt_continued, HaltContinued)
-_folds(Books.on_concluded, TradingConcluded)
+_folds(counted(Books.on_command), CommandReceived, EmergencyStopReceived, OrderCommandReceived)
+_folds(counted(Books.on_halt_continued), HaltContinued)
+_folds(counted(Books.on_concluded), TradingConcluded)
 _folds(Books.on_timer, TimerFired)
 _folds(Books.on_warm_up, WarmUpReceived)
 _folds(Books.on_allocation_requested, AllocationRequested)

@@ -62,7 +62,8 @@ class Discrepancy(Struct, frozen=True):
 
 
 class ReconciliationState(Struct, omit_defaults=True):
-    """`restrictions` are messages by symbol and kind. `external` is what an exchange holds of a symbol
+    """`restrictions` are messages by symbol and kind, `restricted` how many symbols each kind restricts.
+    `external` is what an exchange holds of a symbol
     (signed quantity) beyond our position, `external_cost` what that of a perpetual cost, where that is
     known, and `external_cash` the same of money, `external_cash_at` the part of it
     at each, as far as that is known; `cash_at` what each exchange last reported (of several:
@@ -85,6 +86,7 @@ class ReconciliationState(Struct, omit_defaults=True):
     transferred: Decimal = ZERO
     income: IncomeState = field(default_factory=IncomeState)
     external_cash_at: dict[str, Decimal] = {}
+    restricted: dict[RestrictionKind, int] = {}
 
     def note_external_cash(self, exchange: str, moved: Decimal) -> None:
         """So much more (signed) of the money there is not ours."""
@@ -98,12 +100,19 @@ class ReconciliationState(Struct, omit_defaults=True):
 
     def restrict(self, event: SymbolRestricted) -> None:
         kinds = self.restrictions.setdefault(event.symbol, {})
+        was_restricted = event.kind in kinds
         if event.restricted:
             kinds[event.kind] = event.message
         else:
             kinds.pop(event.kind, None)
+        self._count(event.kind, event.restricted - was_restricted)
         if not kinds:
             del self.restrictions[event.symbol]
+
+    def _count(self, kind: RestrictionKind, more: int) -> None:
+        count = self.restricted.pop(kind, 0) + more
+        if count:
+            self.restricted[kind] = count
 
     def begin_again(self, *, compared: bool) -> None:
         """What a new run starts from: what is wrong with its data it will find out for itself, and what
@@ -119,6 +128,10 @@ class ReconciliationState(Struct, omit_defaults=True):
             for symbol, kinds in self.restrictions.items()
         }
         self.restrictions = {symbol: kinds for symbol, kinds in kept.items() if kinds}
+        self.restricted = {}
+        for kinds in self.restrictions.values():
+            for kind in kinds:
+                self._count(kind, 1)
 
     def close(self, event: PositionLiquidated, external: Decimal) -> None:
         """What was closed by no order of ours is booked; `external` is left of what is not ours."""
@@ -182,6 +195,7 @@ class ReconciliationState(Struct, omit_defaults=True):
             self.transferred,
             self.income.copy(),
             dict(self.external_cash_at),
+            dict(self.restricted),
         )
 
 

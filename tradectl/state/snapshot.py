@@ -30,6 +30,7 @@ def snapshot(books: BooksView) -> Account:
         risk=replace(account.risk.copy(), priced=books.priced()),
         positions=dict(account.positions),
         pauses=dict(account.pauses),
+        held_time=account.held_time.copy(),
         rules=dict(sorted(account.rules.items())),
         refused_exits=dict(sorted(account.refused_exits.items())),
         refused_entries=dict(sorted(account.refused_entries.items())),

@@ -9,10 +9,12 @@ from typing import Literal, NamedTuple
 from tradectl.documents.account import (
     AccountStatus,
     AllocationStatus,
+    Availability,
     Consistency,
     ExternalRow,
     FillRow,
     Halt,
+    HeldBackBy,
     OrderRow,
     PauseCause,
     Paused,
@@ -28,17 +30,24 @@ from tradectl.domain.orders import BY_HAND, Order, client_order_id, run_of
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_dust
 from tradectl.domain.refusals import Refusal
-from tradectl.domain.time import iso
+from tradectl.domain.time import SECOND, iso
 from tradectl.state.account import Fill, StrategyTotals
+from tradectl.state.availability import RunTime
 from tradectl.state.booking import EXTERNAL
 from tradectl.state.books import Books
+from tradectl.state.held_time import HeldTime
 from tradectl.state.manual_changes import MANUAL
 
 
 def account_status(
-    books: Books, run_id: str, last_seq: int, problems: list[str] | None = None
+    books: Books,
+    run_id: str,
+    last_seq: int,
+    problems: list[str] | None = None,
+    available: Availability | None = None,
 ) -> AccountStatus:
-    """All that the books know, as of record `last_seq`; `problems` say what does not add up in them."""
+    """All that the books know, as of record `last_seq`; `problems` say what does not add up in them,
+    `available` how much of the time entries could leave."""
     found = problems or []
     return AccountStatus(
         mode_reason=books.account.trading_state_reason,
@@ -54,6 +63,7 @@ def account_status(
         external=external_rows(books),
         cash_at={name: plain(cash) for name, cash in books.account.money_at.items()},
         allocation=allocation_status(books),
+        availability=available,
         consistency=Consistency(ok=not found, problems=found),
         last_seq=last_seq,
         state_hash=books.state_hash(run_id),
@@ -68,9 +78,11 @@ class RunStart(NamedTuple):
     profit: Decimal
     funding: Decimal
     insurance: Decimal
+    time: RunTime
 
     @classmethod
-    def of(cls, books: Books) -> RunStart:
+    def of(cls, books: Books, at: int = 0) -> RunStart:
+        """`at` is when it began (ns UTC; 0 where that is not known)."""
         account = books.account
         return cls(
             account.orders_count,
@@ -78,6 +90,7 @@ class RunStart(NamedTuple):
             books.profit(),
             account.funding,
             account.insurance,
+            RunTime.of(account, at),
         )
 
     def orders_since(self, books: Books) -> int:
@@ -95,6 +108,22 @@ class RunStart(NamedTuple):
 
     def insurance_since(self, books: Books) -> str:
         return decimal_text(books.account.insurance - self.insurance)
+
+    def availability(self, held: HeldTime) -> Availability | None:
+        """Of the run and of the account, up to where `held` was counted; None where it is not known when
+        the run began."""
+        return availability(self.time, held) if self.time.start else None
+
+
+def availability(run: RunTime, held: HeldTime) -> Availability:
+    of_run, of_account = run.available(held), run.of_account(held)
+    return Availability(
+        available_pct=100 * of_run.share,
+        time_s=round(of_run.time / SECOND, 3),
+        held_back=[HeldBackBy(cause=cause, share=share) for cause, share in of_run.causes],
+        account_pct=100 * of_account.share,
+        account_time_s=round(of_account.time / SECOND, 3),
+    )
 
 
 def portfolio_totals(books: Books) -> PortfolioTotals:

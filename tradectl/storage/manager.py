@@ -17,7 +17,7 @@ import msgspec
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.core import AnyHandler, Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.documents.account import AccountStatus
+from tradectl.documents.account import AccountStatus, Availability
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import decimal_text
@@ -25,6 +25,7 @@ from tradectl.domain.sealed import Sealed
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
+from tradectl.state.availability import held_until
 from tradectl.state.books import Books
 from tradectl.state.consistency import fill_problems, problems_of, sum_problems
 from tradectl.state.fold import FOLD
@@ -52,7 +53,7 @@ class StateManager:
     the projection has failed for `stalled_after`.
 
     `describe` makes the status that is stored of the account's, `why_untraded` has the reasons for which
-    nothing was traded: a run adds what the books do not know.
+    nothing was traded: a run adds what the books do not know. `started_at` is when it began, ns UTC.
     """
 
     name = "state"
@@ -66,10 +67,11 @@ class StateManager:
         flush_interval: float = 0.25,
         snapshot_interval: float | None = 60.0,
         stalled_after: float = 5.0,
+        started_at: int = 0,
     ) -> None:
         run_id = bus.core.run_id if bus is not None else "run"
         self.books = books or Books(Account.open(run_id, "USDT", DEFAULT_CASH))
-        self.began = status.RunStart.of(self.books)
+        self.began = status.RunStart.of(self.books, started_at)
         self.describe: Callable[[AccountStatus], AccountStatus] = lambda account: account
         self.why_untraded: Callable[[], list[Untraded] | None] = lambda: None
         self._reasons_at = -REASONS_EVERY_S
@@ -180,7 +182,13 @@ class StateManager:
 
     def status(self) -> AccountStatus:
         """The account as of the last record."""
-        return status.account_status(self.books, self._run_id, self.last_seq, self.problems)
+        return status.account_status(
+            self.books, self._run_id, self.last_seq, self.problems, self.availability()
+        )
+
+    def availability(self) -> Availability | None:
+        """In how much of the time entries could leave; None where it is not known when the run began."""
+        return self.began.availability(held_until(self.books, self._clock.now()))
 
     async def get_system_state(self) -> dict[str, Any]:
         """`status` as a dictionary: portfolio, positions, open orders, strategies, halt, last_seq, ..."""

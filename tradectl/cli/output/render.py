@@ -23,6 +23,7 @@ from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.trading_state import (
     RECORDED,
+    available,
     external,
     halted,
     paused,
@@ -170,6 +171,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *by_strategy(status.strategies),
         *allocated(status.allocation),
         *bracketed(status.brackets, running=status.running),
+        *available(status.availability),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]
@@ -193,6 +195,7 @@ def summary(summary: Summary) -> RenderableType:
         line("events", Cell(events)),
         line("trades", Cell(trades)),
         *denied(summary),
+        *available(summary.availability),
         *allocated(summary.allocation, summary.not_worth_cost),
         *_of_this_run(summary),
         *totals(summary.portfolio),

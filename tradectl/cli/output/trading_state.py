@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from tradectl.cli.output import figures
-from tradectl.cli.output.cells import DIM, LOUD, WARN
+from tradectl.cli.output.cells import DIM, LOUD, PLAIN, WARN, Cell
+from tradectl.cli.output.listing import line
 from tradectl.documents.account import (
+    Availability,
     ExternalRow,
     Halt,
     Paused,
@@ -23,6 +26,8 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 
 RECORDED = "recorded"
+ALL = 100.0
+MOST_CAUSES = 4
 MEANS = {
     TradingState.REDUCING: "only exits, after a restart too,",
     TradingState.FLATTENING: "every position is closed, and then trading is refused",
@@ -63,6 +68,21 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
         Text(f"PAUSED since {figures.moment(pause.since)} UTC: {why}", WARN),
         Text(means, DIM),
     ]
+
+
+def available(found: Availability | None) -> list[RenderableType]:
+    """Nothing where nothing was ever held back."""
+    if found is None or (not found.held_back and found.account_pct >= ALL):
+        return []
+    share = f"entries could leave {figures.percent(found.available_pct)} of the run"
+    causes = ", ".join(
+        f"{harmless(each.cause, 40)} {figures.percent(100 * each.share)}"
+        for each in found.held_back[:MOST_CAUSES]
+    )
+    told = f"{share}: {causes}" if causes else share
+    is_only_run = found.account_time_s <= found.time_s
+    of_all = "" if is_only_run else f"; {figures.percent(found.account_pct)} of all runs"
+    return [line("available", Cell(f"{told}{of_all}", WARN if causes else PLAIN))]
 
 
 def external(rows: Sequence[ExternalRow], currency: str) -> list[Text]:
