@@ -14,7 +14,7 @@ from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.market_history import MarketHistory
-from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.setting import HOT, Bounds, Reload, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
@@ -36,6 +36,10 @@ PAPER = "paper"
 """The exchange on paper that no other one is named beside."""
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
+ANOTHER_RUN = Reload(refused="a run that trades by another is another run")
+OTHER_STRATEGIES = Reload(refused="strategies come and go as a run begins, and so does their order")
+OPENED_AT_THE_START = Reload(refused="channels are opened as a run begins")
+
 WATCHING = frozenset(
     ("monitoring", "log", "alerts", "alert_channels", "alert_routes", "alert_escalations")
 )
@@ -46,6 +50,7 @@ class OrchestratorConfig(Section, frozen=True, kw_only=True):
     """How the system as a whole behaves."""
 
     section = "orchestrator"
+    reload = Reload(refused="components and their timers are made by it")
 
     enable_paper_trading: Annotated[
         bool, 'trade on paper; of no meaning with mode = "live", where the exchange trades'
@@ -76,6 +81,7 @@ class AccountSettings(Section, frozen=True, kw_only=True):
     """The paper account as it is opened."""
 
     section = "account"
+    reload = Reload(refused="it is of the account as it is opened")
 
     currency: Annotated[
         str, "the currency of cash, profit and fees; symbols must be quoted in it"
@@ -90,6 +96,7 @@ class FeedSettings(Section, frozen=True, kw_only=True):
     """Market data."""
 
     section = "feed"
+    reload = Reload(refused="the feed is opened by it")
 
     ticks_per_second: Annotated[
         int, Bounds(ge=1, le=10_000), "ticks per symbol and second of the simulated market"
@@ -113,6 +120,7 @@ class HistorySettings(Section, frozen=True, kw_only=True, omit_defaults=True):
     """How prices moved, for what looks at more than the present: `portfolio.sizing = "allocation"`."""
 
     section = "history"
+    reload = Reload(refused="prices are kept by it from the start of a run on")
 
     period_hours: Annotated[
         float,
@@ -131,6 +139,7 @@ class JournalSettings(Section, frozen=True, kw_only=True):
     """How durable the journal is before anything leaves or is shown."""
 
     section = "journal"
+    reload = Reload(refused="the journal is opened by it")
 
     durability: Annotated[
         Literal["batched", "strict"],
@@ -165,13 +174,17 @@ class Settings(Section, frozen=True, kw_only=True):
     mode: Annotated[
         Literal["paper", "live"],
         "paper, or with money: live needs `exchanges`, keys, `run --live` and your word",
+        ANOTHER_RUN,
     ] = "paper"
     symbols: Annotated[
         tuple[str, ...],
         "of the simulated market or of the exchange, name:SYMBOL for one that is not the first's; a "
         "recorded file brings its own",
+        ANOTHER_RUN,
     ] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-    seed: Annotated[int, "of the simulated market and of the paper exchange's chance"] = 1
+    seed: Annotated[
+        int, "of the simulated market and of the paper exchange's chance", ANOTHER_RUN
+    ] = 1
     account: AccountSettings = AccountSettings()
     engine: EngineSettings = EngineSettings()
     portfolio: PortfolioSettings = PortfolioSettings()
@@ -186,12 +199,12 @@ class Settings(Section, frozen=True, kw_only=True):
     monitoring: MonitoringSettings = MonitoringSettings()
     log: LogSettings = LogSettings()
     alerts: AlertSettings = AlertSettings()
-    strategies: tuple[StrategyInstance, ...] = (DEFAULT_STRATEGY,)
-    instruments: tuple[Instrument, ...] = ()
-    exchanges: tuple[ExchangeSettings, ...] = ()
-    alert_channels: tuple[AlertChannel, ...] = ()
-    alert_routes: tuple[AlertRoute, ...] = ()
-    alert_escalations: tuple[AlertEscalation, ...] = ()
+    strategies: Annotated[tuple[StrategyInstance, ...], OTHER_STRATEGIES] = (DEFAULT_STRATEGY,)
+    instruments: Annotated[tuple[Instrument, ...], ANOTHER_RUN] = ()
+    exchanges: Annotated[tuple[ExchangeSettings, ...], ANOTHER_RUN] = ()
+    alert_channels: Annotated[tuple[AlertChannel, ...], OPENED_AT_THE_START] = ()
+    alert_routes: Annotated[tuple[AlertRoute, ...], HOT] = ()
+    alert_escalations: Annotated[tuple[AlertEscalation, ...], HOT] = ()
 
     def risk_limits(self) -> RiskLimits:
         """With no more working orders than `orchestrator.max_concurrent_orders`."""

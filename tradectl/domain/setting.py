@@ -58,26 +58,46 @@ class Bounds(Struct, frozen=True):
 
 UNBOUNDED = Bounds()
 
+Looser = Literal["", "higher", "lower", "either"]
+
+
+class Reload(Struct, frozen=True):
+    """Whether a setting can be changed while a run trades, and which way makes a limit `looser`: then it
+    needs a confirmation. "none" is the loosest of all. `refused` is why it cannot be changed."""
+
+    looser: Looser = ""
+    refused: str = ""
+
+
+HOT = Reload()
+"""It can be changed, and holds nothing back."""
+HIGHER_IS_LOOSER, LOWER_IS_LOOSER = Reload("higher"), Reload("lower")
+EITHER_MAY_LOOSEN = Reload("either")
+"""Nobody can tell by the value alone."""
+
 Share = Annotated[Decimal, Bounds(ge=0, le=1)]
 Percent = Annotated[Decimal, Bounds(ge=0, le=100)]
 Limit = Annotated[Decimal | None, Bounds(gt=0)]
 
 
 class Field(Struct, frozen=True):
-    """One field of a section: its type without annotations, what is said of it, and whether a value
-    may stand there."""
+    """One field of a section: its type without annotations, what is said of it, whether a value may
+    stand there, and whether it may change while a run trades (None: its section says)."""
 
     kind: Any
     bounds: Bounds
     help: str
     required: bool
     admits: Callable[[Any], bool]
+    reload: Reload | None
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[section]` of settings. Raises ConfigError when it is made with an impossible value."""
 
     section: ClassVar[str] = ""
+    reload: ClassVar[Reload | None] = None
+    """of its fields that do not say it themselves"""
     addresses: ClassVar[tuple[str, ...]] = ()
     """its fields that are shown without what could be used"""
 
@@ -145,7 +165,8 @@ def _field(field: msgspec.structs.FieldInfo) -> Field:
     kind, *said = get_args(field.type) if get_origin(field.type) is Annotated else [field.type]
     bounds = next((word for word in said if isinstance(word, Bounds)), UNBOUNDED)
     words = next((word for word in said if isinstance(word, str)), "")
-    return Field(kind, bounds, words, field.required, _test_of(kind, bounds))
+    reload = next((word for word in said if isinstance(word, Reload)), None)
+    return Field(kind, bounds, words, field.required, _test_of(kind, bounds), reload)
 
 
 def _test_of(kind: Any, bounds: Bounds) -> Callable[[Any], bool]:

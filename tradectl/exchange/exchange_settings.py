@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.money import ONE, ZERO
-from tradectl.domain.setting import Bounds, Percent, Section, Share
+from tradectl.domain.setting import Bounds, Percent, Reload, Section, Share
 
 Slippage = Annotated[Decimal, Bounds(ge=0, le=5000)]
 Milliseconds = Annotated[int, Bounds(ge=0, le=3_600_000)]
@@ -58,6 +58,7 @@ class PaperSettings(Section, frozen=True, kw_only=True):
     has gone through its price."""
 
     section = "paper"
+    reload = Reload(refused="the paper exchange is made by it")
 
     maker_fee: Annotated[
         Decimal,

@@ -7,7 +7,7 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.money import ZERO, plain
 from tradectl.domain.plans import Algorithm, ExecutionPlan, Rest
-from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.setting import Bounds, Reload, Section
 from tradectl.domain.time import SECOND
 
 AlgorithmName = Literal["none", "twap", "vwap", "arrival", "pov", "iceberg", "peg"]
@@ -20,6 +20,7 @@ class HowOrdersAreWorked(Section, frozen=True, kw_only=True, omit_defaults=True)
     """The algorithm of some orders, and its parameters."""
 
     section = "execution"
+    reload = Reload(refused="orders that are being worked are worked by it")
 
     algorithm: Annotated[
         AlgorithmName,

@@ -5,18 +5,21 @@ import re
 from typing import Annotated, ClassVar, Literal
 
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.setting import HOT, Bounds, Reload, Section
 from tradectl.domain.states import AlertSeverity
 from tradectl.notification.address import refuse_address
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
+TOLD_BY = Reload(refused="alerts that are being told are told by it")
+
 
 class MonitoringSettings(Section, frozen=True, kw_only=True):
     """How the run is watched from outside its own work."""
 
     section = "monitoring"
+    reload = Reload(refused="who watches the run is started by it")
     addresses: ClassVar[tuple[str, ...]] = ("heartbeat_url",)
 
     heartbeat_url: Annotated[
@@ -75,20 +78,22 @@ class AlertSettings(Section, frozen=True, kw_only=True):
     section = "alerts"
 
     repeat_seconds: Annotated[
-        float, Bounds(ge=1, le=86_400), "one that keeps coming is told again after so long"
+        float, Bounds(ge=1, le=86_400), "one that keeps coming is told again after so long", TOLD_BY
     ] = 60.0
     remind_seconds: Annotated[
         float,
         Bounds(ge=1, le=86_400),
         "a critical one that nobody acknowledges is told again after so long",
+        TOLD_BY,
     ] = 300.0
     quiet_hours: Annotated[
         str,
         "such as 22:00-07:00, in account.time_zone: meanwhile only what is critical is told, the rest at "
         "their end",
+        HOT,
     ] = ""
     keep_hours: Annotated[
-        float, Bounds(ge=0.1, le=720), "what could not be told for so long is let go"
+        float, Bounds(ge=0.1, le=720), "what could not be told for so long is let go", TOLD_BY
     ] = 72.0
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.setting import Bounds, Reload, Section
 
 Method = Literal[
     "equal_weight",
@@ -26,6 +26,7 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
     each symbol, and `portfolio.cash_reserve` is never allotted."""
 
     section = "allocation"
+    reload = Reload(refused="weights that are in force were worked out by it")
 
     method: Annotated[
         Method,

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import RiskAction
 from tradectl.domain.money import ONE, ZERO, plain
-from tradectl.domain.setting import Bounds, Limit, Percent, Section
+from tradectl.domain.setting import (
+    EITHER_MAY_LOOSEN,
+    HIGHER_IS_LOOSER,
+    LOWER_IS_LOOSER,
+    Bounds,
+    Limit,
+    Percent,
+    Section,
+)
 from tradectl.domain.time import MINUTE, SECOND
 from tradectl.risk.order_limits import Budget, OrderLimits
 
@@ -33,74 +41,107 @@ class RiskLimits(OrderLimits, frozen=True, kw_only=True, omit_defaults=True):
 
     section = "risk"
 
-    daily_loss_alert_pct: Annotated[Limit, "of the equity that the UTC day began with"] = Decimal(8)
-    daily_loss_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(10)
-    daily_loss_halt_pct: Annotated[Limit, "the same: trading halts"] = Decimal(12)
-    drawdown_alert_pct: Annotated[Limit, "of the highest equity there was"] = Decimal(16)
-    drawdown_pause_pct: Annotated[Limit, "the same: trading pauses"] = Decimal(20)
-    drawdown_halt_pct: Annotated[Limit, "the same: trading halts"] = Decimal(24)
+    daily_loss_alert_pct: Annotated[
+        Limit, "of the equity that the UTC day began with", HIGHER_IS_LOOSER
+    ] = Decimal(8)
+    daily_loss_pause_pct: Annotated[Limit, "the same: trading pauses", HIGHER_IS_LOOSER] = Decimal(
+        10
+    )
+    daily_loss_halt_pct: Annotated[Limit, "the same: trading halts", HIGHER_IS_LOOSER] = Decimal(12)
+    drawdown_alert_pct: Annotated[Limit, "of the highest equity there was", HIGHER_IS_LOOSER] = (
+        Decimal(16)
+    )
+    drawdown_pause_pct: Annotated[Limit, "the same: trading pauses", HIGHER_IS_LOOSER] = Decimal(20)
+    drawdown_halt_pct: Annotated[Limit, "the same: trading halts", HIGHER_IS_LOOSER] = Decimal(24)
     on_halt: Annotated[
         OnHalt,
         "what a loss limit's halt does; reduce: nothing enters any more, exits and stops go on until all "
         "is flat; flatten: every position is closed at once",
+        EITHER_MAY_LOOSEN,
     ] = "reduce"
 
     daily_pause_ends: Annotated[
         PauseEnds,
         "what ends a pause by the day's loss, beside `tradectl resume`; one by drawdown lasts until then",
+        EITHER_MAY_LOOSEN,
     ] = "next-day"
 
     daily_loss_sizes: Annotated[
         tuple[SizeStep, ...],
         "steps below these: positions are scaled as the day's loss grows, and back as it shrinks, such "
         "as { at_pct = 3, size = 0.5 }",
+        EITHER_MAY_LOOSEN,
     ] = ()
-    drawdown_sizes: Annotated[tuple[SizeStep, ...], "the same by the drawdown"] = ()
+    drawdown_sizes: Annotated[
+        tuple[SizeStep, ...], "the same by the drawdown", EITHER_MAY_LOOSEN
+    ] = ()
 
     volatility_target_pct: Annotated[
         Limit,
         "a position is scaled by this over its symbol's own volatility (of daily returns, a year of 365 "
         "days), within the bounds below; a symbol with too few days stays as it is",
+        HIGHER_IS_LOOSER,
     ] = None
-    volatility_days: Annotated[int, Bounds(ge=2, le=3650), "daily returns that are measured"] = 30
-    volatility_size_min: Annotated[Decimal, Bounds(gt=0, le=1), "the smallest scale"] = Decimal(
-        "0.25"
-    )
+    volatility_days: Annotated[
+        int, Bounds(ge=2, le=3650), "daily returns that are measured", EITHER_MAY_LOOSEN
+    ] = 30
+    volatility_size_min: Annotated[
+        Decimal, Bounds(gt=0, le=1), "the smallest scale", HIGHER_IS_LOOSER
+    ] = Decimal("0.25")
     volatility_size_max: Annotated[
-        Decimal, Bounds(ge=1, le=10), "the largest; above 1 also beyond `portfolio.max_weight`"
+        Decimal,
+        Bounds(ge=1, le=10),
+        "the largest; above 1 also beyond `portfolio.max_weight`",
+        HIGHER_IS_LOOSER,
     ] = ONE
 
     profit_lock_from_pct: Annotated[
         Limit,
         "once so much was made, a part of the most that was is locked in: back at that floor nothing is "
         "entered",
+        HIGHER_IS_LOOSER,
     ] = None
-    profit_lock_keep_pct: Annotated[Percent, "the part of it that is kept"] = Decimal(50)
+    profit_lock_keep_pct: Annotated[Percent, "the part of it that is kept", LOWER_IS_LOOSER] = (
+        Decimal(50)
+    )
     profit_lock_of: Annotated[
         Literal["day", "run"],
         "the profit of the UTC day: the lock ends with the next; or of the run: it ends by `resume`",
+        EITHER_MAY_LOOSEN,
     ] = "day"
 
     cooldown_losses: Annotated[
-        int | None, Bounds(ge=1), "so many round trips in a row that lost money pause trading"
+        int | None,
+        Bounds(ge=1),
+        "so many round trips in a row that lost money pause trading",
+        HIGHER_IS_LOOSER,
     ] = None
     cooldown_loss_pct: Annotated[
-        Limit, "the same once such trips in a row have lost so much of equity"
+        Limit, "the same once such trips in a row have lost so much of equity", HIGHER_IS_LOOSER
     ] = None
-    cooldown_minutes: Annotated[int, Bounds(ge=1, le=100_000), "how long that lasts"] = 60
+    cooldown_minutes: Annotated[
+        int, Bounds(ge=1, le=100_000), "how long that lasts", LOWER_IS_LOOSER
+    ] = 60
 
     breaker_move_pct: Annotated[
         Limit,
         "a symbol whose highest and lowest price of the window are further apart is not entered for a "
         "while, in percent of the lowest",
+        HIGHER_IS_LOOSER,
     ] = None
     breaker_sigmas: Annotated[
         Limit,
         "the same in standard deviations of its daily returns (`volatility_days`), scaled to the window",
+        HIGHER_IS_LOOSER,
     ] = None
-    breaker_window_seconds: Annotated[int, Bounds(ge=10, le=86_400), "that window"] = 300
+    breaker_window_seconds: Annotated[
+        int, Bounds(ge=10, le=86_400), "that window", EITHER_MAY_LOOSEN
+    ] = 300
     breaker_minutes: Annotated[
-        int, Bounds(ge=1, le=100_000), "how long it is not entered, from the last such move on"
+        int,
+        Bounds(ge=1, le=100_000),
+        "how long it is not entered, from the last such move on",
+        LOWER_IS_LOOSER,
     ] = 15
 
     def __post_init__(self) -> None:

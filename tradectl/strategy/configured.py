@@ -8,7 +8,7 @@ from msgspec import Struct
 from tradectl.domain.brackets import NO_BRACKET, Bracket
 from tradectl.domain.errors import UsageError
 from tradectl.domain.money import ONE, is_sane
-from tradectl.domain.setting import Share
+from tradectl.domain.setting import HOT, Reload, Share
 from tradectl.domain.text import harmless
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.parameters import Value
@@ -16,29 +16,42 @@ from tradectl.strategy.parameters import Value
 WARMED_BY = ("on_bar", "on_trade", "on_quote", "on_book", "on_timer")
 """The callback whose calls count, of those that a strategy has: the rarest of those for data."""
 
+AS_IT_BEGAN = Reload(refused="it says what the strategy is, and that stays while a run trades")
+SIZED_BY = Reload(refused="positions that are there were sized by it")
+EXITS = Reload(refused="exits that rest were placed by it")
+
 
 class StrategyInstance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One strategy to run."""
 
-    name: Annotated[str, "what it is called in orders, statistics and alerts"]
+    name: Annotated[str, "what it is called in orders, statistics and alerts", AS_IT_BEGAN]
     strategy: Annotated[
-        str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName"
+        str, "a name that `tradectl strategies` lists, or path/to/file.py:ClassName", AS_IT_BEGAN
     ]
     symbols: Annotated[
-        tuple[str, ...], "those whose data it gets and that it trades; none means every symbol"
+        tuple[str, ...],
+        "those whose data it gets and that it trades; none means every symbol",
+        AS_IT_BEGAN,
     ] = ()
     trades: Annotated[
-        str, "the symbol that its signals are about, where that is not the one whose data it gets"
+        str,
+        "the symbol that its signals are about, where that is not the one whose data it gets",
+        AS_IT_BEGAN,
     ] = ""
     routed: Annotated[
         bool,
         "of those exchanges where its symbol is listed (as name:SYMBOL among the run's symbols) an entry "
         "goes to the one that is best by price, fee and depth, and an exit where the position is",
+        AS_IT_BEGAN,
     ] = False
-    parameters: Annotated[dict[str, Value], "by name, as `tradectl strategies` lists them"] = {}
-    allocation: Annotated[Share, "share of the equity"] = ONE
+    parameters: Annotated[
+        dict[str, Value], "by name, as `tradectl strategies` lists them", HOT
+    ] = {}
+    allocation: Annotated[Share, "share of the equity", SIZED_BY] = ONE
     bracket: Annotated[
-        Bracket, "exits of its positions: `stop_loss_pct`, `take_profit_pct`, `trailing_pct`, ..."
+        Bracket,
+        "exits of its positions: `stop_loss_pct`, `take_profit_pct`, `trailing_pct`, ...",
+        EXITS,
     ] = NO_BRACKET
 
     def reach(self, symbols: tuple[str, ...]) -> tuple[str, ...]:

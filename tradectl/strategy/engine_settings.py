@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from tradectl.domain.setting import Bounds, Section
+from tradectl.domain.setting import Bounds, Reload, Section
 
 AtLeastOne = Annotated[int, Bounds(ge=1)]
 
@@ -11,6 +11,7 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     """Bounds on every strategy: how much it may get wrong, and how many signals it may emit."""
 
     section = "engine"
+    reload = Reload(refused="strategies that run are held to it")
 
     max_failures: Annotated[
         AtLeastOne, "failures in a row of one callback that quarantine a strategy"

@@ -1,0 +1,157 @@
+"""What may change while a run trades, and what it would be then.
+
+Each setting says beside its declaration whether it can be changed in a running system, and which way
+makes a limit looser (`domain.setting.Reload`). Two settings are compared key by key; each difference is
+safe, loosens something, or is refused with a reason. Values are as a journal keeps them, so that a
+record of the change is enough to make it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from tradectl.config.settings import Settings
+from tradectl.domain.setting import Field, Looser, Reload, Section, fields_of, is_struct
+from tradectl.strategy.configured import StrategyInstance
+
+Verdict = Literal["safe", "loosens", "refused"]
+
+STRATEGIES = "strategies."
+PARAMETERS = ".parameters."
+UNCLASSED = Reload(refused="nobody has said yet whether it is safe")
+REST = "*"
+"""In a table by symbol: all that are not named."""
+
+
+class Difference(Struct, frozen=True):
+    """A key of which the value is another one: `old` and `new` as plain data (None for off, and for a
+    parameter that is left to its default). `reason` says why it is refused."""
+
+    key: str
+    old: Any
+    new: Any
+    verdict: Verdict
+    reason: str = ""
+
+
+def reload_of(section: type[Struct] | None, field: Field) -> Reload:
+    """Of a field of `section`; what nobody has classed is refused."""
+    of_all = section.reload if section is not None and issubclass(section, Section) else None
+    return field.reload or of_all or UNCLASSED
+
+
+def differences(running: Settings, wanted: Settings) -> list[Difference]:
+    """Key by key, in the order of the settings."""
+    found: list[Difference] = []
+    for name, field in fields_of(Settings).items():
+        old, new = getattr(running, name), getattr(wanted, name)
+        if old == new:
+            continue
+        if name == "strategies":
+            found += _of_strategies(old, new, field)
+        elif is_struct(field.kind):
+            found += _of_fields(f"{name}.", old, new)
+        else:
+            found.append(_difference(name, old, new, reload_of(None, field)))
+    return found
+
+
+def values_of(found: list[Difference]) -> dict[str, Any]:
+    """Key -> new value."""
+    return {each.key: each.new for each in found}
+
+
+def patched(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """`settings` with these values, by key, as `Difference` has them. Raises ConfigError."""
+    tree: dict[str, Any] = msgspec.to_builtins(settings, str_keys=True)
+    for key, value in values.items():
+        if key.startswith(STRATEGIES):
+            _set_parameter(tree, key, value)
+            continue
+        section, _, name = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[name] = value
+    return Settings.load(tree)
+
+
+def loosens(looser: Looser, old: Any, new: Any) -> bool:
+    """Whether a value lets more pass than the one before it."""
+    if not looser or old == new:
+        return False
+    if looser == "either":
+        return True
+    if isinstance(old, Mapping):
+        return _loosens_some(looser, old, new)
+    if isinstance(old, tuple):
+        more, less = (old, new) if looser == "lower" else (new, old)
+        return not {*more} <= {*less}
+    if old is None or new is None:
+        return new is None
+    return bool(new > old) if looser == "higher" else bool(new < old)
+
+
+def _loosens_some(looser: Looser, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -> bool:
+    """One of a table by symbol, or what holds for those that it does not name."""
+    return any(
+        loosens(looser, old.get(symbol, old.get(REST)), new.get(symbol, new.get(REST)))
+        for symbol in {*old, *new, REST}
+    )
+
+
+def _of_fields(prefix: str, old: Struct, new: Struct) -> Iterator[Difference]:
+    for name, field in fields_of(type(old)).items():
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            yield _difference(prefix + name, before, after, reload_of(type(old), field))
+
+
+def _of_strategies(
+    old: tuple[StrategyInstance, ...], new: tuple[StrategyInstance, ...], field: Field
+) -> Iterator[Difference]:
+    names, others = [each.name for each in old], [each.name for each in new]
+    if names != others:
+        yield _difference("strategies", names, others, reload_of(None, field))
+        return
+    for before, after in zip(old, new, strict=True):
+        prefix = f"{STRATEGIES}{before.name}"
+        for each in _of_fields(f"{prefix}.", before, after):
+            if each.key == f"{prefix}.parameters" and each.verdict != "refused":
+                yield from _of_parameters(prefix + PARAMETERS, before, after)
+            else:
+                yield each
+
+
+def _of_parameters(
+    prefix: str, old: StrategyInstance, new: StrategyInstance
+) -> Iterator[Difference]:
+    for name in sorted({*old.parameters, *new.parameters}):
+        before, after = old.parameters.get(name), new.parameters.get(name)
+        if before != after:
+            yield Difference(prefix + name, _plain(before), _plain(after), "safe")
+
+
+def _difference(key: str, old: Any, new: Any, reload: Reload) -> Difference:
+    verdict: Verdict = "loosens" if loosens(reload.looser, old, new) else "safe"
+    if reload.refused:
+        verdict = "refused"
+    return Difference(key, _plain(old), _plain(new), verdict, reload.refused)
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def _set_parameter(tree: dict[str, Any], key: str, value: Any) -> None:
+    name, _, parameter = key.removeprefix(STRATEGIES).rpartition(PARAMETERS)
+    for strategy in tree["strategies"]:
+        if strategy["name"] == name:
+            parameters = {**strategy.get("parameters", {}), parameter: value}
+            kept = {n: v for n, v in parameters.items() if v is not None}
+            strategy["parameters"] = kept
+
+
+__all__ = ["Difference", "differences", "loosens", "patched", "reload_of", "values_of"]
