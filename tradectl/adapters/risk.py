@@ -63,13 +63,24 @@ class RiskAdapter(Adapter):
     def attach_all(self) -> None:
         self.attach(OrderInitialized, self._on_order, Stage.RISK)
         self.attach(QuotesWanted, self._on_quotes, Stage.RISK)
+        self._hear_what_limits_ask_for()
+        self.attach(TimerFired, self._on_timer, Stage.RISK)
+        self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
+        self.attach(CommandReceived, self._on_command, Stage.RISK)
+
+    def _hear_what_limits_ask_for(self) -> None:
+        """Where none looks at fills, or at every price, nobody hears of them."""
         if self.engine.looks_at_fills:
             self.attach(OrderFilled, self._on_fill, Stage.RISK)
         if self.engine.breaks:
             self.attach(MarketDataEvent, self._on_price, Stage.RISK)
-        self.attach(TimerFired, self._on_timer, Stage.RISK)
-        self.attach(PositionLiquidated, self._on_liquidation, Stage.RISK)
-        self.attach(CommandReceived, self._on_command, Stage.RISK)
+
+    def change_limits(self, limits: RiskLimits) -> None:
+        """Hold orders and the account to these from now on."""
+        self.engine.change_limits(limits)
+        self._bus.detach(self._on_fill)
+        self._bus.detach(self._on_price)
+        self._hear_what_limits_ask_for()
 
     def _on_order(self, order: OrderInitialized, record: Record) -> list[Event]:
         judged = self.engine.judge(order.order, self._state.books, record.at)

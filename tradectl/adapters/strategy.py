@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from tradectl.adapters.adapter import Adapter
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -14,8 +16,9 @@ from tradectl.domain.events import (
     TimerFired,
     WarmUpReceived,
 )
-from tradectl.strategy.configured import DEFAULT_STRATEGY
+from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
+from tradectl.strategy.succession import change_parameters
 
 
 class StrategyAdapter(Adapter):
@@ -47,6 +50,15 @@ class StrategyAdapter(Adapter):
         """Those that strategies want to hear."""
         for name, interval in self.engine.timers.items():
             self._bus.every(interval, name)
+
+    def change_parameters(
+        self,
+        instances: Sequence[StrategyInstance],
+        history: Mapping[str, Sequence[MarketDataEvent]],
+        at: int,
+    ) -> list[Event]:
+        """New instances of those with other parameters, each warmed by its history."""
+        return change_parameters(self.engine, instances, history, at)
 
     def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:
         goes_on = not warm_up.run_id  # it is of the same recording

@@ -8,7 +8,7 @@ record of the change is enough to make it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -16,7 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
+from tradectl.domain.events import SettingChange, SettingsChanged
 from tradectl.domain.setting import Field, Looser, Reload, Section, fields_of, is_struct
+from tradectl.domain.system_events import Market
 from tradectl.strategy.configured import StrategyInstance
 
 Verdict = Literal["safe", "loosens", "refused"]
@@ -61,7 +63,7 @@ def differences(running: Settings, wanted: Settings) -> list[Difference]:
     return found
 
 
-def values_of(found: list[Difference]) -> dict[str, Any]:
+def values_of(found: Iterable[Difference]) -> dict[str, Any]:
     """Key -> new value."""
     return {each.key: each.new for each in found}
 
@@ -76,6 +78,30 @@ def patched(settings: Settings, values: Mapping[str, Any]) -> Settings:
         section, _, name = key.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[name] = value
     return Settings.load(tree)
+
+
+def change_of(
+    running: Settings,
+    found: Sequence[Difference],
+    history: Mapping[str, tuple[Market, ...]] | None = None,
+    *,
+    reason: str = "",
+    by: str = "",
+) -> SettingsChanged:
+    """The input that makes these differences in a system that runs by `running`. Raises ConfigError for
+    what cannot stand together."""
+    wanted, limits = patched(running, values_of(found)), None
+    if wanted.risk_limits() != running.risk_limits():
+        limits = msgspec.to_builtins(wanted.risk_limits(), str_keys=True)
+    return SettingsChanged(
+        source_component=by,
+        changes=tuple(
+            SettingChange(each.key, each.old, each.new, each.verdict == "loosens") for each in found
+        ),
+        limits=limits,
+        history=dict(history or {}),
+        reason=reason,
+    )
 
 
 def loosens(looser: Looser, old: Any, new: Any) -> bool:
@@ -154,4 +180,12 @@ def _set_parameter(tree: dict[str, Any], key: str, value: Any) -> None:
             strategy["parameters"] = kept
 
 
-__all__ = ["Difference", "differences", "loosens", "patched", "reload_of", "values_of"]
+__all__ = [
+    "Difference",
+    "change_of",
+    "differences",
+    "loosens",
+    "patched",
+    "reload_of",
+    "values_of",
+]

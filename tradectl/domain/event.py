@@ -159,6 +159,8 @@ class Command(StrEnum):
     CLOSE = "close"
     """the position of one symbol is closed by hand"""
     QUARANTINE = "quarantine"
+    CONFIGURE = "configure"
+    """settings change while it trades"""
 
 
 class IncomeKind(StrEnum):
@@ -296,6 +298,10 @@ class SystemEventKind(StrEnum):
     """a strategy hears nothing that it could trade on"""
     STRATEGY_QUARANTINED = "strategy_quarantined"
     STRATEGY_RELEASED = "strategy_released"
+    STRATEGY_RENEWED = "strategy_renewed"
+    """a new instance, by other parameters, is in its place"""
+    SETTINGS_LEFT = "settings_left"
+    """what was applied to the run before is not in force any more"""
     STRATEGY_THROTTLED = "strategy_throttled"
     SYMBOL_UNKNOWN = "symbol_unknown"
     """the simulated market has nothing but a name to go by: an alert"""

@@ -88,13 +88,15 @@ from tradectl.domain.system_events import (
     CommandReceived,
     EmergencyStopReceived,
     OrderCommandReceived,
+    SettingChange,
+    SettingsChanged,
     SystemEvent,
     TimerFired,
     TradingConcluded,
     WarmUpReceived,
 )
 
-WIRE_VERSION = 8
+WIRE_VERSION = 9
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -296,6 +298,7 @@ AnyEvent = (
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | CashMoved | InstrumentChanged
     | SystemEvent | CommandReceived | EmergencyStopReceived | OrderCommandReceived
+    | SettingsChanged
     | TradingConcluded | TimerFired | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
@@ -374,6 +377,8 @@ __all__ = [
     "RestrictionKind",
     "RiskAction",
     "RiskEvent",
+    "SettingChange",
+    "SettingsChanged",
     "SharesComputed",
     "SignalAction",
     "SizeChanged",

@@ -1,7 +1,9 @@
 """What an operator, a clock and the machine say: commands, timers, and what becomes of the system."""
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from tradectl.domain.event import Command, Event, EventPriority, EventType
 from tradectl.domain.market_events import (
@@ -63,6 +65,34 @@ class OrderCommandReceived(CommandReceived, frozen=True, gc=False, kw_only=True)
     plan: ExecutionPlan | None = None
 
 
+Market = MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened
+
+
+class SettingChange(Struct, frozen=True, omit_defaults=True):
+    """A key of the settings, what it was and what it is, as plain data (None: off, or a parameter's
+    default); and whether that lets more pass than before."""
+
+    key: str
+    old: Any = None
+    new: Any = None
+    loosens: bool = False
+
+
+class SettingsChanged(CommandReceived, frozen=True, gc=False, kw_only=True):
+    """Settings are others from here on. `limits` are all of risk's, as plain data, where one of them is
+    among the changes. A strategy of which a parameter is gets to know the market by `history`, by its
+    name, oldest first: it says nothing about that."""
+
+    command: Command = Command.CONFIGURE
+    changes: tuple[SettingChange, ...]
+    limits: dict[str, Any] | None = None
+    history: dict[str, tuple[Market, ...]] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """Key -> what it is now."""
+        return {change.key: change.new for change in self.changes}
+
+
 class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):
     """A halt has nothing left to do: no order is on its way, and the account is flat, or where it is
     HALTED, its stops fit its positions. The run ends; recorded data is not read beyond it."""
@@ -89,4 +119,4 @@ class WarmUpReceived(Event, frozen=True, gc=False, kw_only=True):
     event_type: ClassVar[EventType] = EventType.SYSTEM
 
     run_id: str
-    events: tuple[MarketDataEvent | QuoteEvent | BookEvent | BarEvent | BarOpened, ...]
+    events: tuple[Market, ...]

@@ -125,6 +125,16 @@ class PortfolioEngine:
         self.flattening = Flattening(new_order_id, self._protection)
         self.halt_word = HaltWord(settings.stop_loss_pct, brackets)
 
+    def change_settings(self, settings: PortfolioSettings) -> None:
+        """Size and order by these from now on; how targets are sized is the same as before."""
+        self._settings = settings
+        sizer = sizer_for(settings)
+        sizer.go_on_from(self._sizer)
+        self._sizer = sizer
+        self._targets.size_by(sizer)
+        self._steering.change_settings(settings)
+        self._balanced_since = -1
+
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
         waits = self._steering.first.waits() or self._settings.replace_bps

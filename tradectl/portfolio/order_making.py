@@ -32,18 +32,18 @@ class OrderMaking:
         new_order_id: Callable[[], str],
         plan_for: PlanFor | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._plan_for = plan_for
         self._new_order_id = new_order_id
 
     def limit_price(self, instrument: Instrument, mark: Decimal, buys: bool) -> Decimal:
-        away = self._settings.limit_offset_bps * BPS
+        away = self.settings.limit_offset_bps * BPS
         return instrument.round_price(mark * (ONE - away if buys else ONE + away))
 
     def most(self, change: PositionDelta) -> PositionDelta:
         """As much of the change as one order may have."""
         size = abs(change.quantity)
-        waits = change.adds and self._settings.order_type == "limit"
+        waits = change.adds and self.settings.order_type == "limit"
         part = change.instrument.part(size, at_market=not waits)
         return change if part == size else change.part(part)
 
@@ -65,7 +65,7 @@ class OrderMaking:
         """The order without an id of its own: to ask what would become of it."""
         buys, size, adds = change.quantity > 0, abs(change.quantity), change.adds
         price = None
-        if adds and self._settings.order_type == "limit":
+        if adds and self.settings.order_type == "limit":
             price = self.limit_price(change.instrument, change.mark, buys)
         strategy, shares = _owners(change, targets)
         plan = None

@@ -60,7 +60,7 @@ class Quoting:
         self._configured = allocations
         self._new_order_id = new_order_id
         self._stops_bind = stops_bind
-        self._stale_after = stale_after
+        self.stale_after = stale_after
         self._spoken: set[tuple[str, str]] = set()
         """by symbol and strategy, in this run"""
         self._retries: dict[tuple[str, str], RetryTimes] = {}
@@ -230,10 +230,10 @@ class Quoting:
             )
 
     def _is_stale(self, symbol: str, view: AccountView, at: int) -> bool:
-        if self._stale_after is None:
+        if self.stale_after is None:
             return False
         newest = view.data_time(symbol)
-        return newest is not None and newest > 0 and at - newest > self._stale_after
+        return newest is not None and newest > 0 and at - newest > self.stale_after
 
 
 class _Asked:

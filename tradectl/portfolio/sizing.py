@@ -57,6 +57,9 @@ class Sizer(ABC):
         """The largest position of all strategies together; None where there is no limit."""
         return None
 
+    def go_on_from(self, other: Sizer) -> None:  # noqa: B027 (most sizers measure nothing)
+        """Know what `other`, by the settings before, has measured."""
+
     def sample(self, symbol: str, mark: Decimal) -> None:  # noqa: B027 (most sizers measure nothing)
         """A mark at a regular moment, for sizers that measure."""
 
@@ -148,6 +151,10 @@ class InverseVolatility(WeightSizer):
         if symbol not in self._volatility:
             self._volatility[symbol] = EwmVolatility(ENOUGH, DECAY)
         self._volatility[symbol].update(float(mark))
+
+    def go_on_from(self, other: Sizer) -> None:
+        if isinstance(other, InverseVolatility):
+            self._volatility = other._volatility
 
     def volatility(self, symbol: str) -> float | None:
         """From one sample to the next; None before there are enough of them."""

@@ -91,6 +91,13 @@ class Steering:
         self._sized_at_open = sized_at_open
         self.first = ComesFirst()
 
+    def change_settings(self, settings: PortfolioSettings) -> None:
+        """Order by these from now on."""
+        self._settings = settings
+        self._near = min(settings.drift, ONE)
+        self._orders.settings = settings
+        self._worth.change_settings(settings)
+
     # --- what had to come first -----------------------------------------------------------------------
 
     def opens(self, symbol: str, view: AccountView, at: int) -> list[Event]:

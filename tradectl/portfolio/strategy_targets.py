@@ -67,6 +67,10 @@ class StrategyTargets:
         self._spoken: set[tuple[str, str]] = set()
         """by symbol and strategy, in this run: what is silent since a restart is not in it"""
 
+    def size_by(self, sizer: Sizer) -> None:
+        """What is worked out from now on is sized by it."""
+        self._sizer = sizer
+
     def asked(self, signal: StrategySignalEvent, instrument: Instrument) -> StrategyTarget:
         """What the signal asks for, not yet sized. Raises UsageError for what nobody can follow."""
         self._allocations.of(signal.strategy)

@@ -49,6 +49,9 @@ class Worth:
         self._known: dict[tuple[str, str], Decimal | None] = {}
         """covariances of that history"""
 
+    def change_settings(self, settings: PortfolioSettings) -> None:
+        self._cost = settings.trade_cost_bps * BPS
+
     def obstacle(self, change: PositionDelta, view: AccountView) -> Reason | None:
         """Why the change of a target that is not new is not made; None where it is worth it."""
         if not change.position or change.exits or abs(change.position) >= 2 * abs(change.aim):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from msgspec import Struct
 
@@ -63,3 +63,7 @@ class RememberingCheck(Check):
 
     @abstractmethod
     def remember(self, order: OrderSpec, at: int) -> None: ...
+
+    @abstractmethod
+    def go_on_from(self, other: Self) -> None:
+        """Know what `other`, of the limits before, remembers."""

@@ -62,7 +62,21 @@ class RiskEngine:
     `limits`."""
 
     def __init__(self, limits: RiskLimits, checks: Iterable[Check] | None = None) -> None:
-        self._checks = tuple(default_checks(limits) if checks is None else checks)
+        self._remembering: tuple[RememberingCheck, ...] = ()
+        self._hold_to(limits, default_checks(limits) if checks is None else checks)
+
+    def change_limits(self, limits: RiskLimits) -> None:
+        """Hold orders and the account to these from now on. What went out before is remembered; what the
+        account has reached of them is found at the next review, as if it were new. A pause or a halt
+        that there is stays."""
+        before = {check.code: check for check in self._remembering}
+        self._hold_to(limits, default_checks(limits))
+        for check in self._remembering:
+            if check.code in before:
+                check.go_on_from(before[check.code])
+
+    def _hold_to(self, limits: RiskLimits, checks: Iterable[Check]) -> None:
+        self._checks = tuple(checks)
         self._envelope = QuoteEnvelope(self._checks)
         self._remembering = tuple(c for c in self._checks if isinstance(c, RememberingCheck))
         self._monitors = [m for m in default_limit_monitors(limits) if m.has_levels]

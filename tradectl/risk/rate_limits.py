@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from typing import Self
 
 from tradectl.domain.money import plain
 from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus
@@ -55,6 +56,9 @@ class OrderRateCheck(RememberingCheck):
         if order.plan is None:  # that one does not leave: its children do
             self._times.append(at)
 
+    def go_on_from(self, other: Self) -> None:
+        self._times.extend(other._times)
+
 
 class MessageRateCheck(RememberingCheck):
     """At most so many messages in a window: orders, and the cancels of orders. What reduces or protects
@@ -84,6 +88,9 @@ class MessageRateCheck(RememberingCheck):
 
     def remember(self, order: OrderSpec, at: int) -> None:
         """The books do, of cancels as well."""
+
+    def go_on_from(self, other: Self) -> None:
+        """The books do."""
 
 
 class WorkingOrdersCheck(Check):
@@ -153,6 +160,9 @@ class DuplicateCheck(RememberingCheck):
         self._oldest_first.append(order.order_id)
         if len(self._oldest_first) > IDS_KEPT:
             self._ids.discard(self._oldest_first.popleft())
+
+    def go_on_from(self, other: Self) -> None:
+        self._last, self._ids, self._oldest_first = other._last, other._ids, other._oldest_first
 
 
 def _makes_way(order: OrderSpec, context: RiskContext) -> bool:

@@ -109,6 +109,8 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     `rules` are, by symbol, those that became others in this run. `refused_exits` and `refused_entries`
     are, by symbol, orders that an exchange would not take and that are tried again.
 
+    `applied` are, by key, the settings that were changed while this run traded, as plain data.
+
     `history` is there where something looks at how prices moved, `allocation` where symbols share the
     equity by weights.
     `risk` is what limits remember of the time before, `held_time` how long entries were held back.
@@ -159,6 +161,7 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     opened_at: int = 0
     candles: dict[str, bool] = {}
     rules: dict[str, ChangedRules] = {}
+    applied: dict[str, Any] = {}
     refused_exits: dict[str, Refusal] = {}
     refused_entries: dict[str, Refusal] = {}
     reconciliation: ReconciliationState | None = None

@@ -8,6 +8,7 @@ float, nothing depends on the order of a hash.
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from tradectl.domain.allocation import Allocated
@@ -34,6 +35,7 @@ from tradectl.domain.events import (
     QuotesDenied,
     Record,
     RestrictionKind,
+    SettingsChanged,
     SharesComputed,
     SizeChanged,
     StrategiesCrossed,
@@ -49,6 +51,7 @@ from tradectl.domain.positions import Position
 from tradectl.domain.risk_memory import COOLDOWN
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
+from tradectl.risk.limits import RiskLimits
 from tradectl.state import by_hand, refusals, resting_quotes, trading_state
 from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill
 from tradectl.state.adoption import accepted_fill, adopt, reduced
@@ -264,6 +267,10 @@ class Books(OrderBooks):
             by_hand.close(self, event)
         elif event.command is Command.CANCEL:
             by_hand.cancel(self, event, record.at)
+        elif isinstance(event, SettingsChanged):
+            account.applied.update(event.values())
+            if event.limits is not None:
+                self.change_limits(msgspec.convert(event.limits, RiskLimits))
         return over
 
     def on_pause_ended(self, event: PauseEnded, _record: Record) -> None:

@@ -59,6 +59,12 @@ class BooksView(PricesView):
             if any(target.size for target in targets.values())
         }
 
+    def change_limits(self, limits: RiskLimits) -> None:
+        """What is remembered for limits is from now on what these look at."""
+        self.limits = limits
+        self._counts_trips = limits.counts_trips
+        self.tally_by(tally_of(limits))
+
     def at_stake(self) -> ExposureTally:
         self.sums()
         tally = self._tally = self._tally or ExposureTally(())

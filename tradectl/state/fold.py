@@ -41,6 +41,7 @@ from tradectl.domain.events import (
     QuotesApproved,
     QuotesDenied,
     Record,
+    SettingsChanged,
     SharesComputed,
     SizeChanged,
     StrategiesCrossed,
@@ -94,7 +95,10 @@ _folds(Books.on_size_changed, SizeChanged)
 _folds(counted(Books.on_restriction), SymbolRestricted)
 _folds(Books.on_account_report, AccountReported)
 _folds(Books.on_instrument, InstrumentChanged)
-_folds(counted(Books.on_command), CommandReceived, EmergencyStopReceived, OrderCommandReceived)
+_folds(
+    counted(Books.on_command),
+    CommandReceived, EmergencyStopReceived, OrderCommandReceived, SettingsChanged,
+)  # fmt: skip
 _folds(counted(Books.on_halt_continued), HaltContinued)
 _folds(counted(Books.on_concluded), TradingConcluded)
 _folds(Books.on_timer, TimerFired)

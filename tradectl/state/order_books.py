@@ -59,13 +59,20 @@ class OrderBooks(BooksView):
         projected: bool = True,
     ) -> None:
         super().__init__(account, instruments, limits)
-        self._messages = self.limits.message_window
-        self._repeated = self.limits.repeated_window
-        self._breaks = self.limits.breaks
+        self._note_limits()
         self.last_seq = 0
         self._projected = projected
         self.touched: dict[str, Order] = {}
         self.new_fills: list[Fill] = []
+
+    def _note_limits(self) -> None:
+        self._messages = self.limits.message_window
+        self._repeated = self.limits.repeated_window
+        self._breaks = self.limits.breaks
+
+    def change_limits(self, limits: RiskLimits) -> None:
+        super().change_limits(limits)
+        self._note_limits()
 
     # --- an order's life ------------------------------------------------------------------------------
 

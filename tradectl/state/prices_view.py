@@ -41,6 +41,11 @@ class PricesView(OrdersView):
         self._candles = account.candles
         """of symbols that no data came of since these books were made"""
 
+    def tally_by(self, tally: ExposureTally | None) -> None:
+        """Count the working orders by another one, each symbol anew."""
+        self._tally = tally
+        self._untallied = dict.fromkeys((*self.account.holdings, *self.last, *self.account.marks))
+
     def new_sums(self) -> AccountSums:
         """Of nothing yet."""
         if len(self.instruments.exchanges) < 2:

@@ -32,6 +32,7 @@ def snapshot(books: BooksView) -> Account:
         pauses=dict(account.pauses),
         held_time=account.held_time.copy(),
         rules=dict(sorted(account.rules.items())),
+        applied=dict(sorted(account.applied.items())),
         refused_exits=dict(sorted(account.refused_exits.items())),
         refused_entries=dict(sorted(account.refused_entries.items())),
         funded_until=dict(account.funded_until),

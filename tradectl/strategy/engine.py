@@ -7,9 +7,8 @@ as an event; several failures in a row put its strategy in quarantine, and no ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-import msgspec
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import Reason
@@ -22,8 +21,6 @@ from tradectl.domain.events import (
     QuotesWanted,
     Record,
     SignalAction,
-    StrategySignalEvent,
-    SystemEvent,
     SystemEventKind,
     TimerFired,
 )
@@ -31,7 +28,6 @@ from tradectl.domain.quotes import NO_QUOTES
 from tradectl.domain.text import LONGEST_LINE, harmless, suggest
 from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
-from tradectl.strategy.bars import spell_timeframe
 from tradectl.strategy.base import Strategy
 from tradectl.strategy.best_exchange import BestExchange
 from tradectl.strategy.configured import StrategyInstance
@@ -46,10 +42,10 @@ from tradectl.strategy.instances import (
     WarmUpNeed,
     Word,
 )
-from tradectl.strategy.own_events import Timer
+from tradectl.strategy.own_events import Timer, timer_name
 from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
-from tradectl.strategy.spoken import word_of
+from tradectl.strategy.spoken import ends, netted, system_event, word_of
 
 CLOSE = SignalAction.CLOSE
 
@@ -80,6 +76,15 @@ class StrategyEngine:
         decides_on: int = 0,
         best_exchange: BestExchange | None = None,
     ) -> None:
+        self.alone = partial(
+            StrategyEngine,
+            max_failures=max_failures,
+            max_signals_per_second=max_signals_per_second,
+            moment=moment,
+            view=view,
+            best_exchange=best_exchange,
+        )
+        """makes an engine like this one, of other instances"""
         if max_failures < 1 or max_signals_per_second < 1:
             raise UsageError("max_failures and max_signals_per_second must be at least 1")
         self._strategies: dict[str, RunningStrategy] = {}
@@ -130,7 +135,7 @@ class StrategyEngine:
         if bars:
             self._call_with_bars(bars, event, at)
         self._call(callbacks, event, at)
-        return self._taken() if self._events else None
+        return self.taken() if self._events else None
 
     def on_timer(self, timer: TimerFired, record: Record) -> list[Event] | None:
         """What strategies say whose time has come."""
@@ -142,16 +147,17 @@ class StrategyEngine:
             if running.timer == interval and not running.quarantined:
                 slots = running.objects()
                 self._call(tuple(slot.callbacks["on_timer"] for slot in slots), due, record.at)
-        return self._taken() if self._events else None
+        return self.taken() if self._events else None
 
     def _answers(self, callbacks: tuple[Callback, ...], event: object, at: int) -> list[Event]:
         """What is said to something that concerns a few alone."""
         self._call(callbacks, event, at)
-        return self._taken()
+        return self.taken()
 
-    def _taken(self) -> list[Event]:
+    def taken(self) -> list[Event]:
+        """What has been said by now, once."""
         events, self._events = self._events, []
-        return events if len(events) < 2 else _netted(events)
+        return events if len(events) < 2 else netted(events)
 
     def warm_up(
         self, events: Iterable[MarketDataEvent], at: int, *, goes_on: bool = False
@@ -175,14 +181,36 @@ class StrategyEngine:
         needs = [running.warm_up_need() for running in self._strategies.values()]
         return [need for need in needs if need.count]
 
+    def instances(self) -> Mapping[str, RunningStrategy]:
+        """By their names."""
+        return self._strategies
+
+    def place(self, symbol: str, feed: int, at: int) -> None:
+        """Have those that hear `feed` of the symbol there from `at` (ns) on."""
+        self._slots(symbol, feed, at)
+
+    def put(self, new: RunningStrategy, at: int) -> list[Event]:
+        """In the place of the one of its name: what that had yet to say."""
+        old = self.instance(new.config.name)
+        self._events += old.retire(at)
+        new.go_on_from(old)
+        self._strategies[new.config.name] = new
+        self._routes.reset()
+        self._add_event(SystemEventKind.STRATEGY_RENEWED, new.component, "by other parameters")
+        return self.taken()
+
+    def candles_of(self, symbol: str) -> int:
+        """The length (ns) of the candles that its prices come as; 0 for trades."""
+        return self._routes.candles_of(symbol) or TRADES
+
     def quarantine(self, name: str, reason: str = "by command") -> list[Event]:
         """Give an instance no more events; its position is not touched. UsageError if unknown."""
-        running = self._find(name)
+        running = self.instance(name)
         if running.quarantined:
             return []
         running.quarantine(harmless(reason, LONGEST_LINE))
         self._routes.reset()
-        quarantined = _system(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)
+        quarantined = system_event(SystemEventKind.STRATEGY_QUARANTINED, running.component, reason)
         return [quarantined, *self._withdrawn(name)]
 
     def _withdrawn(self, name: str) -> list[Event]:
@@ -199,12 +227,12 @@ class StrategyEngine:
 
     def release(self, name: str) -> list[Event]:
         """End an instance's quarantine; it starts with new objects. UsageError if unknown."""
-        running = self._find(name)
+        running = self.instance(name)
         if not running.quarantined:
             return []
         running.release()
         self._routes.reset()
-        return [_system(SystemEventKind.STRATEGY_RELEASED, running.component, "starts anew")]
+        return [system_event(SystemEventKind.STRATEGY_RELEASED, running.component, "starts anew")]
 
     def quarantined(self) -> dict[str, str]:
         """Why, by the name of each instance in quarantine."""
@@ -222,11 +250,13 @@ class StrategyEngine:
 
     def why_silent(self, name: str, symbol: str, newest: int | None) -> Reason:
         """Why an instance has said nothing about `symbol`, whose newest data is of `newest` (ns)."""
-        return silence.why_silent(self._find(name), symbol, self._routes.candles_of(symbol), newest)
+        return silence.why_silent(
+            self.instance(name), symbol, self._routes.candles_of(symbol), newest
+        )
 
     def warming(self, name: str, symbol: str) -> tuple[int, int] | None:
         """How many calls an instance needs at `symbol` and how many it saw; None once it is warm."""
-        slot = self._find(name).slots.get(symbol)
+        slot = self.instance(name).slots.get(symbol)
         if slot is None or slot.cold <= 0:
             return None
         return slot.need, slot.need - slot.cold
@@ -274,7 +304,7 @@ class StrategyEngine:
 
     def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:
         is_quotes = isinstance(word, QuotesWanted)
-        if self._silent or (slot.is_held_back and not _ends(word)):
+        if self._silent or (slot.is_held_back and not ends(word)):
             return
         if self._view is not None and self._view.quoted():
             known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)
@@ -284,7 +314,7 @@ class StrategyEngine:
                 return
             if known and not is_quotes:
                 self._withdraw(slot, word.symbol, "by a signal")
-        if slot.below_limit(at) or (is_quotes and _ends(word)):
+        if slot.below_limit(at) or (is_quotes and ends(word)):
             slot.deferred.pop(type(word), None)
             if is_quotes:
                 self._quoting.add((word.strategy, word.symbol))
@@ -340,9 +370,10 @@ class StrategyEngine:
         self._add_event(SystemEventKind.STRATEGY_FAILED, running.component, message)
 
     def _add_event(self, kind: SystemEventKind, component: str, message: str) -> None:
-        self._events.append(_system(kind, component, message))
+        self._events.append(system_event(kind, component, message))
 
-    def _find(self, name: str) -> RunningStrategy:
+    def instance(self, name: str) -> RunningStrategy:
+        """That of this name. Raises UsageError where there is none."""
         running = self._strategies.get(name)
         if running is None:
             raise UsageError(
@@ -364,34 +395,3 @@ class StrategyEngine:
                 self._add_failure(running, f"start: {why}")
                 self._events += self.quarantine(running.config.name, f"could not start: {why}")
         return slots
-
-
-def _ends(word: Word) -> bool:
-    """Nothing is wanted any more."""
-    return not word.quotes if isinstance(word, QuotesWanted) else word.action is CLOSE
-
-
-def timer_name(interval: int) -> str:
-    """Of the timer that strategies hear every `interval` ns."""
-    return f"strategies, every {spell_timeframe(interval)}"
-
-
-def _system(kind: SystemEventKind, component: str, message: str) -> SystemEvent:
-    return SystemEvent(
-        source_component="strategy",
-        kind=kind,
-        component=component,
-        message=harmless(message, LONGEST_LINE),
-    )
-
-
-def _netted(events: list[Event]) -> list[Event]:
-    """With a word on every signal that another one for its symbol follows: they are netted."""
-    later: set[str] = set()
-    for n in range(len(events) - 1, -1, -1):
-        event = events[n]
-        if isinstance(event, StrategySignalEvent):
-            if event.symbol in later:
-                events[n] = msgspec.structs.replace(event, followed=True)
-            later.add(event.symbol)
-    return events

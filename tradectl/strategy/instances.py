@@ -331,6 +331,24 @@ class RunningStrategy:
         self.slots.clear()
         self._shared = None
 
+    def retire(self, at: int) -> list[Word]:
+        """Another instance takes its place: what it had yet to say, which nobody would say later."""
+        words: list[Word] = []
+        for slot in self.slots.values():
+            for word in slot.deferred.values():
+                slot.count(word, at)
+                words.append(word)
+            slot.disable()
+        return words
+
+    def go_on_from(self, old: RunningStrategy) -> None:
+        """What it says and gets wrong is counted on from there."""
+        self.signals += old.signals
+        self.failures += old.failures
+        self.throttled += old.throttled
+        self.last_failure = self.last_failure or old.last_failure
+        self._last_signal, self._last_signal_at = old._last_signal, old._last_signal_at
+
     def statistics(self) -> StrategyStatistics:
         last = self._last_signal
         return StrategyStatistics(

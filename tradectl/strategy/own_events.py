@@ -9,6 +9,7 @@ from msgspec import Struct
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus, OrderType
+from tradectl.strategy.bars import spell_timeframe
 
 
 class Timer(Struct, frozen=True, gc=False):
@@ -87,4 +88,9 @@ def update_of(order: Order) -> OrderUpdate:
     )
 
 
-__all__ = ["Fill", "OrderUpdate", "Timer", "update_of", "whole_fill"]
+def timer_name(interval: int) -> str:
+    """Of the timer that strategies hear every `interval` ns."""
+    return f"strategies, every {spell_timeframe(interval)}"
+
+
+__all__ = ["Fill", "OrderUpdate", "Timer", "timer_name", "update_of", "whole_fill"]

@@ -8,9 +8,18 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from tradectl.domain.events import QuotesWanted, SignalAction, StrategySignalEvent
+from msgspec.structs import replace
+
+from tradectl.domain.events import (
+    Event,
+    QuotesWanted,
+    SignalAction,
+    StrategySignalEvent,
+    SystemEvent,
+    SystemEventKind,
+)
 from tradectl.domain.notes import sane_notes
-from tradectl.domain.text import harmless
+from tradectl.domain.text import LONGEST_LINE, harmless
 from tradectl.domain.views import AccountView
 from tradectl.strategy import containment
 from tradectl.strategy.base import Signal
@@ -87,4 +96,30 @@ def _fraction(what: str, value: float) -> float:
     return value
 
 
-__all__ = ["word_of"]
+def ends(word: Word) -> bool:
+    """Nothing is wanted any more."""
+    return not word.quotes if isinstance(word, QuotesWanted) else word.action is SignalAction.CLOSE
+
+
+def netted(events: list[Event]) -> list[Event]:
+    """With a word on every signal that another one for its symbol follows: they are netted."""
+    later: set[str] = set()
+    for n in range(len(events) - 1, -1, -1):
+        event = events[n]
+        if isinstance(event, StrategySignalEvent):
+            if event.symbol in later:
+                events[n] = replace(event, followed=True)
+            later.add(event.symbol)
+    return events
+
+
+def system_event(kind: SystemEventKind, component: str, message: str) -> SystemEvent:
+    return SystemEvent(
+        source_component="strategy",
+        kind=kind,
+        component=component,
+        message=harmless(message, LONGEST_LINE),
+    )
+
+
+__all__ = ["ends", "netted", "system_event", "word_of"]

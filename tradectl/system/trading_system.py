@@ -22,13 +22,14 @@ from tradectl.adapters.portfolio import REBALANCE_TIMER
 from tradectl.adapters.weights_worker import WeightsWorker
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.components import Component
-from tradectl.bus.core import Core
+from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
+from tradectl.config.reload import patched
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.brackets import NO_BRACKET
 from tradectl.domain.errors import DataError
-from tradectl.domain.events import Event, Record
+from tradectl.domain.events import Event, Record, SettingsChanged
 from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.text import harmless
 from tradectl.domain.time import HOUR, MILLISECOND, SECOND
@@ -85,6 +86,8 @@ class BookkeepingSystem:
         projected: bool = False,
         max_queue_size: int = 10_000,
     ) -> None:
+        if account.applied:  # while the run traded that this goes on with
+            settings = patched(settings, account.applied)
         self.settings = settings
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
@@ -152,7 +155,7 @@ class TradingSystem(BookkeepingSystem):
         find: Find = find,
     ) -> None:
         super().__init__(settings, account, run_id, clock, projected=projected)
-        bus = self.bus
+        bus, settings = self.bus, self.settings
         self.gateway = gateway(bus, self.books)
         allocations: dict[str, Decimal] = {s.name: s.allocation for s in settings.strategies}
         limits = settings.risk_limits()
@@ -197,6 +200,19 @@ class TradingSystem(BookkeepingSystem):
         bus.pass_over(REBALANCE_TIMER, self._is_balanced)
         self.tally = OutcomeTally()
         self.tally.bind(bus.core)
+        bus.attach(SettingsChanged, self._on_settings, Stage.STATE)
+
+    def _on_settings(self, change: SettingsChanged, record: Record) -> list[Event]:
+        """Whoever goes by a setting that is another one from here on is told, and what strategies say
+        that begin anew by other parameters follows."""
+        self.settings = settings = patched(self.settings, change.values())
+        if change.limits is not None:
+            limits = settings.risk_limits()
+            self.risk.change_limits(limits)
+            self.portfolio.engine.quoting.stale_after = limits.stale_after
+        if any(key.startswith("portfolio.") for key in change.values()):
+            self.portfolio.engine.change_settings(settings.portfolio)
+        return self.strategy.change_parameters(settings.strategies, change.history, record.at)
 
     def _is_reviewed(self, at: int) -> bool:
         """Nothing is held, and a risk check at `at` would find what the last one found."""

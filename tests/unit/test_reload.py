@@ -1,0 +1,271 @@
+"""Settings that change while a system trades: from that record on they hold, and every later reader of
+the journal finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.fixtures.driven import SPOT, START, Driven, settings_with
+from tests.profiles import examples
+from tradectl.bus.clock import DataClock
+from tradectl.config.reload import change_of, differences
+from tradectl.config.settings import Settings
+from tradectl.domain.events import (
+    BarEvent,
+    Command,
+    CommandReceived,
+    Event,
+    LimitBreached,
+    MarketDataEvent,
+    OrderDenied,
+    OrderFilled,
+    OrderInitialized,
+    StrategySignalEvent,
+    SystemEvent,
+    SystemEventKind,
+)
+from tradectl.domain.states import TradingState
+from tradectl.domain.time import SECOND
+from tradectl.state.account import Account
+from tradectl.strategy.base import Signal, Strategy
+from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.indicators import Sma
+from tradectl.strategy.parameters import param
+from tradectl.system.trading_system import BookkeepingSystem
+
+D = Decimal
+
+
+class Mover(Strategy):
+    """In while the newest close is above its average."""
+
+    timeframe = "1s"
+    length: int = param(3, 2, 1_000, "bars of the average")
+
+    def start(self) -> None:
+        self.average = Sma(self.length)
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        average = self.average.update(float(bar.price))
+        if average is None:
+            return None
+        return self.long() if bar.price > average else self.flat()
+
+
+def a_run(**more: Any) -> Driven:
+    instance = StrategyInstance("mover", "mover", symbols=(SPOT,), parameters={"length": 3})
+    return Driven(settings_with(instance, symbols=(SPOT,), **more), {"mover": Mover})
+
+
+def ticks(first: int, *prices: int) -> list[Event]:
+    return [
+        MarketDataEvent(symbol=SPOT, price=D(price), volume=D(1), ts=START + (first + i) * SECOND)
+        for i, price in enumerate(prices)
+    ]
+
+
+def with_limits(run: Driven, **limits: Any) -> Settings:
+    now = run.system.settings
+    return replace(now, risk=replace(now.risk, **limits))
+
+
+def with_length(run: Driven, length: int) -> Settings:
+    now = run.system.settings
+    (one,) = now.strategies
+    return replace(now, strategies=(replace(one, parameters={"length": length}),))
+
+
+def bars(*closes: int) -> tuple[BarEvent, ...]:
+    return tuple(
+        BarEvent(
+            symbol=SPOT, price=D(close), volume=D(1), ts=START - (len(closes) - 1 - i) * SECOND,
+            open=D(close), high=D(close), low=D(close), interval=SECOND,
+        )
+        for i, close in enumerate(closes)
+    )  # fmt: skip
+
+
+def apply(run: Driven, wanted: Settings, **history: Any) -> list[Event]:
+    change = change_of(run.system.settings, differences(run.system.settings, wanted), history)
+    return [record.event for record in run.feed(change)]
+
+
+def test_a_tighter_limit_holds_from_its_record_on_and_exits_pass() -> None:
+    run = a_run()
+    run.feed(*ticks(-1, 100, 100, 100, 110, 111, 111))
+    assert run.of(OrderFilled)
+    apply(run, with_limits(run, max_order_notional=D(10), max_position_notional=D(10)))
+    run.feed(*ticks(5, 100, 90, 80, 80))  # out
+    assert not run.system.books.positions()
+    run.feed(*ticks(9, 80, 120, 130, 140))  # in again
+    assert {each.code for each in run.of(OrderDenied)} == {"ORDER_NOTIONAL"}
+    assert not run.system.books.positions()
+    apply(run, with_limits(run, max_order_notional=None, max_position_notional=None))
+    run.feed(*ticks(13, 100, 90, 120, 121, 122))
+    assert run.system.books.positions()
+    run.check()
+
+
+def test_a_loss_beyond_the_new_limit_acts_at_the_next_review_and_looser_ones_lift_nothing() -> None:
+    run = a_run()
+    run.feed(*ticks(0, 100, 100, 100, 110, 111, 111), *ticks(6, 108))
+    apply(
+        run,
+        with_limits(
+            run,
+            daily_loss_alert_pct=D("0.01"), daily_loss_pause_pct=D("0.02"), daily_loss_halt_pct=D(50),
+        ),
+    )  # fmt: skip
+    run.feed(*ticks(7, 108, 108), *ticks(60, 108))
+    assert [each.code for each in run.of(LimitBreached)] == ["DAILY_LOSS"]
+    assert run.system.books.trading_state is TradingState.PAUSED
+    apply(run, with_limits(run, daily_loss_alert_pct=None, daily_loss_pause_pct=None))
+    run.feed(*ticks(70, 100), *ticks(90, 100))
+    assert run.system.books.trading_state is TradingState.PAUSED
+    run.check()
+
+
+def test_limits_that_look_at_prices_and_fills_begin_to_when_they_are_set() -> None:
+    run = a_run()
+    run.feed(*ticks(0, 100, 100, 100))
+    apply(run, with_limits(run, breaker_move_pct=D(5), max_repeated_executions=1))
+    run.feed(*ticks(3, 104, 120, 121))
+    assert run.system.books.risk.volatile
+    apply(run, with_limits(run, breaker_move_pct=None, max_repeated_executions=None))
+    run.feed(*ticks(8, 90, 150))
+    run.check()
+
+
+def test_other_parameters_make_a_new_instance_that_is_warm_and_keeps_its_position() -> None:
+    run = a_run()
+    run.feed(*ticks(-1, 100, 100, 100, 110, 111, 111))
+    held = run.system.books.holdings(SPOT)["mover"]
+    assert held.quantity > 0
+    events = apply(run, with_length(run, 5), mover=bars(100, 100, 110, 111, 111))
+    kinds = [each.kind for each in events if isinstance(each, SystemEvent)]
+    assert kinds == [SystemEventKind.STRATEGY_RENEWED]
+    assert not any(isinstance(each, OrderInitialized) for each in events)
+    assert run.system.books.holdings(SPOT)["mover"] == held
+    (told,) = run.system.strategy.engine.statistics()
+    assert told.warm
+    assert run.system.strategy.engine.instance("mover").config.parameters == {"length": 5}
+    said = len(run.of(StrategySignalEvent))
+    run.feed(*ticks(5, 90, 90, 90))  # the very next bar is heard
+    assert len(run.of(StrategySignalEvent)) > said
+    assert not run.system.books.holdings(SPOT).get("mover", held).quantity
+    run.check()
+
+
+def test_one_that_cannot_be_warmed_goes_on_as_it_was_and_says_why() -> None:
+    run = a_run()
+    run.feed(*ticks(0, 100, 100, 100, 110, 111))
+    (event,) = [
+        each
+        for each in apply(run, with_length(run, 50), mover=bars(100, 100))
+        if isinstance(each, SystemEvent)
+    ]
+    assert event.kind == SystemEventKind.STRATEGY_FAILED
+    assert "cannot be warmed" in event.message
+    assert run.system.strategy.engine.instance("mover").config.parameters == {"length": 3}
+    run.check()
+
+
+def test_what_sizes_positions_holds_from_there_on() -> None:
+    run = a_run()
+    now = run.system.settings
+    apply(run, replace(now, portfolio=replace(now.portfolio, fraction=D("0.05"))))
+    run.feed(*ticks(0, 100, 100, 100, 110, 110, 110))
+    (position,) = run.system.books.positions()
+    assert D(4_500) < position.quantity * 110 < D(5_500)
+    run.check()
+
+
+@pytest.mark.parametrize("command", [Command.PAUSE, Command.EMERGENCY_STOP])
+def test_one_that_is_paused_or_halted_may_be_changed_and_stays_so(command: Command) -> None:
+    run = a_run()
+    run.feed(*ticks(0, 100, 100, 100), CommandReceived(command=command, reason="why"))
+    before = run.system.books.trading_state
+    apply(run, with_limits(run, max_leverage=None, daily_loss_halt_pct=None))
+    assert run.system.books.trading_state is before is not TradingState.RUNNING
+    assert run.system.books.limits.max_leverage is None
+    run.check()
+
+
+def test_from_a_snapshot_what_was_applied_goes_on_to_hold() -> None:
+    run = a_run()
+    run.feed(*ticks(0, 100, 100, 100, 110))
+    apply(run, with_limits(run, max_leverage=D(1), max_same_direction=1))
+    kept = Account.load(run.system.books.snapshot().dump())
+    there = BookkeepingSystem(run.settings, kept, run.run_id, DataClock())
+    assert there.books.limits == run.system.books.limits
+    assert there.settings.risk == run.system.settings.risk
+    first = len(run.records)
+    run.feed(*ticks(4, 112, 113, 90, 80))
+    there.fold(*run.records[first:])
+    assert there.state_hash() == run.system.state_hash()
+
+
+REPEATED = st.lists(
+    st.one_of(
+        st.integers(60, 140).map(lambda price: ("tick", price)),
+        st.sampled_from([3, 4, 5]).map(lambda length: ("length", length)),
+        st.sampled_from(
+            [
+                {"max_order_notional": D(100)},
+                {"max_order_notional": None},
+                {"max_leverage": D("0.1")},
+                {"breaker_move_pct": D(10)},
+                {"breaker_move_pct": None},
+                {"max_same_direction": 1},
+                {"max_messages_per_second": 1, "rate_window_seconds": 5},
+                {"cooldown_losses": 1},
+                {"daily_loss_pause_pct": D("8.5"), "drawdown_pause_pct": None},
+                {"volatility_target_pct": D(20)},
+                {"restricted_symbols": (SPOT,)},
+                {"restricted_symbols": ()},
+            ]
+        ).map(lambda limits: ("limits", limits)),
+        st.sampled_from([Command.PAUSE, Command.RESUME]).map(lambda what: ("command", what)),
+    ),
+    min_size=8,
+    max_size=40,
+)
+
+
+@tried(max_examples=examples(40))
+@given(REPEATED, st.integers(0, 1_000))
+def test_changes_at_any_record_are_decided_folded_and_recovered_the_same(
+    steps: list[tuple[str, Any]], killed_after: int
+) -> None:
+    run, closes = a_run(), [100] * 5
+    run.feed(*ticks(0, *closes))
+    snapshots: list[tuple[int, dict[str, Any]]] = []
+    for i, (what, value) in enumerate(steps):
+        match what:
+            case "tick":
+                closes.append(value)
+                run.feed(*ticks(5 + i, value))
+            case "length":
+                apply(run, with_length(run, value), mover=bars(*closes[-5:]))
+            case "limits":
+                apply(run, with_limits(run, **value))
+            case _:
+                run.feed(CommandReceived(command=value, reason="tried"))
+        snapshots.append((len(run.records), run.system.books.snapshot().dump()))
+    run.check()
+    for kept, dumped in _some(snapshots, killed_after):
+        there = BookkeepingSystem(run.settings, Account.load(dumped), run.run_id, DataClock())
+        there.fold(*run.records[kept:])
+        assert there.state_hash() == run.system.state_hash()
+
+
+def _some(found: list[Any], choice: int) -> Iterator[Any]:
+    yield found[choice % len(found)]
