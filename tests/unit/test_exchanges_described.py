@@ -30,6 +30,17 @@ def test_one_is_told_with_what_it_cannot_and_that_it_was_not_tried(name: str) ->
     assert all(kind.cases and kind.source for kind in found.proven)
 
 
+@pytest.mark.parametrize("name", sorted({name for name, _ in spoken()}))
+def test_how_long_an_order_may_live_is_read_in_its_document_or_said_to_be_hearsay(
+    name: str,
+) -> None:
+    """A stand-by goes by it: whether an order that was signed before may still arrive."""
+    fence = table_of(name).fence
+    assert fence.read_in or any(word in fence.rule for word in ("unknown", "copies", "others"))
+    found = exchange_detail(name)
+    assert (found.fence, found.fence_read_in) == (fence.rule, fence.read_in)
+
+
 def test_the_described_come_first_and_the_others_claim_nothing() -> None:
     rows = exchange_rows()
     described = [row.described for row in rows]

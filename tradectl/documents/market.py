@@ -50,11 +50,12 @@ class ProvenKind(Struct, kw_only=True, frozen=True):
 
 class ExchangeDetail(ExchangeRow, kw_only=True, frozen=True):
     """All that is known of an exchange. `fence`: how long a signed order may live, by what it is said to
-    the exchange, and whether that is verified."""
+    the exchange; `fence_read_in`: the document of its own that says so, empty where none was read."""
 
     proven: list[ProvenKind]
     cannot: list[str]
     fence: str
+    fence_read_in: str
     note: str
 
 

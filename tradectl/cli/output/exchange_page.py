@@ -27,6 +27,7 @@ def exchange(found: ExchangeDetail) -> RenderableType:
         line("funding", value(yes[found.funding_history])),
         line("modes", value(modes)),
         line("order life", value(found.fence)),
+        line("read in", value(found.fence_read_in or "no document of its own", DIM)),
         *(line("cannot", value(each, WARN)) for each in found.cannot),
     ]
     for kind in found.proven:

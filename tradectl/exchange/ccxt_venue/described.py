@@ -65,7 +65,8 @@ def exchange_detail(name: str) -> ExchangeDetail:
         {
             **row,
             "proven": msgspec.to_builtins(proven),
-            "fence": table.fence,
+            "fence": table.fence.rule,
+            "fence_read_in": table.fence.read_in,
             "cannot": [
                 *(f"{kind}: {why}" for kind, why in table.quirks.not_traded.items()),
                 *_cannot(row),

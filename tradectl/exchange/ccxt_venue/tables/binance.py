@@ -14,7 +14,7 @@ from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
 from tradectl.exchange.ccxt_venue.quirks import NEVER_MS, HedgeMode, ListenKey, Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 
 def _positions(raw: Any) -> dict[str, str]:
@@ -40,9 +40,10 @@ def _money_reason(message: Mapping[str, Any]) -> str:
 
 
 TABLE = ExchangeTable(
-    fence=(
-        "recvWindow, a parameter of every signed request, ms (sent: as long as an answer is "
-        "waited for): verified, turned away after timestamp + recvWindow (code -1021)"
+    fence=Fence(
+        "recvWindow (ms), a parameter of every signed request, sent: as long as an answer is waited for. "
+        "Turned away once it is older, with code -1021; 5000 where it is not sent, 60000 at most",
+        "binance/binance-spot-api-docs, rest-api.md, Timing security (that of futures was not to be had)",
     ),
     also=("binanceus", "binanceusdm"),
     quirks=Quirks(

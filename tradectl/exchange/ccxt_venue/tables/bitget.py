@@ -12,13 +12,17 @@ from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 _ORDERS = Pages("idLessThan", Next.LEAST, "orderId", most=100)
 _FILLS = Pages("idLessThan", Next.LEAST, "tradeId", most=100)
 _KINDS = ("spot", "perpetual")
 
 TABLE = ExchangeTable(
+    fence=Fence(
+        "on spot receiveWindow (ms) beside requestTime, in an order, not sent by ccxt: as others quote "
+        "its documents. On futures unknown"
+    ),
     quirks=Quirks(
         # ccxt takes any failure of the question for a classic account
         options={"uta": False},

@@ -11,7 +11,7 @@ from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 _BALANCES = BalanceRules(
     ("result", "list", 0, "coin"),
@@ -24,9 +24,10 @@ _BALANCES = BalanceRules(
 _PAGES = Pages("cursor", Next.CURSOR, "nextPageCursor")
 
 TABLE = ExchangeTable(
-    fence=(
-        "recv_window, header X-BAPI-RECV-WINDOW, ms (sent): verified in its guide, server_time "
-        "- recv_window <= timestamp < server_time + 1000"
+    fence=Fence(
+        "recv_window (ms), header X-BAPI-RECV-WINDOW of every signed request, sent. Taken while "
+        "server_time - recv_window <= timestamp < server_time + 1000; 5000 where it is not sent",
+        "bybit-exchange/docs, docs/v5/guide.mdx",
     ),
     also=("bybiteu", "bybitid"),
     quirks=Quirks(

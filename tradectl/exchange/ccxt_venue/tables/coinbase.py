@@ -17,10 +17,14 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, each
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 TABLE = ExchangeTable(
-    fence="none in an order; the signature of a request ends after 120 s: as ccxt makes it",
+    fence=Fence(
+        "none in an order; the token that a request is signed with ends after two minutes",
+        "docs.cdp.coinbase.com/get-started/authentication/jwt-authentication; "
+        "coinbase/coinbase-advanced-py, coinbase/jwt_generator.py",
+    ),
     quirks=Quirks(
         # by default ccxt asks for wallets, which do not tell what orders hold
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},

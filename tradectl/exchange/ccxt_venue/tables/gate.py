@@ -13,13 +13,13 @@ from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 TABLE = ExchangeTable(
-    fence=(
-        "x-gate-exptime, header of requests that place or amend orders, ms UTC (not sent by "
-        "ccxt): verified in its documents; without it a request lives as long as its timestamp, "
-        "a minute"
+    fence=Fence(
+        "x-gate-exptime (ms UTC), header of requests that place, amend or cancel orders, not sent by "
+        "ccxt. Turned away when it comes later; how long it lives without is not said there",
+        "gateio/gateapi-python, docs/SpotApi.md, create_order; docs/FuturesApi.md, create_futures_order",
     ),
     also=("gateeu",),
     quirks=Quirks(

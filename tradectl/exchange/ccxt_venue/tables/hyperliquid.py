@@ -26,7 +26,7 @@ from tradectl.exchange.ccxt_venue.decimals import exact
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
 from tradectl.exchange.ccxt_venue.quirks import LoginPart, Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 _COINS = {
     "UDZ": "2Z", "UBONK": "BONK", "UBTC": "BTC", "UETH": "ETH", "UFART": "FARTCOIN",
@@ -164,7 +164,11 @@ _HISTORY: dict[str, Any] = {
 """Both are told of all coins together, the oldest first."""
 
 TABLE = ExchangeTable(
-    fence="expiresAfter (ms), beside the action: as others describe it; ccxt does not sign it for orders",
+    fence=Fence(
+        "expiresAfter (ms UTC), beside the action and signed with it, not sent by ccxt with orders. "
+        "Turned away afterwards",
+        "hyperliquid-dex/hyperliquid-python-sdk, hyperliquid/exchange.py, set_expires_after",
+    ),
     quirks=Quirks(
         position_modes=("one-way",),
         # each does what ccxt asks for before the first order: nothing of it is ours

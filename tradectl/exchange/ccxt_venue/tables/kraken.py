@@ -17,7 +17,7 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, R, U
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 
 def _row_by_row(message: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,7 +33,11 @@ def _each(what: RefusalCause, *codes: str) -> dict[str, RefusalCause]:
 
 
 TABLE = ExchangeTable(
-    fence="deadline (RFC 3339), 2 to 60 s ahead: verified in its documents as others quote them",
+    fence=Fence(
+        "deadline (RFC 3339), in an order, not sent by ccxt; 2 to 60 s ahead: the bounds in copies of "
+        "its documents alone",
+        "krakenfx/kraken-cli, agents/tool-catalog.json",
+    ),
     quirks=Quirks(
         not_traded={"perpetual": 'it is another exchange there, exchanges.id = "krakenfutures"'},
         cancel_id_param="clientOrderId",

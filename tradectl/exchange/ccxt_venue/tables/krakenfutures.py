@@ -24,7 +24,7 @@ from tradectl.exchange.ccxt_venue.decimals import exact, maybe
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
 from tradectl.exchange.ccxt_venue.quirks import Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 
 def _before(ms: int) -> dict[str, Any]:
@@ -61,7 +61,9 @@ def _logged(row: Mapping[str, Any], _: str) -> dict[str, Any]:
 
 
 TABLE = ExchangeTable(
-    fence="unknown: processBefore is told of, and was not found in its documents",
+    fence=Fence(
+        "unknown: its own command line (krakenfx/kraken-cli) sends nothing of the kind with orders"
+    ),
     quirks=Quirks(
         position_modes=("one-way",),
         # lists by our id tell of the order alone; what is open for longer is among the open ones

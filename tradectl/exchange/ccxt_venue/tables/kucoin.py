@@ -11,10 +11,16 @@ from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, R, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 TABLE = ExchangeTable(
-    fence="none in an order; a request is taken within 5 s of its time (KC-API-TIMESTAMP): verified",
+    fence=Fence(
+        "on spot allowMaxTimeWindow (ms) beside clientTimestamp, which is KC-API-TIMESTAMP, in an order: "
+        "it fails when their sum is past; not sent by ccxt. On futures none. Every request is taken within "
+        "5 s of KC-API-TIMESTAMP",
+        "Kucoin/kucoin-universal-sdk, spot/order/model_add_order_req.py; Kucoin/kucoin-api-docs, "
+        "source/localizable/index.html.md",
+    ),
     also=("kucoinfutures",),
     quirks=Quirks(
         kind_options={

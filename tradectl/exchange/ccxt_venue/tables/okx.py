@@ -11,7 +11,7 @@ from tradectl.exchange.ccxt_venue.error_codes import BY_NUMBER, A, ErrorCodes, N
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
-from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable
+from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 
 _BALANCES = BalanceRules(
     # isolated positions have purses of their own
@@ -23,10 +23,9 @@ _BALANCES = BalanceRules(
 )
 
 TABLE = ExchangeTable(
-    fence=(
-        "expTime, header of requests that place or amend orders, ms UTC (not sent by ccxt): "
-        "verified in copies of its documents; without it a request is turned away 30 s after "
-        "its timestamp"
+    fence=Fence(
+        "expTime (ms UTC), header of requests that place or amend orders, not sent by ccxt; without it a "
+        "request is turned away 30 s after its timestamp: in copies of its documents alone"
     ),
     also=("myokx", "okxus"),
     quirks=Quirks(

@@ -12,6 +12,14 @@ from tradectl.exchange.ccxt_venue.income_rules import IncomeRules
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 
 
+class Fence(Struct, frozen=True):
+    """How long a signed order may live: by what it says so, the rule, and the exchange's own document
+    that both were read in. Without a document they are as others tell it."""
+
+    rule: str = "unknown"
+    read_in: str = ""
+
+
 class ExchangeTable(Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     """other names that ccxt has for the same exchange"""
@@ -21,8 +29,7 @@ class ExchangeTable(Struct, frozen=True, kw_only=True):
     """by kind of market; without one as ccxt has them"""
     income: tuple[IncomeRules, ...] = ()
     """the histories of a perpetual account: money that it moves by itself"""
-    fence: str = "unknown"
-    """by what an order says how long it may live once it is signed, and whether that is verified"""
+    fence: Fence = Fence()
 
 
-__all__ = ["ExchangeTable"]
+__all__ = ["ExchangeTable", "Fence"]
