@@ -249,7 +249,7 @@ def contracts(rules: list[Rules], asked: Asked) -> Any:
          "pricePlace": str(-r.tick.adjusted()), "sizeMultiplier": plain(r.lot), "minLever": "1",
          "symbolType": "perpetual", "minTradeUSDT": plain(r.min_notional), "maxLever": "125",
          "symbolStatus": "maintain" if asked.is_closed(r) else "normal", "offTime": "-1",
-         "maxOrderQty": plain(r.max_quantity), "maxMarketOrderQty": plain(r.max_market_quantity)}
+         "maxOrderQty": plain(r.max_quantity)}
         for r in rules
     ])  # fmt: skip
 

@@ -298,7 +298,7 @@ def _contract(rules: Rules, status: str) -> dict[str, Any]:
                         "tickSize": plain(rules.tick)},
         "lotSizeFilter": {
             "maxOrderQty": plain(rules.max_quantity), "minOrderQty": plain(rules.lot),
-            "qtyStep": plain(rules.lot), "maxMktOrderQty": plain(rules.max_market_quantity),
+            "qtyStep": plain(rules.lot),
             "minNotionalValue": plain(rules.min_notional),
             "postOnlyMaxOrderQty": plain(rules.max_quantity),
         },

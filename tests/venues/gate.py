@@ -179,7 +179,7 @@ def spot_fill(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "currency_pair": asked.name(order.symbol), "side": order.side.lower(), "text": theirs(order),
         "role": "maker" if fill.maker else "taker", "amount": plain(fill.quantity), "gt_fee": "0",
         "price": plain(fill.price), "order_id": str(order.id), "fee": plain(fill.fee),
-        "fee_currency": fill.fee_asset, "point_fee": "0", "amend_text": "-", "sequence_id": "1",
+        "fee_currency": fill.fee_asset, "point_fee": "0", "amend_text": "-",
     }  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def fills(found: list[tuple[Order, Fill]], asked: Asked) -> Any:
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     return {
         "trade_id": str(fill.id), "create_time": fill.ms / 1000, "contract": asked.name(order.symbol),
-        "order_id": str(order.id), "size": signed(order, fill.quantity, asked), "close_size": 0,
+        "order_id": str(order.id), "size": signed(order, fill.quantity, asked),
         "price": plain(fill.price), "role": "maker" if fill.maker else "taker", "text": theirs(order),
         "fee": plain(fill.fee), "point_fee": "0",
     }  # fmt: skip

@@ -210,12 +210,11 @@ def pair_of(rules: Rules, asked: Asked) -> dict[str, Any]:
     return {
         "altname": pair(rules), "wsname": f"{rules.base}/{rules.quote}", "aclass_base": "currency",
         "base": ASSETS.get(rules.base, rules.base), "aclass_quote": "currency",
-        "quote": ASSETS.get(rules.quote, rules.quote), "lot": "unit", "cost_decimals": 5,
+        "quote": ASSETS.get(rules.quote, rules.quote), "lot": "unit",
         "pair_decimals": digits(rules.tick), "lot_decimals": digits(rules.lot), "lot_multiplier": 1,
         "leverage_buy": [], "leverage_sell": [], "fees": [[0, 0.1]], "fees_maker": [[0, 0.1]],
         "fee_volume_currency": "ZUSD", "margin_call": 80, "margin_stop": 40,
         "ordermin": plain(rules.lot), "costmin": plain(rules.min_notional),
-        "tick_size": plain(rules.tick),
         "status": "cancel_only" if asked.is_closed(rules) else "online",
     }  # fmt: skip
 

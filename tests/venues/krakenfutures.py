@@ -295,11 +295,11 @@ def instruments(rules: list[Rules], asked: Asked) -> Any:
 def instrument(rules: Rules, asked: Asked) -> dict[str, Any]:
     return {
         "symbol": contract(rules), "type": "flexible_futures", "tickSize": float(rules.tick),
-        "contractSize": 1, "tradeable": not asked.is_closed(rules), "impactMidSize": 1,
-        "maxPositionSize": 1000000, "openingDate": "2022-01-01T00:00:00.000Z",
+        "contractSize": 1, "tradeable": not asked.is_closed(rules),
+        "openingDate": "2022-01-01T00:00:00.000Z",
         "contractValueTradePrecision": -int(Decimal(rules.lot).as_tuple().exponent),
         "base": rules.base, "quote": "USD", "pair": f"{rules.base}:USD", "marginLevels": [],
-        "fundingRateCoefficient": 8, "maxRelativeFundingRate": 0.0025, "isin": "GB00J62YGL67",
+        "isin": "GB00J62YGL67",
         "postOnly": False, "feeScheduleUid": "7fc4d7c0-464f-4029-a9bb-55856d0c5247",
     }  # fmt: skip
 

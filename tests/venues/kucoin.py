@@ -262,7 +262,7 @@ def spot_fill(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "liquidity": "maker" if fill.maker else "taker", "forceTaker": False,
         "price": plain(fill.price), "size": plain(fill.quantity),
         "funds": plain(fill.price * fill.quantity), "fee": plain(fill.fee), "feeRate": "0.001",
-        "feeCurrency": fill.fee_asset, "stop": "", "tradeType": "TRADE", "taxRate": "0",
+        "feeCurrency": fill.fee_asset, "stop": "", "tradeType": "TRADE",
         "tax": "0", "type": "limit", "createdAt": fill.ms,
     }  # fmt: skip
 
@@ -385,8 +385,7 @@ def contracts(rules: list[Rules], asked: Asked) -> Any:
          "multiplier": float(size),
          "initialMargin": 0.008, "maintainMargin": 0.004, "makerFeeRate": 0.0002,
          "takerFeeRate": 0.0005, "isInverse": False, "isQuanto": False, "maxLeverage": 125,
-         "status": "Paused" if asked.is_closed(r) else "Open", "nextFundingRateTime": 25481884,
-         "marketMaxOrderQty": int(r.max_market_quantity / size)}
+         "status": "Paused" if asked.is_closed(r) else "Open", "nextFundingRateTime": 25481884}
         for r in rules
     ])  # fmt: skip
 

@@ -177,7 +177,7 @@ def stop_of(order: Order, asked: Asked) -> dict[str, Any]:
     return {
         "instId": asked.name(order.symbol), "instType": _kind(asked), "algoId": str(order.id),
         "algoClOrdId": order.client_id, "clOrdId": "", "ordId": became,
-        "ordIdList": [became] if became else [], "ordType": "trigger" if is_spot else "conditional",
+        "ordType": "trigger" if is_spot else "conditional",
         "side": order.side.lower(), "posSide": "net", "sz": asked.size(order.quantity), "state": state,
         "triggerPx": stop if is_spot else "", "ordPx": limit if is_spot else "",
         "slTriggerPx": "" if is_spot else stop, "slOrdPx": "" if is_spot else limit,

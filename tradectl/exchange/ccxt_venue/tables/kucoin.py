@@ -16,8 +16,8 @@ from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 TABLE = ExchangeTable(
     fence=Fence(
         "on spot allowMaxTimeWindow (ms) beside clientTimestamp, which is KC-API-TIMESTAMP, in an order: "
-        "it fails when their sum is past; not sent by ccxt. On futures none. Every request is taken within "
-        "5 s of KC-API-TIMESTAMP",
+        "it fails when their sum is past; not sent by ccxt. On futures none. Every request is taken "
+        "within 5 s of KC-API-TIMESTAMP",
         "Kucoin/kucoin-universal-sdk, spot/order/model_add_order_req.py; Kucoin/kucoin-api-docs, "
         "source/localizable/index.html.md",
     ),
