@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests import benchmarks
+from tests.benchmarks import soak
 from tests.fixtures.command import command
 from tradectl.domain.errors import UsageError
 from tradectl.operations.bench import growth, promises
@@ -75,3 +77,22 @@ def test_made_trades_are_trades_in_order_and_always_the_same(tmp_path: Path) -> 
     assert len(times) == 1_200
     assert times == sorted(times)
     assert walk(500) == walk(500)
+
+
+def test_what_grows_in_the_second_half_of_a_soak_is_no_good_verdict() -> None:
+    level = soak.Figures(0, 0, 60.0, 24, 7, 22, 5.0, 300.0, 4.0, 1_000)
+    tenths = [replace(level, events=n * 10) for n in range(10)]
+    assert all(soak.verdicts(tenths, {"verified": True}).values())
+    assert not soak.verdicts(tenths, {"verified": False})["its journal is replayed and verified"]
+    grown = {
+        "rss": 64.0,
+        "files": 40,
+        "threads": 20,
+        "tasks": 90,
+        "database": 9.0,
+        "journals": 400.0,
+    }
+    for name, value in grown.items():
+        found = soak.verdicts([*tenths[:-1], replace(level, **{name: value})], {"verified": True})
+        assert len([what for what, holds in found.items() if not holds]) == 1, name
+    assert "60.0" in soak.as_text(soak.by_tenth(tenths, 100))

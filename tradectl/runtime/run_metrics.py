@@ -6,6 +6,7 @@ knows how much there was. No figure is an amount of money unless that is asked f
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ HELPS = {
     "process_open_files": "file descriptors",
     "process_threads": "threads",
     "loop_lag_seconds": "how late the loop woke the monitor last",
+    "loop_tasks": "asyncio tasks that are not done",
     "loop_answers": "0 while the loop stands still: the other figures are those of before",
     "disk_free_bytes": "left where the state directory is",
     "journal_bytes": "of this run's journal",
@@ -217,6 +219,7 @@ class RunMetrics:
         ):
             if value is not None:
                 figures.gauge(name, value)
+        figures.gauge("loop_tasks", len(asyncio.all_tasks()))
         figures.gauge("loop_lag_seconds", (found.loop_lag_ms or 0) / 1000)
 
     def _of_the_money(self) -> None:
