@@ -26,7 +26,7 @@ DIALECTS = {
         routes={},
         words={},
         refusal=refusal,
-        source="tradectl/testkit: binance's own REST and streams",
+        shapes={},
         is_native=True,
     )
     for kind in ("spot", "perpetual")

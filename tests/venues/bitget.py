@@ -12,14 +12,16 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/bitget.json: createOrder, cancelOrder, fetchOrder, fetchOpenOrders, "
-    "fetchMyTrades, fetchBalance, fetchPositions; bitget.py: parse_order, parse_trade, parse_market"
-)
+SHAPES = quoted(
+    "bitget", "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchMyTrades",
+    "fetchBalance", "fetchLedger", "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTickers",
+    "fetchTime",
+) | cases("bitget", fetchPositions="Linear position")  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("43012", "Insufficient balance", 400),
     Wrong.DUPLICATE: Said("40786", "Duplicate clientOid", 400),
@@ -334,7 +336,7 @@ def _dialect(kind: str, routes: Any) -> Dialect:
         routes=routes,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
         contract=Decimal(1),
         signed_at=signed_at,
         cannot={"stops": "ccxt looks up no order of the book of stops"},

@@ -12,14 +12,19 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/bybit.json: createOrder, cancelOrder, fetchOrder, fetchOpenOrders, "
-    "fetchMyTrades, fetchPositions, fetchBalance; bybit.py: fetch_spot_markets, fetch_future_markets"
-)
+SHAPES = quoted(
+    "bybit", "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchClosedOrders",
+    "fetchMyTrades", "fetchBalance", "fetchLedger", "fetchMarkets", "fetchOrderBook", "fetchTrades",
+    "fetchTickers", "fetchTime",
+) | cases(
+    "bybit", fetchPositions="Fetch linear position",
+    createMarketBuyOrderWithCost="order with cost, using a decimal amount",
+)  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("170131", "Insufficient balance."),
     Wrong.DUPLICATE: Said("170141", "Duplicate clientOrderId."),
@@ -379,7 +384,7 @@ def _dialect(kind: str, words: dict[Wrong, Said]) -> Dialect:
         routes=ROUTES,
         words=words,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
         signed_at=signed_at,
     )
 

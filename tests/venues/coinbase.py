@@ -13,15 +13,15 @@ from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/coinbase.json: createOrder, fetchOrder, fetchOrders, fetchMyTrades, "
-    "fetchBalance; coinbase.py: create_order, cancel_orders, handle_errors, fetch_markets_v3, "
-    "fetch_order_book"
-)
+SHAPES = quoted(
+    "coinbase", "createOrder", "cancelOrders", "fetchOrder", "fetchOrders", "fetchOpenOrders",
+    "fetchMyTrades", "fetchBalance", "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTime",
+)  # fmt: skip
 START = "/api/v3/brokerage"
 PAGE = 100
 OF_AN_ORDER = "order"
@@ -302,7 +302,7 @@ DIALECTS = {
         routes=ROUTES,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
         fees_in="quote",
         signed_at=signed_at,
         named=named,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
+from tests.venues.shapes import Shape
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.exchange import KEY, SECRET, LoopbackExchange
 from tradectl.testkit.orders import Fill
@@ -46,8 +47,10 @@ class Dialect:
     routes: Mapping[tuple[str, str], Route]
     words: Mapping[Wrong, Said]
     refusal: Callable[[Said, Act], Any]
-    source: str
-    """the files and cases of ccxt that the shapes come from"""
+    shapes: Mapping[str, Shape]
+    """where its answers come from, by ccxt's method"""
+    elsewhere: frozenset[str] = frozenset()
+    """fields that its answers have, and ccxt's code of it has not: they stand in a static test"""
     contract: Decimal = Decimal(1)
     """coins of one contract"""
     unified: str = ""
@@ -71,6 +74,13 @@ class Dialect:
     """why fault schedules are not played there"""
     is_native: bool = False
     """it is what the loopback exchange speaks anyway"""
+
+    @property
+    def source(self) -> str:
+        """The files and cases of ccxt that the shapes come from."""
+        if self.is_native:
+            return "tradectl/testkit: its own REST and streams"
+        return f"ccxt 4.5.90, {', '.join(sorted(map(str, self.shapes.values())))}"
 
     def server(self, exchange: LoopbackExchange) -> Server:
         from tests.venues.door import DialectServer

@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.dialect import Dialect, Route
+from tests.venues.shapes import fields_of
 from tests.venues.wrong import wrong_of
 from tradectl.testkit import errors, server
 from tradectl.testkit.answers import Answer, reset
@@ -20,12 +21,14 @@ from tradectl.testkit.symbols import SPOT
 
 
 class DialectServer(server.Server):
-    """`unknown` are requests that nobody wrote an answer for."""
+    """`unknown` are requests that nobody wrote an answer for; `answered`, where that is a set, gets the
+    fields of all answers."""
 
     def __init__(self, exchange: Any, dialect: Dialect) -> None:
         super().__init__(exchange)
         self.dialect = dialect
         self.unknown: list[str] = []
+        self.answered: set[str] | None = None
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         exchange, dialect = self.exchange, self.dialect
@@ -75,7 +78,10 @@ class DialectServer(server.Server):
                 raise errors.key_malformed()
             self._check_time(asked)
         route.read(asked)  # what cannot be read is refused
-        return route.show(route.act.do(call), asked)
+        shown = route.show(route.act.do(call), asked)
+        if self.answered is not None:
+            self.answered |= fields_of(shown)
+        return shown
 
     def _check_time(self, asked: Asked) -> None:
         told = self.dialect.signed_at(asked)

@@ -12,15 +12,20 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/gate.json: createOrder, cancelOrder, fetchOrder, fetchOpenOrders, "
-    "fetchMyTrades, fetchBalance, fetchPositions; gate.py: parse_order, fetch_spot_markets, "
-    "parse_contract_market"
-)
+SPOT_SHAPES = quoted(
+    "gate", "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchBalance",
+    "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTickers", "fetchTime",
+) | cases("gate", fetchMyTrades="Spot trade")  # fmt: skip
+PERPETUAL_SHAPES = quoted(
+    "gate", "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchClosedOrders",
+    "fetchMyTrades", "fetchBalance", "fetchLedger", "fetchMarkets", "fetchOrderBook", "fetchTrades",
+    "fetchTickers", "fetchTime",
+) | cases("gate", fetchPositions="Fetch positions")  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("BALANCE_NOT_ENOUGH", "Not enough balance", 400),
     Wrong.DUPLICATE: Said("REPEATED_CREATION", "Duplicate client order id", 400),
@@ -445,7 +450,7 @@ def _dialect(kind: str, routes: Any, contract: str) -> Dialect:
         routes=routes,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SPOT_SHAPES if kind == "spot" else PERPETUAL_SHAPES,
         contract=Decimal(contract),
         signed_at=signed_at,
         any_contracts=kind == "perpetual",

@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from tests.venues.dialect import Dialect
+from tests.venues.door import DialectServer
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import DAY
@@ -115,8 +116,13 @@ class VenueAt:
 
 
 @asynccontextmanager
-async def venue_at(dialect: Dialect, **settings: Any) -> AsyncIterator[VenueAt]:
+async def venue_at(
+    dialect: Dialect, *, answered: set[str] | None = None, **settings: Any
+) -> AsyncIterator[VenueAt]:
+    """`answered` gets the fields of all that the exchange answers."""
     async with LoopbackExchange(seed=1, dialect=dialect, fees=Fees(asset="quote")) as exchange:
+        if isinstance(exchange.door, DialectServer):
+            exchange.door.answered = answered
         at = VenueAt(exchange, dialect, **settings)
         at.quote("59990", "60010")
         with without_streams():

@@ -14,6 +14,7 @@ from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, oldest, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.exchange.ccxt_venue.client_ids import HexClientIds
 from tradectl.testkit.exchange_acts import ADL
@@ -21,11 +22,16 @@ from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/hyperliquid.json: createOrder, cancelOrder, fetchOrder, "
-    "fetchOpenOrders, fetchMyTrades, fetchBalance, fetchPositions; hyperliquid.py: parse_order, "
-    "fetch_swap_markets, fetch_spot_markets, handle_errors"
-)
+SHAPES = quoted(
+    "hyperliquid", "cancelOrder", "fetchFundingHistory", "fetchLedger", "fetchMarkets", "fetchOrderBook",
+    "fetchTrades", "fetchTime",
+) | cases(
+    "hyperliquid", createOrder="create order", fetchOrder="fetch postOnly order",
+    fetchOrders="ensure orders are dedup when hl returns 2 orders with same id",
+    fetchOpenOrders="trigger open order", fetchMyTrades="trades with builderFee",
+    fetchPositions="short position", fetchBalance="swap balance",
+    fetchWithdrawals="user withdrawals",
+)  # fmt: skip
 WALLET, SIGNER = "0x" + "a1" * 20, "0x" + "b2" * 32
 PAGE = 2000
 IDS = HexClientIds()
@@ -409,7 +415,8 @@ def _dialect(kind: str, name: Any, unified: str) -> Dialect:
         routes=ROUTES,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
+        elsewhere=frozenset({"entryNtl"}),
         fees_in="received",
         unified=unified,
         money="USDC",

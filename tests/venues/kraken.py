@@ -12,14 +12,19 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/kraken.json: createOrder, fetchOrder, fetchOpenOrders, fetchMyTrades; "
-    "kraken.py: parse_order, fetch_closed_orders, fetch_balance, cancel_order, fetch_markets"
-)
+SHAPES = quoted(
+    "kraken", "cancelOrder", "fetchClosedOrders", "fetchMyTrades", "fetchBalance", "fetchMarkets",
+    "fetchOrderBook", "fetchTime",
+) | cases(
+    "kraken", createOrder="create order", fetchOrder="closed market order",
+    fetchOpenOrders="open stop-loss-limit order", fetchTrades="spot trade",
+    fetchTicker="public spot ticker",
+)  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("EOrder:Insufficient funds", ""),
     Wrong.DUPLICATE: Said("EOrder:Client order id already in use", ""),
@@ -270,7 +275,7 @@ DIALECTS = {
         routes=ROUTES,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
         fees_in="quote",
         fill_id=fill_id,
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),

@@ -14,16 +14,21 @@ from tests.venues import acts
 from tests.venues.acts import Act
 from tests.venues.asked import Asked, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/krakenfutures.json: createOrder, cancelOrder, fetchOrder, "
-    "fetchOpenOrders, fetchMyTrades, fetchBalance, fetchPositions; krakenfutures.py: parse_order, "
-    "fetch_markets, fetch_my_trades"
-)
+SHAPES = quoted(
+    "krakenfutures", "createOrder", "cancelOrder", "fetchOrder", "fetchMyTrades", "fetchBalance",
+    "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTickers",
+) | cases(
+    "krakenfutures", fetchOpenOrders="open order",
+    fetchPositions="open positions, regression test for #29710 (must not silently return [] when "
+    "openPositions is present)",
+    fetchLedger="fetch ledger: cash legs parsed, position-size legs (asset == contract) filtered out",
+)  # fmt: skip
 START = "/derivatives/api/v3"
 KNOWN_MS = 5000
 PAGE = 100
@@ -366,7 +371,7 @@ DIALECTS = {
         routes=ROUTES,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
         unified="BTC/USD:USD",
         money="USD",
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),

@@ -13,16 +13,24 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fee_asset, fees_of, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.income import Income
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/kucoin.json and kucoinfutures.json: createOrder, cancelOrder, "
-    "fetchOrder, fetchOpenOrders, fetchMyTrades, fetchBalance, fetchPositions; kucoin.py: "
-    "parse_spot_order, parse_contract_order, fetch_markets, fetch_contract_markets"
-)
+SPOT_SHAPES = quoted(
+    "kucoin", "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders", "fetchClosedOrders",
+    "fetchBalance", "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTime",
+) | cases("kucoin", fetchMyTrades="Fetch spot trade")  # fmt: skip
+FUTURES_SHAPES = quoted(
+    "kucoin", "createOrder", "cancelOrder", "fetchClosedOrders", "fetchBalance", "fetchPositions",
+    "fetchFundingHistory", "fetchLedger", "fetchPositionMode", "fetchMarkets", "fetchOrderBook",
+    "fetchTrades", "fetchTime",
+) | cases(
+    "kucoinfutures", fetchOrder="market reduceOnly order", fetchOpenOrders="Fetch open orders",
+    fetchMyTrades="fethc swap trade",
+)  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("200004", "Balance insufficient!"),
     Wrong.DUPLICATE: Said("102411", "Duplicate clientOid"),
@@ -484,7 +492,7 @@ def _dialect(kind: str) -> Dialect:
         routes=SPOT if of_spot else FUTURES,
         words=WORDS if of_spot else FUTURES_WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SPOT_SHAPES if of_spot else FUTURES_SHAPES,
         fees_in="quote",
         contract=Decimal(1) if of_spot else Decimal("0.001"),
         signed_at=signed_at,

@@ -13,14 +13,19 @@ from typing import Any
 from tests.venues import acts
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
+from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.orders import ZERO, Fill, Order
 from tradectl.testkit.symbols import Rules
 
-SOURCE = (
-    "ccxt 4.5.90, static/response/okx.json: createOrder, cancelOrder, fetchOrder, fetchOpenOrders, "
-    "fetchMyTrades, fetchBalance, fetchPositions, fetchPositionMode; okx.py: parse_order, parse_market"
-)
+SHAPES = quoted(
+    "okx", "cancelOrder", "fetchOrder", "fetchMyTrades", "fetchPositions", "fetchLedger",
+    "fetchMarkets", "fetchOrderBook", "fetchTrades", "fetchTicker",
+) | cases(
+    "okx", createOrder="type2 & type3 together", fetchBalance="spot balance",
+    fetchOpenOrders="fetchOpenOrders trigger with since = 0", fetchAccounts="Fetch accounts",
+    fetchTime="Fetch time",
+)  # fmt: skip
 WORDS = {
     Wrong.FUNDS: Said("51008", "Order failed. Insufficient balance in account."),
     Wrong.DUPLICATE: Said("51016", "Client order ID already exists."),
@@ -379,7 +384,8 @@ def _dialect(kind: str, contract: str) -> Dialect:
         routes=ROUTES,
         words=WORDS,
         refusal=refusal,
-        source=SOURCE,
+        shapes=SHAPES,
+        elsewhere=frozenset({"isoUpl"}),
         contract=Decimal(contract),
         signed_at=signed_at,
     )

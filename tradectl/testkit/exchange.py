@@ -120,6 +120,11 @@ class LoopbackExchange(
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def door(self) -> Door:
+        """Where it is asked; of one that is open."""
+        return self._server
+
     def unanswered(self) -> list[str]:
         """Requests that nobody wrote an answer for."""
         return list(getattr(self._server, "unknown", []))
