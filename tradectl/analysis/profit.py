@@ -34,7 +34,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import CENT_OF_A_SATOSHI, ZERO, less_exactly, plus_exactly
 from tradectl.domain.positions import Position
-from tradectl.domain.time import EPOCH, MICROSECOND, SECOND
+from tradectl.domain.time import SECOND, from_local
 from tradectl.journal.writer import Header
 from tradectl.state.account import INCOME, Account
 from tradectl.state.books import Books
@@ -151,10 +151,7 @@ class Periods:
         else:
             self.name, day = f"{day:%Y-%m}", day.replace(day=1)
             last = (day + timedelta(days=31)).replace(day=1)
-        self._begin, self._end = self._utc(day), self._utc(last)
-
-    def _utc(self, local: datetime) -> int:
-        return (local.replace(tzinfo=self._zone) - EPOCH) // MICROSECOND * 1_000
+        self._begin, self._end = from_local(day, self._zone), from_local(last, self._zone)
 
 
 class ProfitByPeriod:

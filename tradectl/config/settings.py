@@ -88,7 +88,9 @@ class AccountSettings(Section, frozen=True, kw_only=True):
     ] = "USDT"
     cash: Annotated[Decimal, Bounds(gt=0), "cash at the start"] = Decimal(100_000)
     time_zone: Annotated[
-        str, "whose days, weeks and months `pnl` counts by; UTC, or a name such as Europe/Berlin"
+        str,
+        "whose days, weeks and months `pnl` counts by, and the day's summary; UTC, or a name such as "
+        "Europe/Berlin",
     ] = "UTC"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -56,6 +57,27 @@ def zone(name: str) -> tzinfo:
             f"this system knows no time zone {name!r:.60}: expected UTC or a name such as Europe/Berlin; "
             "`pip install tzdata` brings them where a system has none"
         ) from error
+
+
+class LocalDay(NamedTuple):
+    """`name` is its date; it begins and ends at midnight there, ns UTC."""
+
+    name: str
+    begin: int
+    end: int
+
+
+def local_day(at: int, there: tzinfo) -> LocalDay:
+    """That in which `at` (ns UTC) lies, in the time zone `there`."""
+    local = datetime.fromtimestamp(at // SECOND, UTC).astimezone(there)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    begin, end = from_local(day, there), from_local(day + timedelta(days=1), there)
+    return LocalDay(f"{day:%Y-%m-%d}", begin, end)
+
+
+def from_local(moment: datetime, there: tzinfo) -> int:
+    """The clock `there` shows `moment`, which has no zone: ns UTC."""
+    return (moment.replace(tzinfo=there) - EPOCH) // MICROSECOND * 1_000
 
 
 def compact(ns: int) -> str:

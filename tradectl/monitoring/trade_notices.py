@@ -7,6 +7,7 @@ an exit brought. What else changes a position (a liquidation, a trade by hand) i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tradectl.bus.event_bus import EventBus
+from tradectl.domain.errors import StateError
 from tradectl.domain.events import (
     AccountReported,
     OrderCanceled,
@@ -26,7 +28,8 @@ from tradectl.domain.money import ZERO, money_text, plain
 from tradectl.domain.positions import Position
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import counted, harmless
-from tradectl.domain.time import DAY, SECOND, iso
+from tradectl.domain.time import SECOND, iso, local_day, zone
+from tradectl.monitoring.account_days import AccountDays, DaySoFar
 from tradectl.notification.notice import TRADES, Notice
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ ENTRY, EXIT, DAY_SUMMARY = "trade_entry", "trade_exit", "day_summary"
 KINDS = (OrderFilled, OrderCanceled, OrderExpired, PositionLiquidated, AccountReported)
 MOST_OPEN = 1_000
 """Orders that have traded a part, and of which the rest is waited for."""
+
+log = logging.getLogger("tradectl.alerts")
 
 
 class Traded(Struct):
@@ -51,24 +56,35 @@ class Traded(Struct):
 
 
 class TradeNotices:
-    """`tell` gets a notice for each order that traded, and one for each day (UTC)."""
+    """`tell` gets a notice for each order that traded, and one for each day of the `time_zone`; `days`
+    knows what came of it in runs before."""
 
     name = "trade-notices"
 
-    def __init__(self, bus: EventBus, books: Books, run_id: str, tell: Callable[[Notice], None]):
+    def __init__(
+        self,
+        bus: EventBus,
+        books: Books,
+        run_id: str,
+        tell: Callable[[Notice], None],
+        *,
+        time_zone: str = "UTC",
+        days: AccountDays | None = None,
+    ) -> None:
+        self._zone, self._past = zone(time_zone), days
         self._bus = bus
         self._books = books
         self._run_id = run_id
         self._tell = tell
         self._positions: dict[str, Position] = {}
         self._open: dict[str, Traded] = {}
-        self._fills, self._profit, self._fees = 0, ZERO, ZERO
+        self._day = DaySoFar(local_day(0, self._zone))
         self._days: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         if self._days is None:
             self._positions = dict(self._books.account.positions)
-            self._profit = self._books.profit()
+            await self._begin_day()
             self._bus.observe(KINDS, self._on_record, name=self.name)
             self._days = asyncio.ensure_future(self._run_days())
 
@@ -104,7 +120,8 @@ class TradeNotices:
         traded.cost += fill.quantity * fill.price
         traded.fees += fill.fee
         traded.brought += after.realized - before.realized
-        self._fills, self._fees = self._fills + 1, self._fees + fill.fee
+        self._day.fills += 1
+        self._day.fees += fill.fee
 
     def _tell_if_over(self, order_id: str, record: Record) -> None:
         """The books are ahead: an order may be over there, with fills that are still to be heard."""
@@ -129,25 +146,42 @@ class TradeNotices:
 
     # --- days ----------------------------------------------------------------------------------------
 
-    async def _run_days(self) -> None:
-        while True:
-            now = self._bus.clock.now()
-            await self._bus.clock.sleep((DAY - now % DAY) / SECOND)
-            if self._bus.clock.now() // DAY > now // DAY:
-                self._tell_of_day()
+    async def _begin_day(self) -> None:
+        """That in which the run begins, or goes on; before it the one is told whose end nobody saw."""
+        day = local_day(self._bus.clock.now(), self._zone)
+        self._day = DaySoFar(day, self._books.profit())
+        if self._past is None:
+            return
+        try:
+            left = await asyncio.to_thread(self._past.last_lived)
+            if left >= day.begin:
+                self._day = await asyncio.to_thread(self._past.so_far, day)
+            elif left:
+                over = await asyncio.to_thread(self._past.so_far, local_day(left, self._zone))
+                self._tell_of_day(over, left)
+        except StateError as error:
+            log.warning("the day's summary begins with this run: %s", error)
 
-    def _tell_of_day(self) -> None:
-        """Of the one that is over."""
-        now = self._bus.clock.now()
-        profit = self._books.profit()
-        day = iso(now - now % DAY - 1)[:10]
+    async def _run_days(self) -> None:
+        clock = self._bus.clock
+        while True:
+            await clock.sleep(max(0, self._day.day.end - clock.now()) / SECOND)
+            now = clock.now()
+            if now >= self._day.day.end:
+                self._tell_of_day(self._day, now)
+                self._day = DaySoFar(local_day(now, self._zone), self._books.profit())
+
+    def _tell_of_day(self, over: DaySoFar, at: int) -> None:
+        """Of one that is `over`, with what the account has come to."""
+        name = over.day.name
+        since = f" (since {iso(over.since)[:16]}Z)" if over.since else ""
+        least = "" if over.whole else "at least "
         words = (
-            f"{day}: profit {money_text(profit - self._profit)}, "
-            f"{counted(self._fills, 'fill')}, fees {money_text(self._fees)}, "
+            f"{name}{since}: profit {money_text(self._books.profit() - over.before)}, "
+            f"{least}{counted(over.fills, 'fill')}, fees {least}{money_text(over.fees)}, "
             f"equity {money_text(self._books.equity())}"
         )
-        self._fills, self._profit, self._fees = 0, profit, ZERO
-        self._tell(self._notice(day, DAY_SUMMARY, words, now))
+        self._tell(self._notice(name, DAY_SUMMARY, words, at))
 
     def _notice(self, name: str, kind: str, words: str, at: int) -> Notice:
         return Notice(

@@ -24,6 +24,7 @@ from tradectl.runtime.telling import dispatcher_of, tells_of_trades
 from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import UNREADABLE
+from tradectl.storage.reader import StateReader
 
 RUN_FAILED = "run_failed"
 LATCH = "halt-latch"
@@ -97,10 +98,24 @@ class Watchers:
         yield "alerts", self.alerts
         yield "monitor", self.monitor
         if self._dispatcher is not None and tells_of_trades(self._session.settings):
+            from tradectl.monitoring.account_days import AccountDays
             from tradectl.monitoring.trade_notices import TradeNotices
 
             session, tell = self._session, self._dispatcher.put
-            notices = TradeNotices(session.bus, session.books, session.run_id, tell)
+            account, settings = session.books.account.account_id, session.settings
+            notices = TradeNotices(
+                session.bus,
+                session.books,
+                session.run_id,
+                tell,
+                time_zone=settings.account.time_zone,
+                days=AccountDays(
+                    StateReader(session.state_dir.db),
+                    account,
+                    session.run_id,
+                    settings.all_instruments(),
+                ),
+            )
             yield notices.name, notices
         watching = self._session.settings.monitoring
         if not self._recorded and watching.anomaly_score:

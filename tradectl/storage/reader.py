@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from tradectl.documents.run import AlertRow, RunRecord, Status
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.states import AlertStatus
+from tradectl.domain.time import from_iso
 from tradectl.storage.schema import (
     LOCK_TIMEOUT_S,
     database_error,
@@ -77,6 +78,13 @@ class StoredSnapshot(NamedTuple):
     hash: str
     body: str
     sealed: str
+
+
+class DatedSnapshot(NamedTuple):
+    """The account (JSON) as of `taken_at` (ns UTC)."""
+
+    taken_at: int
+    body: str
 
 
 class StateReader:
@@ -187,6 +195,53 @@ class StateReader:
             each = Side(row["side"]).signed(Decimal(row["quantity"])) - Decimal(row["kept"])
             totals[row["symbol"]] = totals.get(row["symbol"], ZERO) + each * row["times"]
         return totals
+
+    # --- days of an account ----------------------------------------------------------------------------
+
+    def last_end(self, account_id: str, run_id: str, but: Sequence[str]) -> int:
+        """When the last run before that one ended (ns UTC) whose source is none of `but`; 0 for none."""
+        marks = ", ".join("?" * len(but))
+        sql = (
+            "SELECT max(ended_at) AS at FROM runs WHERE account_id = ? AND run_id < ? "
+            f"AND source NOT IN ({marks})"
+        )
+        (row,) = self._rows(sql, account_id, run_id, *but) or [{"at": None}]
+        return from_iso(row["at"]) if row["at"] else 0
+
+    def began(self, account_id: str) -> int:
+        """When the first run of the account did that is known (ns UTC); 0 for none."""
+        sql = "SELECT min(started_at) AS at FROM runs WHERE account_id = ?"
+        (row,) = self._rows(sql, account_id) or [{"at": None}]
+        return from_iso(row["at"]) if row["at"] else 0
+
+    def last_profit(self, account_id: str, before: str) -> tuple[Decimal, int] | None:
+        """What the account had made as its last run `before` that time ended, and when that was."""
+        sql = (
+            "SELECT pnl, ended_at FROM runs WHERE account_id = ? AND ended_at < ? "
+            "ORDER BY ended_at DESC LIMIT 1"
+        )
+        for row in self._rows(sql, account_id, before):
+            return Decimal(row["pnl"]), from_iso(row["ended_at"])
+        return None
+
+    def snapshot_around(self, account_id: str, at: int) -> DatedSnapshot | None:
+        """The account's newest from before `at` (ns UTC), else the oldest of all."""
+        sql = (
+            "SELECT taken_at, body FROM snapshots WHERE taken_at {} ? "
+            "AND run_id IN (SELECT run_id FROM runs WHERE account_id = ?) ORDER BY taken_at {} LIMIT 1"
+        )
+        for side in (("<", "DESC"), (">=", "ASC")):
+            for row in self._rows(sql.format(*side), at, account_id):
+                return DatedSnapshot(row["taken_at"], row["body"])
+        return None
+
+    def traded(self, account_id: str, since: str, until: str) -> tuple[int, Decimal, bool]:
+        """Fills of the account from `since` to before `until`: how many, what they cost in fees, and
+        whether these are all that there were."""
+        sql = "SELECT fee_value FROM fills WHERE account_id = ? AND time >= ? AND time < ?"
+        fees = [Decimal(row["fee_value"]) for row in self._rows(sql, account_id, since, until)]
+        gone = "SELECT 1 FROM runs WHERE account_id = ? AND pruned_until >= ? LIMIT 1"
+        return len(fees), sum(fees, ZERO), not self._rows(gone, account_id, since)
 
     def has_pruned(self, account_id: str) -> bool:
         """Whether there were orders and fills of the account that only journals have now."""
