@@ -311,7 +311,7 @@ class PortfolioAdapter(Adapter):
         events = self.engine.on_execution(event.symbol, books, record.at) if follows else []
         self._come_back(event, record)
         if isinstance(event, OrderFilled) and state is RUNNING:
-            events += self.engine.on_filled(books, record.at, {event.symbol, *asked_of(events)})
+            events += self.engine.on_filled(event.symbol, events, books, record.at)
         if follows:
             self._or_late([event.symbol], events)
         return events if state is RUNNING else self._and_say(events, [event.symbol])

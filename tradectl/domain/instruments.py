@@ -215,9 +215,10 @@ class Instruments(dict[str, Instrument]):
 
     def exchange_of(self, symbol: str) -> str:
         """The name of the exchange that it is traded at; the first one's where it says none."""
-        name, found, _ = symbol.partition(":")
-        if found and name in self.exchanges:
-            return name
+        if len(self.exchanges) > 1:
+            name, found, _ = symbol.partition(":")
+            if found and name in self.exchanges:
+                return name
         return self.exchanges[0] if self.exchanges else ""
 
     def perpetual(self, symbol: str) -> Instrument | None:

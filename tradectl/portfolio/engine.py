@@ -213,10 +213,15 @@ class PortfolioEngine:
         if order.side is Side.BUY and not order.tag and view.targets(order.symbol):
             self._money.lacks(order.symbol, view)
 
-    def on_filled(self, view: AccountView, at: int, but: Collection[str]) -> list[Event]:
-        """There may be money now: the first of what waits for it that can be bought, `but` those of which
-        something was ordered in this very step. What that leaves is for the one after it."""
-        for symbol in self._money.waiting():
+    def on_filled(
+        self, filled: str, answered: Collection[Event], view: AccountView, at: int
+    ) -> list[Event]:
+        """There may be money now: the first of what waits for it that can be bought, but not the symbol
+        that was `filled`, nor what something was `answered` about in this very step. What that leaves is
+        for the one after it."""
+        waiting = self._money.waiting()
+        but = {filled, *asked_of(answered)} if waiting else ()
+        for symbol in waiting:
             if symbol in but:
                 continue
             answer = self._steering.brought_back(symbol, view, "there is money for it now", at)

@@ -225,9 +225,10 @@ class Steering:
             return self._stay(change, wanted, why, repeated=repeated, crosses=crosses)
         is_new = bool(said) and not repeated
         again = repeated and not asks_risk
-        why = self._put_off(change, wanted, view, at, repeated=again, is_new=is_new)
+        now = self._first_part(change, view)
+        why = self._put_off(change, now, wanted, view, at, repeated=again, is_new=is_new)
         if why is None:
-            return self._go(change, wanted, new, view, at, (reason, said or afresh))
+            return self._go(change, now, wanted, new, view, at, (reason, said or afresh))
         if position and not only_reduce:
             part = f"the part that reduces passes: {why[1]}"
             answer = self.steer(
@@ -278,6 +279,7 @@ class Steering:
     def _put_off(
         self,
         change: PositionDelta,
+        now: PositionDelta,
         wanted: Wanted,
         view: AccountView,
         at: int,
@@ -285,8 +287,8 @@ class Steering:
         repeated: bool,
         is_new: bool,
     ) -> Reason | None:
-        """Why what is wanted cannot be ordered now; what is repeated may have been denied before."""
-        now = self._first_part(change, view)
+        """Why the part of a change that is next cannot be ordered `now`; what is repeated may have been
+        denied before."""
         if not now.quantity:
             return CLOSED_FIRST
         refused = refused_orders.not_yet(change, view, at, is_new=is_new)
@@ -307,13 +309,14 @@ class Steering:
     def _go(
         self,
         change: PositionDelta,
+        now: PositionDelta,
         wanted: Wanted,
         new: tuple[StrategyTarget, ...],
         view: AccountView,
         at: int,
         waiting: Waiting,
     ) -> list[Event]:
-        """Order the change, or wait for what has to come before it."""
+        """Order the part of the change that is next (`now`), or wait for what has to come before it."""
         instrument, position, target = change.instrument, change.position, change.target
         symbol, (reason, _) = instrument.symbol, waiting
         if self._sized_at_open and view.awaits_open(symbol):
@@ -336,7 +339,6 @@ class Steering:
                 stays(symbol, target, position, why, wanted.changed),
                 *self._protection.make_room(bound, reason, at),
             ]
-        now = self._first_part(change, view)
         if now is not change:
             self.first.turning[symbol] = waiting
         now, whole = self._orders.most(now), now

@@ -39,12 +39,14 @@ class OrderImpact(Struct, frozen=True):
 
 
 class RiskContext:
-    """An `order` to be judged at `at` (ns UTC), in the account that `view` shows."""
+    """An `order` to be judged at `at` (ns UTC), in the account that `view` shows, whose trading state is
+    `state`."""
 
     def __init__(self, order: OrderSpec, view: AccountView, at: int) -> None:
         self.order = order
         self.view = view
         self.at = at
+        self.state = view.trading_state
 
     @cached_property
     def impact(self) -> OrderImpact:

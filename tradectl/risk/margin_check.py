@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tradectl.domain.account_sums import AccountSums
 from tradectl.domain.margin import initial
 from tradectl.domain.money import ZERO, Side, money_text
 from tradectl.domain.positions import widest
@@ -36,28 +37,27 @@ class MarginCheck(Check):
         is_perpetual = impact.instrument.can_short
         if impact.reduces or (not is_perpetual and context.order.side is Side.SELL):
             return None
-        there = _free(context)
+        sums = context.view.sums().part(context.order.symbol)
+        there = _free(context, sums)
         if there is None:
             return None
         own = ZERO if context.order.parent_id else impact.notional
         need = initial(impact.instrument, impact.reach) if is_perpetual else own
-        return Figures(there, need + _working_elsewhere(context))
+        return Figures(there, need + _working_elsewhere(context, sums))
 
 
-def _free(context: RiskContext) -> Decimal | None:
+def _free(context: RiskContext, sums: AccountSums) -> Decimal | None:
     """Collateral that no position of another symbol takes; None where coins are bought and no perpetual
     is held."""
-    view, symbol = context.view, context.order.symbol
-    sums = view.sums().part(symbol)
+    symbol = context.order.symbol
     if not (context.impact.instrument.can_short or sums.perpetuals):
         return None
-    return view.cash_for(symbol) + sums.cross_profit - sums.margin(but=symbol)
+    return context.view.cash_for(symbol) + sums.cross_profit - sums.margin(but=symbol)
 
 
-def _working_elsewhere(context: RiskContext) -> Decimal:
+def _working_elsewhere(context: RiskContext, sums: AccountSums) -> Decimal:
     """What working orders may add to the other perpetuals."""
     view, symbol = context.view, context.order.symbol
-    sums = view.sums().part(symbol)
     total = sums.orders_take(but=symbol)
     for other in sums.unpriced:
         instrument, orders = view.instrument(other), view.working_in(other)

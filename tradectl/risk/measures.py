@@ -26,6 +26,8 @@ def reduces(order: OrderSpec, held: Decimal, working: WorkingOrders) -> bool:
     quantity = order.quantity
     if not held or (held > 0) == (order.side == BUY) or not quantity.is_finite():
         return False
+    if quantity > abs(held):
+        return False
     side = BUY if order.side == BUY else SELL  # which may be a text in an order built by hand
     leaving = working.leaving(side) - (quantity if order.parent_id else ZERO)
     return quantity <= closable(held, side, ZERO if order.reduce_only else leaving)

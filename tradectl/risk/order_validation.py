@@ -25,13 +25,12 @@ class HaltCheck(Check):
     code = "HALTED"
 
     def check(self, context: RiskContext) -> Denial | None:
-        view, order = context.view, context.order
-        if view.trading_state is not HALTED and view.trading_state is not FLATTENING:
+        state, order = context.state, context.order
+        if state is not HALTED and state is not FLATTENING:
             return None
+        may_leave = state is FLATTENING
         if order.is_protective:
-            may_leave = not view.protection_dropped
-        else:
-            may_leave = view.trading_state is FLATTENING
+            may_leave = not context.view.protection_dropped
         if may_leave and order.reduce_only and context.only_reduces:
             return None
         return self.deny("trading is halted: no order leaves before the halt is cleared")
@@ -43,7 +42,7 @@ class PauseCheck(Check):
     code = "PAUSED"
 
     def check(self, context: RiskContext) -> Denial | None:
-        if context.view.trading_state is not PAUSED or context.only_reduces:
+        if context.state is not PAUSED or context.only_reduces:
             return None
         return self.deny("trading is paused: only orders that reduce a position leave")
 
@@ -54,7 +53,7 @@ class ReducingCheck(Check):
     code = "REDUCING"
 
     def check(self, context: RiskContext) -> Denial | None:
-        if context.view.trading_state is not REDUCING or context.only_reduces:
+        if context.state is not REDUCING or context.only_reduces:
             return None
         return self.deny(
             "a loss limit has halted trading: only orders that reduce a position leave before "
@@ -77,7 +76,7 @@ class RestrictionCheck(Check):
             held = f"{plain(external)} {order.symbol} is held that is not ours"
             return self.deny(f"{held}, and an order to {order.side} would close it")
         restrictions = view.restrictions(order.symbol)
-        if not restrictions or (context.only_reduces and context.view.trading_state is FLATTENING):
+        if not restrictions or (context.only_reduces and context.state is FLATTENING):
             return None
         exits = context.only_reduces and context.reduces_what_is_there
         for kind, message in restrictions.items():

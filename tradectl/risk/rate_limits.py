@@ -136,7 +136,7 @@ class DuplicateCheck(RememberingCheck):
         if order.order_id in self._ids or context.view.seen(order.order_id):
             return self.deny(f"an order with the id {order.order_id} was there before")
         last = None if order.parent_id else self._last.get(order.symbol)
-        if last is None or context.view.trading_state in ON_THE_WAY_OUT:
+        if last is None or context.state in ON_THE_WAY_OUT:
             return None
         before, then = last
         ago = context.at - then

@@ -258,7 +258,9 @@ class BooksView(PricesView):
 
     def free(self, symbol: str) -> Decimal:
         there, known = self.there(symbol), self.account.reconciliation
-        bound = known.bound.get(symbol, ZERO) if known is not None else ZERO
+        if known is None:
+            return there
+        bound = known.bound.get(symbol, ZERO)
         if not bound or self.is_dust(symbol, there - bound, self.mark(symbol)):
             return there
         return max(there - bound, ZERO) or there
