@@ -164,14 +164,18 @@ async def test_with_no_process_what_passes_in_time_is_waited_for(
 
 
 @WAYS
-async def test_in_hedge_mode_nothing_is_closed_and_the_mode_is_named(
-    way: str, exchange: Any, folder: Path
+@pytest.mark.parametrize("cancels", [False, True])
+async def test_in_hedge_mode_what_is_ours_is_closed_and_the_other_side_stays(
+    cancels: bool, way: str, exchange: Any, folder: Path
 ) -> None:
-    receipt = await stopped(exchange, folder, FUTURES, way, lambda: exchange.set_hedge_mode(True))
-    assert "hedge mode" in receipt["error"]
-    assert "did not answer" not in receipt["error"]
+    def trouble() -> None:
+        exchange.set_hedge_mode(True, cancels=cancels)
+        exchange.outside_order("main", SPOT, "sell", "0.1", market=FUTURES, position_side="SHORT")
+
+    receipt = await stopped(exchange, folder, FUTURES, way, trouble)
     is_true(exchange, FUTURES, receipt)
-    assert receipt["positions_left"] == [SPOT]
+    assert receipt["closed"] == [SPOT]
+    assert exchange.accounts["main"].futures.beside[SPOT].amount == D("-0.1")
 
 
 @WAITING
@@ -216,7 +220,7 @@ TROUBLES: dict[str, tuple[Any, str]] = {
     "a clock 3 s ahead": (lambda exchange: exchange.skew_clock(-3), ""),
     "a clock 30 s behind": (lambda exchange: exchange.skew_clock(30), ""),
     "a ban": (lambda exchange: exchange.ban(600), "banned by the exchange until"),
-    "hedge mode": (lambda exchange: exchange.set_hedge_mode(True), "hedge mode"),
+    "hedge mode": (lambda exchange: exchange.set_hedge_mode(True), ""),
     "one symbol closed": (
         lambda exchange: exchange.close_symbol(SPOT, market=FUTURES),
         f"{SPOT} was not closed",

@@ -12,6 +12,7 @@ from tradectl.domain.errors import NotExecuted
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 
 SYMBOL, PAGE = "BTCUSDT", 10
@@ -62,6 +63,7 @@ class Exchange:
     async def fills(self) -> int:
         queries = AccountQueries(
             self, cast(Caller, Asked()), markets(), reports(), Quirks(),
+            modes=PositionModes(self, cast(Caller, Asked()), markets(), None, ()),
             kind="spot", clock=lambda: NOW * MILLISECOND + 1,
         )  # fmt: skip
         return len(await queries.fills(SYMBOL, 0))

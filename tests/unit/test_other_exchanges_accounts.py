@@ -10,7 +10,7 @@ import pytest
 from tests.playback import DIALECTS, Facts, Playback, Row, Traded, playback
 from tests.playback.server import SYMBOL
 from tests.unit.test_moved_by_exchange import Expecting as NoBooks
-from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
+from tradectl.domain.errors import AccessLost, NotExecuted
 from tradectl.domain.event import CloseCause, IncomeKind, SystemEventKind
 from tradectl.domain.events import CashMoved, Event, FundingPaid, SystemEvent
 from tradectl.domain.instruments import Instruments
@@ -68,12 +68,14 @@ async def test_an_account_without_positions_has_a_wallet(name: str) -> None:
         assert holdings.wallets_known
 
 
-async def test_an_account_in_hedge_mode_is_refused_by_its_name(name: str) -> None:
+async def test_an_account_in_hedge_mode_tells_the_side_of_what_it_holds(name: str) -> None:
     facts = losing()
     async with playback(name, facts) as exchange:
         facts.hedged = True
-        with pytest.raises(VenueRefusal, match="set it to one-way mode"):
-            await exchange.venue.holdings()
+        holdings = await exchange.venue.holdings()
+        ((symbol, held),) = holdings.positions.items()
+        assert holdings.sides[symbol].of(held) == held
+        assert exchange.venue.hedged == {symbol}
 
 
 async def test_every_kind_of_income_is_told_as_what_it_is(name: str) -> None:

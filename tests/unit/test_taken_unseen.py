@@ -19,6 +19,7 @@ from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import ErrorRules
 from tradectl.exchange.ccxt_venue.order_calls import OrderCalls
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.live.order_submitter import OrderSubmitter
@@ -47,7 +48,8 @@ def calls(venue_id: str, then: Exception) -> OrderCalls:
 
     exchange.create_order, exchange.fetch_order = yes, no
     caller, quirks = Caller(RateLimiter(100, 100, 10), ErrorRules()), table_of("binance").quirks
-    return OrderCalls(exchange, caller, markets(), reports(), quirks, "spot")
+    modes = PositionModes(exchange, caller, markets(), None, ())
+    return OrderCalls(exchange, caller, markets(), reports(), quirks, "spot", modes)
 
 
 @pytest.mark.parametrize("then", DENIED)

@@ -2,8 +2,8 @@
 
 Each act has the method and the path that faults name it by, so that one plan of faults fits all. What
 is asked comes by the loopback exchange's own parameters: symbol, side, type, quantity, price, stopPrice,
-newClientOrderId, timeInForce, reduceOnly, quoteOrderQty; orderId or origClientOrderId; startTime,
-endTime.
+newClientOrderId, timeInForce, reduceOnly, positionSide, quoteOrderQty; orderId or
+origClientOrderId; startTime, endTime.
 Of an act on the book of stops (`algo`): triggerPrice, clientAlgoId; algoId.
 """
 
@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tradectl.testkit import errors, trading
-from tradectl.testkit.accounts import Account
+from tradectl.testkit.accounts import Account, Position
 from tradectl.testkit.calls import Call
 from tradectl.testkit.income import Income
 from tradectl.testkit.orders import Fill, Order
@@ -96,10 +96,24 @@ def _account(call: Call) -> Account:
     return call.account
 
 
-def _positions(call: Call) -> list[Rules]:
-    """The symbols that something is held of."""
-    held, symbol = call.account.futures.positions, call.params.get("symbol", "")
-    return [r for s, r in call.engine.rules.items() if symbol in ("", s) and held[s].amount]
+class Held(NamedTuple):
+    """A position; `side` is LONG or SHORT in hedge mode, else BOTH."""
+
+    rules: Rules
+    side: str
+    position: Position
+
+
+def _positions(call: Call) -> list[Held]:
+    """All that are not flat; of a symbol that is named a flat one, too."""
+    ledger, symbol = call.account.futures, call.params.get("symbol", "")
+    return [
+        Held(rules, side, position)
+        for name, rules in call.engine.rules.items()
+        if symbol in ("", name)
+        for side, position in ledger.sides(name, hedged=call.account.is_hedged(name))
+        if position.amount or symbol
+    ]
 
 
 def _income(call: Call) -> list[Income]:

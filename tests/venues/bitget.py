@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
+from tests.venues.acts import Held
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
-from tradectl.testkit.orders import ZERO, Fill, Order
+from tradectl.testkit.orders import Fill, Order, opposite
 from tradectl.testkit.symbols import Rules
 
 SHAPES = quoted(
@@ -65,8 +66,13 @@ def placing(asked: Asked) -> Params:
     if in_force == "POST_ONLY":
         kind, in_force = ("LIMIT_MAKER", "GTC") if is_spot else (kind, "GTX")
     by_cost = is_spot and kind == "MARKET" and body["side"] == "buy"
+    side, position_side, opens_or_closes = body["side"].upper(), "BOTH", body.get("tradeSide", "")
+    if opens_or_closes:  # the side is that of the position
+        position_side = "LONG" if side == "BUY" else "SHORT"
+        side = side if opens_or_closes == "Open" else opposite(side)
     return {
-        "symbol": asked.symbol(body["symbol"]), "side": body["side"].upper(), "type": kind,
+        "symbol": asked.symbol(body["symbol"]), "side": side, "type": kind,
+        "positionSide": position_side,
         "quoteOrderQty" if by_cost else "quantity": body["size"], "price": body.get("price", ""),
         "timeInForce": in_force, "newClientOrderId": body.get("clientOid", ""),
         "reduceOnly": "true" if body.get("reduceOnly") == "YES" else "",
@@ -94,7 +100,7 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     shown = {
         "symbol": asked.name(order.symbol), "orderId": str(order.id), "clientOid": order.client_id,
         "size": plain(order.quantity), "price": plain(order.price) if order.price else "",
-        "orderType": "market" if is_market else "limit", "side": order.side.lower(),
+        "orderType": "market" if is_market else "limit", "side": told_side(order),
         "priceAvg": plain(order.average), "baseVolume": plain(order.filled),
         "quoteVolume": plain(order.cost), "force": order.time_in_force.lower(),
         "cTime": str(order.created_ms), "uTime": str(order.updated_ms), "orderSource": "normal",
@@ -104,8 +110,9 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     )
     if asked.dialect.kind == "perpetual":
         return shown | {
-            "state": state, "fee": plain(-fees_of(order)), "posSide": "net", "marginCoin": "USDT",
-            "reduceOnly": "YES" if order.reduce_only else "NO", "posMode": "one_way_mode",
+            "state": state, "fee": plain(-fees_of(order)), "posSide": pos_side(order),
+            "marginCoin": "USDT", "reduceOnly": "YES" if order.shown_reduce_only else "NO",
+            "posMode": mode_of(order),
             "marginMode": "crossed", "leverage": "20", "tradeSide": trade_side(order),
         }  # fmt: skip
     fee = {"feeCoinCode": fee_asset(order), "totalFee": plain(-fees_of(order))}
@@ -113,8 +120,25 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     return shown | {"status": state, **detail}
 
 
+def told_side(order: Order) -> str:
+    """In hedge mode that of the position, whatever is done about it."""
+    if order.position_side == "BOTH":
+        return order.side.lower()
+    return "buy" if order.position_side == "LONG" else "sell"
+
+
+def pos_side(order: Order) -> str:
+    return "net" if order.position_side == "BOTH" else order.position_side.lower()
+
+
+def mode_of(order: Order) -> str:
+    return "one_way_mode" if order.position_side == "BOTH" else "hedge_mode"
+
+
 def trade_side(order: Order) -> str:
     """The exchange's own orders name why it traded."""
+    if order.position_side != "BOTH":
+        return "close" if order.closes else "open"
     side = order.side.lower()
     if order.client_id.startswith("adl_"):
         return f"dte_sys_adl_{side}_in_single_side_mode"
@@ -153,7 +177,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     fee = {"feeCoin": fill.fee_asset, "totalFee": plain(-fill.fee), "deduction": "no"}
     shown = {
         "symbol": asked.name(order.symbol), "orderId": str(order.id), "tradeId": str(fill.id),
-        "side": order.side.lower(), "tradeScope": "maker" if fill.maker else "taker",
+        "side": told_side(order), "tradeScope": "maker" if fill.maker else "taker",
         "cTime": str(fill.ms), "orderType": "limit", "uTime": str(fill.ms),
     }  # fmt: skip
     if asked.dialect.kind == "spot":
@@ -161,7 +185,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
                         "amount": plain(fill.price * fill.quantity), "feeDetail": fee}  # fmt: skip
     return shown | {"price": plain(fill.price), "baseVolume": plain(fill.quantity),
                     "quoteVolume": plain(fill.price * fill.quantity), "feeDetail": [fee],
-                    "posMode": "one_way_mode", "profit": plain(fill.realized),
+                    "posMode": mode_of(order), "profit": plain(fill.realized),
                     "tradeSide": trade_side(order)}  # fmt: skip
 
 
@@ -180,7 +204,7 @@ def accounts(account: Any, asked: Asked) -> Any:
 
 def margin_account(account: Any, asked: Asked) -> dict[str, str]:
     ledger, last = account.futures, asked.engine.last
-    profit = sum((p.amount * last[s] - p.cost for s, p in ledger.positions.items()), ZERO)
+    profit = ledger.profit(last)
     free = plain(ledger.available() + profit)
     return {
         "marginCoin": "USDT", "locked": "0", "available": free, "crossedMaxAvailable": free,
@@ -190,17 +214,17 @@ def margin_account(account: Any, asked: Asked) -> dict[str, str]:
     }  # fmt: skip
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    return said([_position(rules, asked) for rules in found])
+def positions(found: list[Held], asked: Asked) -> Any:
+    return said([_position(held, asked) for held in found])
 
 
-def _position(rules: Rules, asked: Asked) -> dict[str, str]:
-    position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
+def _position(held: Held, asked: Asked) -> dict[str, str]:
+    rules, position, last = held.rules, held.position, asked.engine.last[held.rules.symbol]
     size = plain(abs(position.amount))
     return {
         "symbol": rules.symbol, "marginCoin": "USDT", "total": size, "available": size, "locked": "0",
         "holdSide": "long" if position.amount > 0 else "short", "marginMode": "crossed",
-        "posMode": "hedge_mode" if asked.account.hedge else "one_way_mode", "leverage": "20",
+        "posMode": "one_way_mode" if held.side == "BOTH" else "hedge_mode", "leverage": "20",
         "openPriceAvg": plain(position.entry), "markPrice": plain(last), "marginSize": "0",
         "unrealizedPL": plain(position.amount * last - position.cost), "liquidationPrice": "0",
         "keepMarginRate": "0.004", "marginRatio": "0", "achievedProfits": "0", "openDelegateSize": "0",

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
+from tests.venues.acts import Held
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
@@ -87,6 +88,10 @@ def refusal(word: Said, _: Any) -> Any:
 # --- what is asked --------------------------------------------------------------------------------
 
 
+SIDES = ("BOTH", "LONG", "SHORT")
+"""By what it calls `positionIdx`."""
+
+
 def placing(asked: Asked) -> Params:
     body, is_spot = asked.body, asked.dialect.kind == "spot"
     is_market = body["orderType"] == "Market"
@@ -108,6 +113,7 @@ def placing(asked: Asked) -> Params:
         "stopPrice": body.get("triggerPrice", ""), "timeInForce": in_force,
         "newClientOrderId": body.get("orderLinkId", ""),
         "reduceOnly": "true" if body.get("reduceOnly") else "",
+        "positionSide": SIDES[int(body.get("positionIdx", 0))],
     }  # fmt: skip
 
 
@@ -159,7 +165,8 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         "timeInForce": order.time_in_force, "triggerPrice": plain(order.stop_price),
         "triggerDirection": 0, "stopOrderType": "Stop" if order.type in STOPS else "",
         "createType": "CreateByLiq" if order.forced else "CreateByUser", "cancelType": "UNKNOWN",
-        "rejectReason": "EC_NoError", "positionIdx": 0, "reduceOnly": order.reduce_only,
+        "rejectReason": "EC_NoError", "positionIdx": SIDES.index(order.position_side),
+        "reduceOnly": order.shown_reduce_only,
         "createdTime": str(order.created_ms), "updatedTime": str(order.updated_ms),
         "marketUnit": "baseCoin" if asked.dialect.kind == "spot" else "",
         "blockTradeId": "", "isLeverage": "", "closeOnTrigger": False, "leavesValue": "0",
@@ -213,7 +220,7 @@ def _spot_coins(account: Any) -> list[dict[str, str]]:
 def _margin_coin(account: Any, asked: Asked) -> dict[str, str]:
     ledger = account.futures
     last = asked.engine.last
-    profit = sum((p.amount * last[s] - p.cost for s, p in ledger.positions.items()), ZERO)
+    profit = ledger.profit(last)
     used = ledger.position_margin() + ledger.order_margin
     return _coin("USDT", ledger.wallet, ledger.wallet + profit, ZERO, used)
 
@@ -229,21 +236,17 @@ def _coin(
     }  # fmt: skip
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    """Of a symbol that is named those of nothing, too."""
-    named = asked.symbol(asked.query.get("symbol"))
-    found = [asked.engine.rules[named]] if named else found
-    return listed([position_of(rules, asked) for rules in found], "linear")
+def positions(found: list[Held], asked: Asked) -> Any:
+    return listed([position_of(held, asked) for held in found], "linear")
 
 
-def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
-    position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
-    is_long, mode = position.amount > 0, asked.account
-    is_hedged = mode.hedge and rules.symbol in (mode.hedge_of or (rules.symbol,))
+def position_of(held: Held, asked: Asked) -> dict[str, Any]:
+    rules, position = held.rules, held.position
+    last, is_long = asked.engine.last[rules.symbol], position.amount > 0
     return {
         "symbol": asked.name(rules.symbol), "side": "Buy" if is_long else "Sell",
         "size": plain(abs(position.amount)), "avgPrice": plain(position.entry),
-        "positionIdx": (1 if is_long else 2) if is_hedged else 0,
+        "positionIdx": SIDES.index(held.side),
         "positionValue": plain(abs(position.cost)), "markPrice": plain(last), "leverage": "20",
         "unrealisedPnl": plain(position.amount * last - position.cost), "liqPrice": "",
         "positionIM": "0", "positionMM": "0", "tradeMode": 0, "positionStatus": "Normal",

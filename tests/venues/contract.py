@@ -33,11 +33,13 @@ CASES: dict[str, list[Callable[[VenueAt], Awaitable[None]]]] = {}
 
 KINDS: dict[str, str] = {}
 """The one kind of market that a case is of; those that are missing are of any."""
-NEEDS: dict[str, str] = {}
+NEEDS: dict[str, tuple[str, ...]] = {}
 """What a case needs: where a dialect cannot do that, the case proves nothing."""
 
 
-def case(kind: str = "", needs: str = "", **variants: Sequence[Any]) -> Callable[[Case], Case]:
+def case(
+    kind: str = "", needs: str | tuple[str, ...] = (), **variants: Sequence[Any]
+) -> Callable[[Case], Case]:
     """A case of the contract; with `variants` of one of its parameters."""
 
     def add(function: Case) -> Case:
@@ -48,7 +50,7 @@ def case(kind: str = "", needs: str = "", **variants: Sequence[Any]) -> Callable
             for value in values
         ]
         CASES[name] = runs or [function]
-        KINDS[name], NEEDS[name] = kind, needs
+        KINDS[name], NEEDS[name] = kind, (needs,) if isinstance(needs, str) else needs
         return function
 
     return add
@@ -56,7 +58,9 @@ def case(kind: str = "", needs: str = "", **variants: Sequence[Any]) -> Callable
 
 def holds(name: str, dialect: Dialect) -> bool:
     """It is a case of that kind of market, and of what the exchange can."""
-    return KINDS[name] in ("", dialect.kind) and NEEDS[name] not in dialect.cannot
+    return KINDS[name] in ("", dialect.kind) and not any(
+        need in dialect.cannot for need in NEEDS[name]
+    )
 
 
 FAULTS: tuple[tuple[dict[str, Any], type[ExchangeError]], ...] = (
@@ -236,12 +240,64 @@ async def hedge_mode_is_found_of_an_empty_account(at: VenueAt) -> None:
     account = at.exchange.accounts["main"]
     account.hedge = True
     await at.venue.close()
-    with pytest.raises(VenueRefusal, match="set it to one-way mode"):
-        await at.venue.open()
+    await at.venue.open()
+    assert at.venue.hedged == {SYMBOL}
+    await at.venue.close()
     account.hedge_of = (OTHER,)
     at.venue = at.venue_of(SYMBOL, OTHER)
+    await at.venue.open()
+    assert OTHER in at.venue.hedged
+
+
+@case("perpetual", needs="hedge mode")
+async def hedge_mode_is_noticed_when_it_is_switched_on_and_off(at: VenueAt) -> None:
+    """An entry is refused by its cause, and once the mode is known not even sent."""
+    assert not at.venue.hedged
+    at.exchange.set_hedge_mode(True)
+    with pytest.raises(VenueRefusal) as refused:
+        await at.submit("buy", "0.01")
+    assert refused.value.cause is RefusalCause.POSITION_SIDE
+    await at.venue.ask_position_mode([SYMBOL])
+    assert at.venue.hedged == {SYMBOL}
+    refuses = at.exchange.misbehave("reset", method="POST", path="*rder", count=-1)
     with pytest.raises(VenueRefusal, match="set it to one-way mode"):
-        await at.venue.open()
+        await at.submit("buy", "0.01")
+    assert not refuses.hits
+    at.exchange.behave()
+    at.exchange.set_hedge_mode(False)
+    await at.venue.ask_position_mode([SYMBOL])
+    assert not at.venue.hedged
+    await at.submit("buy", "0.01")
+    assert await at.held() == Decimal("0.01")
+
+
+@case("perpetual", needs="hedge mode", side=("buy", "sell"))
+async def in_hedge_mode_what_reduces_closes_its_own_side(at: VenueAt, side: str) -> None:
+    """Of a position of ours, with one of somebody else's on the other side, which stays as it is."""
+    ours, back = (1, "sell") if side == "buy" else (-1, "buy")
+    await at.submit(side, "0.01")
+    at.exchange.set_hedge_mode(True)
+    other = "SHORT" if ours > 0 else "LONG"
+    at.exchange.outside_order("main", SYMBOL, back, "0.02", market=at.market, position_side=other)
+    holdings = await at.venue.holdings()
+    beside = Decimal("-0.02") * ours
+    assert holdings.beside(SYMBOL, Decimal(ours)) == beside
+    assert holdings.of(at.venue.instrument(SYMBOL)) == Decimal("-0.01") * ours
+    assert at.venue.hedged == {SYMBOL}
+    rests = await at.submit(back, "0.01", "62000" if ours > 0 else "58000", reduce_only=True)
+    (listed,) = await at.venue.open_orders([SYMBOL])
+    assert (listed.side, listed.reduce_only) == (Side(back), True)
+    await at.venue.cancel(SYMBOL, at.client_id, rests.venue_order_id)
+    order = await at.submit(back, "0.01", reduce_only=True)
+    assert order.side is Side(back)
+    told = await at.venue.fills(SYMBOL, at.since)
+    closing = [fill for fill in told if fill.venue_order_id == order.venue_order_id]
+    assert [(fill.side, fill.quantity) for fill in closing] == [(Side(back), Decimal("0.01"))]
+    assert (await at.venue.holdings()).positions == {SYMBOL: beside}
+    with pytest.raises(VenueRefusal) as refused:
+        await at.submit(back, "0.01", reduce_only=True)
+    assert refused.value.cause is RefusalCause.REDUCE_ONLY
+    assert (await at.venue.holdings()).positions == {SYMBOL: beside}
 
 
 # --- money that the exchange moves ---------------------------------------------------------------
@@ -335,6 +391,27 @@ async def a_stop_is_cancelled_by_our_id(at: VenueAt) -> None:
     assert gone.status is S.CANCELED
     assert await at.venue.open_orders([SYMBOL]) == []
     assert await at.venue.cancel(SYMBOL, at.client_id, stop.venue_order_id) is None
+
+
+@case("perpetual", needs=("stops", "hedge mode"))
+async def a_stop_of_hedge_mode_ends_its_own_side(at: VenueAt) -> None:
+    await at.submit("buy", "0.01")
+    at.exchange.set_hedge_mode(True)
+    at.exchange.outside_order(
+        "main", SYMBOL, "sell", "0.02", market=at.market, position_side="SHORT"
+    )
+    await at.venue.ask_position_mode([SYMBOL])
+    stop = await at.submit(
+        "sell", "0.01", type=OrderType.STOP_MARKET, stop_price=Decimal(59000), reduce_only=True
+    )
+    (listed,) = await at.venue.open_orders([SYMBOL])
+    assert (listed.stop_price, listed.reduce_only) == (Decimal(59000), True)
+    at.quote("58900", "58990")
+    at.trade("58990", "0.001")
+    over = await at.venue.find(SYMBOL, at.client_id, stop.venue_order_id)
+    assert over is not None
+    assert (over.status, over.filled) == (S.FILLED, Decimal("0.01"))
+    assert (await at.venue.holdings()).positions == {SYMBOL: Decimal("-0.02")}
 
 
 # --- errors ---------------------------------------------------------------------------------------

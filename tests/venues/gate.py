@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
+from tests.venues.acts import Held
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
-from tradectl.testkit.orders import ZERO, Fill, Order
+from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
 SPOT_SHAPES = quoted(
@@ -95,6 +96,7 @@ def placing(asked: Asked) -> Params:
         "price": "" if is_market else body["price"], "timeInForce": _in_force(in_force, is_market),
         "newClientOrderId": ours(body.get("text", "")),
         "reduceOnly": "true" if body.get("reduce_only") else "",
+        "positionSide": _position_side(asked, size, reduces=bool(body.get("reduce_only"))),
     }  # fmt: skip
 
 
@@ -102,6 +104,13 @@ def _in_force(word: str, is_market: bool) -> str:
     if is_market:
         return "GTC"
     return "GTX" if word == "POC" else word
+
+
+def _position_side(asked: Asked, size: Decimal, *, reduces: bool) -> str:
+    """An order names none: reduce-only it closes the other side, else it opens its own."""
+    if not asked.account.hedge:
+        return "BOTH"
+    return "LONG" if (size > 0) is not reduces else "SHORT"
 
 
 def placing_stop(asked: Asked) -> Params:
@@ -113,6 +122,7 @@ def placing_stop(asked: Asked) -> Params:
         "price": "" if is_market else initial["price"], "triggerPrice": trigger["price"],
         "clientAlgoId": ours(initial.get("text", "")),
         "reduceOnly": "true" if initial.get("reduce_only") else "",
+        "positionSide": _position_side(asked, size, reduces=bool(initial.get("reduce_only"))),
     }  # fmt: skip
 
 
@@ -282,7 +292,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
 
 def account(found: Any, asked: Asked) -> Any:
     ledger, last = found.futures, asked.engine.last
-    profit = sum((p.amount * last[s] - p.cost for s, p in ledger.positions.items()), ZERO)
+    profit = ledger.profit(last)
     return {
         "user": 1, "currency": "USDT", "total": plain(ledger.wallet), "bonus": "0", "point": "0",
         "unrealised_pnl": plain(profit), "position_margin": plain(ledger.position_margin()),
@@ -291,15 +301,13 @@ def account(found: Any, asked: Asked) -> Any:
     }  # fmt: skip
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    return [_position(rules, asked) for rules in found]
+def positions(found: list[Held], asked: Asked) -> Any:
+    return [_position(held, asked) for held in found]
 
 
-def _position(rules: Rules, asked: Asked) -> dict[str, Any]:
-    position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
-    mode = "single"
-    if asked.account.hedge:
-        mode = "dual_long" if position.amount > 0 else "dual_short"
+def _position(held: Held, asked: Asked) -> dict[str, Any]:
+    rules, position, last = held.rules, held.position, asked.engine.last[held.rules.symbol]
+    mode = "single" if held.side == "BOTH" else f"dual_{held.side.lower()}"
     return {
         "user": 1, "contract": name(rules), "size": int(asked.size(position.amount)), "leverage": "0",
         "cross_leverage_limit": "20", "value": plain(abs(position.amount) * last), "margin": "0",

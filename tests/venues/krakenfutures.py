@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
-from tests.venues.acts import Act
+from tests.venues.acts import Act, Held
 from tests.venues.asked import Asked, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
@@ -236,12 +236,12 @@ def accounts(account: Any, asked: Asked) -> Any:
     return said(asked, accounts={"flex": flex})
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    return said(asked, openPositions=[position_of(rules, asked) for rules in found])
+def positions(found: list[Held], asked: Asked) -> Any:
+    return said(asked, openPositions=[position_of(held, asked) for held in found])
 
 
-def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
-    position = asked.account.futures.positions[rules.symbol]
+def position_of(held: Held, asked: Asked) -> dict[str, Any]:
+    rules, position = held.rules, held.position
     return {
         "side": "long" if position.amount > 0 else "short", "symbol": contract(rules),
         "price": plain(position.entry), "fillTime": iso(asked.now_ms),

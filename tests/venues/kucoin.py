@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
+from tests.venues.acts import Held
 from tests.venues.asked import Asked, fee_asset, fees_of, newest, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
@@ -104,6 +105,7 @@ def placing(asked: Asked) -> Params:
         "timeInForce": "" if is_market else in_force,
         "newClientOrderId": body["clientOid"], "clientAlgoId": body["clientOid"],
         "reduceOnly": "true" if body.get("reduceOnly") else "",
+        "positionSide": body.get("positionSide", "BOTH"),
     }  # fmt: skip
 
 
@@ -209,8 +211,9 @@ def futures_order(order: Order, asked: Asked) -> dict[str, Any]:
         "cancelExist": not order.open and order.status != "FILLED",
         "createdAt": order.created_ms, "updatedAt": order.updated_ms,
         "orderTime": order.created_ms * 1_000_000, "settleCurrency": "USDT",
-        "status": "open" if order.open else "done", "reduceOnly": order.reduce_only,
-        "postOnly": False, "forceHold": False, "remark": None, "tags": None,
+        "status": "open" if order.open else "done", "reduceOnly": order.shown_reduce_only,
+        "positionSide": order.position_side, "postOnly": False, "forceHold": False, "remark": None,
+        "tags": None,
     }  # fmt: skip
 
 
@@ -300,7 +303,7 @@ def accounts(account: Any, _: Asked) -> Any:
 
 def overview(account: Any, asked: Asked) -> Any:
     ledger, last = account.futures, asked.engine.last
-    profit = sum((p.amount * last[s] - p.cost for s, p in ledger.positions.items()), Decimal(0))
+    profit = ledger.profit(last)
     used = ledger.position_margin() + ledger.order_margin
     return said({
         "accountEquity": plain(ledger.wallet + profit), "unrealisedPNL": plain(profit),
@@ -310,13 +313,12 @@ def overview(account: Any, asked: Asked) -> Any:
     })  # fmt: skip
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    return said([position_of(rules, asked) for rules in found])
+def positions(found: list[Held], asked: Asked) -> Any:
+    return said([position_of(held, asked) for held in found])
 
 
-def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
-    position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
-    both = "LONG" if position.amount > 0 else "SHORT"
+def position_of(held: Held, asked: Asked) -> dict[str, Any]:
+    rules, position, last = held.rules, held.position, asked.engine.last[held.rules.symbol]
     return {
         "id": "400000000000", "symbol": contract(rules), "crossMode": True, "isOpen": True,
         "currentQty": int(position.amount / asked.dialect.contract),
@@ -325,7 +327,7 @@ def position_of(rules: Rules, asked: Asked) -> dict[str, Any]:
         "maintMarginReq": 0.004, "unrealisedPnl": float(position.amount * last - position.cost),
         "realisedPnl": 0.0, "liquidationPrice": 40000.0, "settleCurrency": "USDT",
         "isInverse": False, "currentTimestamp": asked.now_ms, "openingTimestamp": asked.now_ms,
-        "leverage": 3.0, "positionSide": both if asked.account.hedge else "BOTH",
+        "leverage": 3.0, "positionSide": held.side,
     }  # fmt: skip
 
 

@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from tests.venues import acts
+from tests.venues.acts import Held
 from tests.venues.asked import Asked, fee_asset, fees_of, plain
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
-from tradectl.testkit.orders import ZERO, Fill, Order
+from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
 SHAPES = quoted(
@@ -99,7 +100,17 @@ def placing(asked: Asked) -> Params:
         "price": order.get("px", ""), "timeInForce": in_force,
         "newClientOrderId": order.get("clOrdId", ""),
         "reduceOnly": "true" if order.get("reduceOnly") in (True, "true") else "",
+        "positionSide": _position_side(order),
     }  # fmt: skip
+
+
+def _position_side(order: Any) -> str:
+    side: str = order.get("posSide", "net")
+    return "BOTH" if side == "net" else side.upper()
+
+
+def pos_side(order: Order) -> str:
+    return "net" if order.position_side == "BOTH" else order.position_side.lower()
 
 
 def placing_stop(asked: Asked) -> Params:
@@ -118,6 +129,7 @@ def placing_stop(asked: Asked) -> Params:
         "type": names[0] if is_market else names[1], "quantity": asked.coins(order["sz"]),
         "price": "" if is_market else limit, "triggerPrice": price,
         "clientAlgoId": order.get("algoClOrdId", ""), "reduceOnly": "true" if reduces else "",
+        "positionSide": _position_side(order),
     }  # fmt: skip
 
 
@@ -160,7 +172,8 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     return {
         "instId": asked.name(order.symbol), "instType": _kind(asked), "ordId": str(order.id),
         "clOrdId": "" if order.child else order.client_id, "ordType": kind, "side": order.side.lower(),
-        "posSide": "net", "sz": asked.size(order.quantity), "accFillSz": asked.size(order.filled),
+        "posSide": pos_side(order), "sz": asked.size(order.quantity),
+        "accFillSz": asked.size(order.filled),
         "px": plain(order.price) if order.price else "", "state": STATES.get(order.status, "canceled"),
         "avgPx": plain(order.average) if order.filled else "", "fillPx": "", "fillSz": "0",
         "tdMode": "cash" if asked.dialect.kind == "spot" else "cross", "tradeId": "", "lever": "",
@@ -168,7 +181,7 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         "algoId": str(parent.id) if parent else "", "algoClOrdId": parent.client_id if parent else "",
         "attachAlgoOrds": [], "slTriggerPx": "", "slOrdPx": "", "tpTriggerPx": "", "tpOrdPx": "",
         "fee": plain(-fees_of(order)), "feeCcy": fee_asset(order), "rebate": "0", "pnl": "0", "ccy": "",
-        "reduceOnly": "true" if order.reduce_only else "false", "cancelSource": "", "tgtCcy": "",
+        "reduceOnly": "true" if order.shown_reduce_only else "false", "cancelSource": "", "tgtCcy": "",
         "cTime": str(order.created_ms), "uTime": str(order.updated_ms), "fillTime": "",
     }  # fmt: skip
 
@@ -183,11 +196,13 @@ def stop_of(order: Order, asked: Asked) -> dict[str, Any]:
         "instId": asked.name(order.symbol), "instType": _kind(asked), "algoId": str(order.id),
         "algoClOrdId": order.client_id, "clOrdId": "", "ordId": became,
         "ordType": "trigger" if is_spot else "conditional",
-        "side": order.side.lower(), "posSide": "net", "sz": asked.size(order.quantity), "state": state,
+        "side": order.side.lower(), "posSide": pos_side(order), "sz": asked.size(order.quantity),
+        "state": state,
         "triggerPx": stop if is_spot else "", "ordPx": limit if is_spot else "",
         "slTriggerPx": "" if is_spot else stop, "slOrdPx": "" if is_spot else limit,
         "tpTriggerPx": "", "tpOrdPx": "", "actualPx": "", "actualSz": "0", "actualSide": "", "tag": "",
-        "tdMode": "cash" if is_spot else "cross", "reduceOnly": "true" if order.reduce_only else "false",
+        "tdMode": "cash" if is_spot else "cross",
+        "reduceOnly": "true" if order.shown_reduce_only else "false",
         "cTime": str(order.created_ms), "uTime": str(order.updated_ms), "triggerTime": "", "lever": "",
     }  # fmt: skip
 
@@ -232,7 +247,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "ordId": str(order.id), "clOrdId": "" if order.child else order.client_id,
         "billId": str(fill.id + 5_000), "subType": "104" if order.forced else "1", "tag": "",
         "fillPx": plain(fill.price), "fillSz": asked.size(fill.quantity), "side": order.side.lower(),
-        "posSide": "net", "execType": "M" if fill.maker else "T", "feeCcy": fill.fee_asset,
+        "posSide": pos_side(order), "execType": "M" if fill.maker else "T", "feeCcy": fill.fee_asset,
         "fee": plain(-fill.fee), "ts": str(fill.ms), "fillTime": str(fill.ms),
     }  # fmt: skip
 
@@ -243,7 +258,7 @@ def balance(account: Any, asked: Asked) -> Any:
         rows = [_coin(a, ledger.total(a), ledger.total(a), ledger.free[a]) for a in ledger.assets()]
     else:
         margin, last = account.futures, asked.engine.last
-        profit = sum((p.amount * last[s] - p.cost for s, p in margin.positions.items()), ZERO)
+        profit = margin.profit(last)
         rows = [_coin("USDT", margin.wallet, margin.wallet + profit, margin.available() + profit)]
     return said([{"totalEq": "1", "isoEq": "0", "uTime": str(asked.now_ms), "details": rows}])
 
@@ -256,15 +271,15 @@ def _coin(coin: str, cash: Decimal, equity: Decimal, free: Decimal) -> dict[str,
     }  # fmt: skip
 
 
-def positions(found: list[Rules], asked: Asked) -> Any:
-    return said([_position(rules, asked) for rules in found])
+def positions(found: list[Held], asked: Asked) -> Any:
+    return said([_position(held, asked) for held in found])
 
 
-def _position(rules: Rules, asked: Asked) -> dict[str, str]:
-    position, last = asked.account.futures.positions[rules.symbol], asked.engine.last[rules.symbol]
+def _position(held: Held, asked: Asked) -> dict[str, str]:
+    rules, position, last = held.rules, held.position, asked.engine.last[held.rules.symbol]
     side, amount = "net", position.amount
-    if asked.account.hedge:
-        side, amount = "long" if amount > 0 else "short", abs(amount)
+    if held.side != "BOTH":
+        side, amount = held.side.lower(), abs(amount)
     return {
         "instId": name(rules), "instType": "SWAP", "mgnMode": "cross", "posSide": side,
         "pos": asked.size(amount), "avgPx": plain(position.entry), "markPx": plain(last), "lever": "3",

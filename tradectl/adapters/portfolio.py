@@ -32,6 +32,7 @@ from tradectl.domain.events import (
     QuotesApproved,
     QuotesDenied,
     Record,
+    RestrictionKind,
     StrategySignalEvent,
     SymbolRestricted,
     SystemEvent,
@@ -42,8 +43,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_OF_DATA_TIMER, END_TIMER, RISK_TIMER
-from tradectl.portfolio import by_hand, refused_orders
-from tradectl.portfolio.decisions import asked_of, asks, crossed_out
+from tradectl.portfolio import by_hand, refused_orders, resting_entries
+from tradectl.portfolio.decisions import asked_of, asks, cancels, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.account_checks import BalanceCheck
@@ -257,7 +258,11 @@ class PortfolioAdapter(Adapter):
         )
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
-        """What was denied meanwhile is still wanted once the symbol is free again."""
+        """What was denied meanwhile is still wanted once the symbol is free again. In hedge mode what
+        rests would open a position of its own."""
+        if event.restricted and event.kind is RestrictionKind.HEDGE_MODE:
+            entries = resting_entries.of_anybody(event.symbol, self._state.books)
+            return [*cancels(entries, "the account is in hedge mode")]
         if event.restricted or self._state.books.restrictions(event.symbol):
             return []
         return self.engine.on_unrestricted(event.symbol, self._state.books, record.at)

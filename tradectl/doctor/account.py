@@ -18,6 +18,7 @@ from tradectl.documents.operations import Finding
 from tradectl.domain.errors import AccessLost, TradectlError
 from tradectl.domain.money import ZERO, money_text, plain
 from tradectl.domain.orders import tag_of
+from tradectl.domain.refusals import HEDGE_MODE
 from tradectl.exchange.venue import Holdings, Permissions
 
 ALIVE = "keep the process watched: nobody else cancels what rests at the exchange"
@@ -33,6 +34,7 @@ def account(result: ProbeResult, sizing: Sizing | None) -> list[Finding]:
         permissions(result),
         balance(result, result.holdings, sizing),
         holdings(result, result.holdings),
+        *position_mode(result),
         open_orders(result),
         dead_man(result),
         *stop_orders(result),
@@ -134,6 +136,17 @@ def holdings(result: ProbeResult, held: Holdings) -> Finding:
         f"not ours, left alone: {few(spelled)}",
         _mend_holdings(result, foreign) or "nothing to do if you know of it",
     )
+
+
+def position_mode(result: ProbeResult) -> list[Finding]:
+    """Of symbols that may have two positions at once: a run is refused, or enters nothing there."""
+    hedged = [symbol for symbol in result.traded if symbol in result.venue.hedged]
+    if not hedged:
+        return []
+    mend = (
+        "close and cancel what is open there, and set the account to one-way mode at the exchange"
+    )
+    return [failed(f"{result.name}: position mode", f"{few(hedged)}: {HEDGE_MODE}", mend)]
 
 
 def _mend_holdings(result: ProbeResult, foreign: dict[str, Decimal]) -> str:

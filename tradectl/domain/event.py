@@ -134,6 +134,8 @@ class RestrictionKind(StrEnum):
     """its price moved too far, too fast"""
     BROKEN_BOOK = "broken_book"
     """its order book lost a step, or is crossed"""
+    HEDGE_MODE = "hedge_mode"
+    """its exchange holds long and short positions of it beside each other"""
 
     @property
     def blocks_exits(self) -> bool:

@@ -96,7 +96,7 @@ from tradectl.domain.system_events import (
     WarmUpReceived,
 )
 
-WIRE_VERSION = 9
+WIRE_VERSION = 10
 
 
 # --- decisions -------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     those of others, oldest first, of symbols that are not as expected. `income_until` (ns UTC, of the
     exchange's clock) is up to when all that it had moved money for by itself was reported before this, as
     far as it told; 0 where it was not asked. `newest` is the time of the newest fill there, ns UTC by its
-    clock.
+    clock. In hedge mode `positions` are those on our side, `beside` what is held on the other (signed).
     """
 
     event_type: ClassVar[EventType] = EventType.EXECUTION
@@ -169,6 +169,7 @@ class AccountReported(Event, frozen=True, gc=False, kw_only=True):
     income_until: int = 0
     newest: int = 0
     told_at: int = 0
+    beside: dict[str, Decimal] = field(default_factory=dict)
 
 
 class PositionLiquidated(Event, frozen=True, gc=False, kw_only=True):

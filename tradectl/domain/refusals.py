@@ -20,6 +20,7 @@ from tradectl.domain.resilience import pause_after
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.time import SECOND
 
+HEDGE_MODE = "the account is in hedge mode: set it to one-way mode there"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
@@ -125,4 +126,4 @@ def _pause(count: int) -> int:
     return int(pause_after(count, FIRST_PAUSE_S, LONGEST_PAUSE_S) * SECOND)
 
 
-__all__ = ["REMEDIES", "Refusal", "RefusalCause", "is_wanted", "next_refusal"]
+__all__ = ["HEDGE_MODE", "REMEDIES", "Refusal", "RefusalCause", "is_wanted", "next_refusal"]

@@ -50,6 +50,17 @@ class Channel(StrEnum):
     BOOK = "book"
 
 
+class PositionSide(StrEnum):
+    """Of the two positions in a symbol that an account in hedge mode may hold at once."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def closed_by(self) -> Side:
+        return Side.SELL if self is PositionSide.LONG else Side.BUY
+
+
 OrderKey = tuple[str, str]
 """Symbol and venue order id: an exchange may number the orders of each market by themselves."""
 
@@ -58,7 +69,7 @@ class VenueFill(Struct, frozen=True):
     """A fill as the venue reports it. `fee` is what was paid, in `fee_currency`.
 
     `client_order_id` is empty where the venue names its own order id only. `forced` is why the venue
-    traded by itself, where it says so.
+    traded by itself, where it says so, and `position_side` of which position, in hedge mode.
     """
 
     symbol: str
@@ -73,6 +84,7 @@ class VenueFill(Struct, frozen=True):
     client_order_id: str = ""
     ts: int = 0
     forced: CloseCause | None = None
+    position_side: PositionSide | None = None
 
     @property
     def order_key(self) -> OrderKey:
@@ -84,7 +96,8 @@ class VenueOrder(Struct, frozen=True):
 
     `status` is ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED or EXPIRED. `fills` are those
     that the answer itself names; there may be others. `reason` is why the venue did not take it, or
-    cancelled it: empty where its owner did. `forced` is why it is the venue's own.
+    cancelled it: empty where its owner did. `forced` is why it is the venue's own, and `position_side` of
+    which position it is, in hedge mode.
     """
 
     symbol: str
@@ -102,6 +115,7 @@ class VenueOrder(Struct, frozen=True):
     fills: tuple[VenueFill, ...] = ()
     ts: int = 0
     forced: CloseCause | None = None
+    position_side: PositionSide | None = None
 
     @property
     def order_key(self) -> OrderKey:
@@ -136,6 +150,24 @@ class MoneyMoved(Struct, frozen=True):
     reason: str
 
 
+class PositionSideSeen(Struct, frozen=True):
+    """The venue told of a long or a short position beside another one, where one-way mode is known: its
+    mode is to be asked for."""
+
+
+class BothSides(Struct, frozen=True):
+    """What an account in hedge mode holds of a symbol: `short` is below zero."""
+
+    long: Decimal = ZERO
+    short: Decimal = ZERO
+
+    def of(self, expected: Decimal) -> Decimal:
+        """The side of what is `expected` there (signed); none of them where that is nothing."""
+        if not expected:
+            return ZERO
+        return self.long if expected > 0 else self.short
+
+
 class Balance(Struct, frozen=True):
     """Of a currency: what was put in and realised (`wallet`), the same with what open positions would
     yield now (`equity`), and of that what is `free` and what stands behind orders and positions."""
@@ -150,12 +182,20 @@ class Holdings(Struct, frozen=True):
     """What the account holds: the wallets by currency (free and bound, without what open positions would
     yield), and the signed quantity of each perpetual position by symbol, those of zero left out.
     `wallets_known` is False where the venue may have told equity in their place. `detailed` is all that
-    it says of the balances."""
+    it says of the balances. `sides` are positions that were told by side, of symbols in hedge mode, where
+    `positions` has the sum of both."""
 
     balances: dict[str, Decimal]
     positions: dict[str, Decimal] = {}
     wallets_known: bool = True
     detailed: dict[str, Balance] = {}
+    sides: dict[str, BothSides] = {}
+
+    def beside(self, symbol: str, expected: Decimal) -> Decimal:
+        """The signed quantity of `symbol` that cannot be what is `expected` there (signed): in hedge mode
+        the other side, and both where nothing is. We enter nothing in that mode."""
+        both = self.sides.get(symbol)
+        return ZERO if both is None else both.long + both.short - both.of(expected)
 
     def of(self, instrument: Instrument) -> Decimal:
         """The signed quantity of an instrument: a perpetual's position, or a spot account's coins."""
@@ -200,7 +240,8 @@ class Permissions(Struct, frozen=True):
 
 Deliver = Callable[[Sequence[MarketDataEvent]], None]
 VenueReport = VenueOrder | VenueFill
-OnVenueReports = Callable[[Sequence[VenueReport | MoneyMoved]], None]
+Told = VenueReport | MoneyMoved | PositionSideSeen
+OnVenueReports = Callable[[Sequence[Told]], None]
 
 
 class Venue(Protocol):
@@ -239,6 +280,17 @@ class Venue(Protocol):
     def not_traded(self, symbol: str) -> str:
         """Why the symbol takes no orders, or soon will not, by what was read last: a predicate like `is
         closed`. Empty where it is traded."""
+        ...
+
+    @property
+    def hedged(self) -> frozenset[str]:
+        """Symbols of which the account holds long and short positions beside each other, as it told last.
+        Orders that reduce name the position's side there; others are refused before they are sent."""
+        ...
+
+    async def ask_position_mode(self, symbols: Sequence[str]) -> None:
+        """Whether `symbols` are `hedged`, in a bounded number of requests: where each has a mode of its
+        own, some of them at a time."""
         ...
 
     # --- orders -----------------------------------------------------------------------------------
@@ -338,6 +390,7 @@ __all__ = [
     "PERIODS",
     "Abilities",
     "Balance",
+    "BothSides",
     "Channel",
     "Deliver",
     "Holdings",
@@ -345,7 +398,10 @@ __all__ = [
     "MoneyMoved",
     "OnVenueReports",
     "Permissions",
+    "PositionSide",
+    "PositionSideSeen",
     "TakenUnseen",
+    "Told",
     "Venue",
     "VenueFill",
     "VenueIncome",

@@ -65,6 +65,7 @@ SEVERITY_OF_RESTRICTION = {
     RestrictionKind.UNRECONCILED: INFO,
     RestrictionKind.MISMATCH: CRITICAL,
     RestrictionKind.BALANCE: ERROR,
+    RestrictionKind.HEDGE_MODE: CRITICAL,
 }
 """Of the other kinds of restriction a WARNING."""
 

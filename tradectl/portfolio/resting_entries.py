@@ -2,6 +2,7 @@
 
 the price has left it behind    it is placed anew, once its cancel is confirmed: there are never two
 its owners were stopped out     it is recalled: only their next word enters again
+the account is in hedge mode    all of them are: each would open a position of its own
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ def of_stopped_out(symbol: str, view: AccountView) -> list[Order]:
     return [o for o in entries if o.spec.owners and stopped.issuperset(o.spec.owners)]
 
 
+def of_anybody(symbol: str, view: AccountView) -> list[Order]:
+    """Those by hand and quotes, too."""
+    working = view.working_orders(symbol)
+    return [o for o in working if not o.spec.reduce_only and o.status in CANCELLABLE]
+
+
 def _entries(symbol: str, view: AccountView) -> list[Order]:
     """Of strategies, that nobody has asked to cancel yet."""
     working = view.working_orders(symbol)
@@ -51,4 +58,4 @@ def _entries(symbol: str, view: AccountView) -> list[Order]:
     ]
 
 
-__all__ = ["left_behind", "of_stopped_out"]
+__all__ = ["left_behind", "of_anybody", "of_stopped_out"]

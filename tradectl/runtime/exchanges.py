@@ -23,6 +23,7 @@ from tradectl.domain.errors import ConfigError, ExchangeError, NotExecuted, Venu
 from tradectl.domain.events import Event, MarketDataEvent
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO
+from tradectl.domain.refusals import HEDGE_MODE
 from tradectl.domain.resilience import pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
@@ -161,6 +162,14 @@ class Venues:
         account.at_exchange().income.since = await self._times()
         self._take_note(account, instruments, held)
         return account
+
+    def refuse_hedge_mode(self, account: Account | None) -> None:
+        """A run of an `account` that has nothing open in symbols where two positions of each may be held.
+        What is open is seen to all the same. Raises VenueRefusal."""
+        for name, venue in self.trading().items():
+            hedged = [symbol for symbol in self.traded(name) if symbol in venue.hedged]
+            if hedged and not any(account and account.has_open(symbol) for symbol in hedged):
+                raise VenueRefusal(f"{name}: {', '.join(hedged)}: {HEDGE_MODE}")
 
     async def _times(self) -> dict[str, int]:
         """What time it is at each: what was moved or traded before is in what is there."""

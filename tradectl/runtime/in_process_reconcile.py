@@ -203,7 +203,7 @@ def _symbols(proof: Proof, books: Books, stored: Mapping[str, Decimal]) -> list[
                 journal=decimal_text(ours),
                 database=decimal_text(in_database),
                 at_exchange=decimal_text(there - external),
-                external=decimal_text(external),
+                external=decimal_text(live.external_of(symbol)),
                 difference=decimal_text(there - external - ours),
                 restricted=list(books.restrictions(symbol)),
                 ok=there - external == ours == in_database,

@@ -114,7 +114,10 @@ class RunOptions(Struct, kw_only=True):
 async def account_on_exchange(
     options: RunOptions, venues: Venues, recovered: Recovered | None
 ) -> Account:
+    """Raises ExchangeError."""
     settings = options.settings
+    if options.live:
+        venues.refuse_hedge_mode(recovered.account if recovered is not None else None)
     if recovered is None and options.live:
         currency = currency_of(settings, settings.traded_symbols())
         return await venues.new_account(settings.all_instruments(), currency)

@@ -173,6 +173,13 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
     def refusals(self, exits: bool) -> dict[str, Refusal]:
         return self.refused_exits if exits else self.refused_entries
 
+    def has_open(self, symbol: str) -> bool:
+        """A position, or an order that works."""
+        held = self.positions.get(symbol)
+        return (held is not None and bool(held.quantity)) or any(
+            order.spec.symbol == symbol for order in self.orders
+        )
+
     def say_refusals_again(self) -> None:
         """Alerts are a run's own: what is refused still is said by the next one, too."""
         for kept in (self.refused_exits, self.refused_entries):

@@ -196,7 +196,8 @@ class Books(OrderBooks):
         self.account.at_exchange().restrict(event)
         if event.kind is RestrictionKind.VOLATILE:
             self.account.risk.note_volatile(event.symbol, record.at, restricted=event.restricted)
-        if event.kind is RestrictionKind.NOT_TRADED and not event.restricted:
+        is_over = event.kind is RestrictionKind.NOT_TRADED and not event.restricted
+        if is_over or event.kind is RestrictionKind.HEDGE_MODE:
             refusals.due_now(self.account, event.symbol, record.at)
 
     def on_account_report(self, report: AccountReported, record: Record) -> list[Event]:

@@ -11,7 +11,12 @@ from tradectl.domain.events import AccountReported, Event, SystemEvent, SystemEv
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.money import ZERO, plain
 from tradectl.state.foreign_trades import explaining, settle
-from tradectl.state.reconciliation import ReconciliationState, compare_cash, compare_position
+from tradectl.state.reconciliation import (
+    ReconciliationState,
+    compare_cash,
+    compare_position,
+    note_beside,
+)
 
 MOST_NAMED = 3
 
@@ -39,6 +44,8 @@ def compared(
             noted.discrepancies.pop(symbol, None)
         else:
             said += compare_position(noted, symbol, reported, held, can_short=can_short)
+        if can_short:
+            said += note_beside(noted, symbol, report.beside.get(symbol, ZERO))
         if not can_short:
             said += _bound(noted, symbol, report, held)
     if not closed:

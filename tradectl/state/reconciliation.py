@@ -71,7 +71,8 @@ class ReconciliationState(Struct, omit_defaults=True):
     tells). `bound` are coins of ours that orders of others offer. `transferred` is what transfers and the
     operator's word added to the account, the worth of what fees took of external coins among it. `income`
     is what exchanges moved by themselves, as far as it has to be remembered; trades of others in a symbol
-    before `trades_since` (ns UTC) are not to be booked.
+    before `trades_since` (ns UTC) are not to be booked. `beside` is held on the other side of ours
+    (signed), by an account in hedge mode: external, too, and in the way of nothing.
     """
 
     restrictions: dict[str, dict[RestrictionKind, str]] = {}
@@ -87,12 +88,17 @@ class ReconciliationState(Struct, omit_defaults=True):
     income: IncomeState = field(default_factory=IncomeState)
     external_cash_at: dict[str, Decimal] = {}
     restricted: dict[RestrictionKind, int] = {}
+    beside: dict[str, Decimal] = {}
 
     def note_external_cash(self, exchange: str, moved: Decimal) -> None:
         """So much more (signed) of the money there is not ours."""
         self.external_cash += moved
         if moved:
             self.external_cash_at[exchange] = self.external_cash_at.get(exchange, ZERO) + moved
+
+    def external_of(self, symbol: str) -> Decimal:
+        """All that is held there and is not ours."""
+        return self.external.get(symbol, ZERO) + self.beside.get(symbol, ZERO)
 
     def forget_external_cash(self) -> None:
         """All that is there is ours."""
@@ -196,6 +202,7 @@ class ReconciliationState(Struct, omit_defaults=True):
             self.income.copy(),
             dict(self.external_cash_at),
             dict(self.restricted),
+            dict(self.beside),
         )
 
 
@@ -215,6 +222,23 @@ def compare_position(
     elif symbol not in known.discrepancies:
         yield from _lift(known, symbol, RestrictionKind.MISMATCH)
         yield from _lift(known, symbol, RestrictionKind.UNRECONCILED)
+
+
+def note_beside(known: ReconciliationState, symbol: str, reported: Decimal) -> Iterator[Event]:
+    """What an account in hedge mode is `reported` to hold on the other side of ours."""
+    moved = reported - known.beside.get(symbol, ZERO)
+    if not moved:
+        return
+    known.beside.pop(symbol, None)
+    if reported:
+        known.beside[symbol] = reported
+    yield SystemEvent(
+        source_component="state",
+        kind=SystemEventKind.EXTERNAL_CHANGED,
+        component=f"symbol:{symbol}",
+        message=f"{symbol}: {plain(reported)} is held beside ours (hedge mode): it is not ours, and is "
+        "never traded",
+    )
 
 
 def _take_for_external(

@@ -307,7 +307,8 @@ def external_rows(books: Books) -> list[ExternalRow]:
     live = books.account.reconciliation
     if live is None:
         return []
-    held = [*sorted(live.external.items()), (None, live.external_cash)]
+    symbols = sorted({*live.external, *live.beside})
+    held = [*((s, live.external_of(s)) for s in symbols), (None, live.external_cash)]
     return [
         ExternalRow(symbol=symbol, quantity=decimal_text(quantity))
         for symbol, quantity in held

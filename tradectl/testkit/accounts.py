@@ -7,7 +7,7 @@ Every amount is a Decimal, and what a fill reports as its fee is what was taken.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Literal, Protocol
@@ -168,16 +168,44 @@ class Position:
 
 
 class FuturesLedger:
+    """`positions` are those of one-way mode, or in hedge mode the first of two that a symbol may have;
+    the other is among those `beside`."""
+
     def __init__(self, wallet: Decimal, fees: Fees) -> None:
         self.wallet = wallet
         self.positions: dict[str, Position] = defaultdict(Position)
+        self.beside: dict[str, Position] = defaultdict(Position)
         self.leverage: dict[str, int] = defaultdict(lambda: 20)
         self.order_margin = ZERO
         self.income = IncomeHistory()
         self._fees = fees
 
     def position_margin(self) -> Decimal:
-        return sum((abs(p.cost) / self.leverage[s] for s, p in self.positions.items()), ZERO)
+        held = (*self.positions.items(), *self.beside.items())
+        return sum((abs(p.cost) / self.leverage[s] for s, p in held), ZERO)
+
+    def profit(self, last: Mapping[str, Decimal]) -> Decimal:
+        """What open positions would yield at the `last` prices."""
+        held = (*self.positions.items(), *self.beside.items())
+        return sum((p.amount * last[s] - p.cost for s, p in held if p.amount), ZERO)
+
+    def sides(self, symbol: str, *, hedged: bool) -> list[tuple[str, Position]]:
+        """Each position in it and what it is called: at least one, which may be flat."""
+        main, other = self.positions[symbol], self.beside[symbol]
+        if not hedged:
+            return [("BOTH", main)]
+        held = [p for p in (main, other) if p.amount] or [main]
+        return [("LONG" if p.amount >= 0 else "SHORT", p) for p in held]
+
+    def of(self, order: Order) -> Position:
+        """That which the order opens or closes."""
+        main, other = self.positions[order.symbol], self.beside[order.symbol]
+        sign = {"BOTH": 0, "LONG": 1, "SHORT": -1}[order.position_side]
+        if not sign or main.amount * sign > 0:
+            return main
+        if other.amount * sign > 0:
+            return other
+        return other if main.amount else main
 
     def available(self) -> Decimal:
         return self.wallet - self.position_margin() - self.order_margin
@@ -187,7 +215,9 @@ class FuturesLedger:
 
     def reducible(self, order: Order) -> Decimal:
         """How much of `order`'s side would make the position smaller."""
-        amount = self.positions[order.symbol].amount
+        amount = self.of(order).amount
+        if order.position_side != "BOTH" and not order.closes:
+            return ZERO
         return max(ZERO, -amount if order.side == "BUY" else amount)
 
     def reserve(self, order: Order, rules: Rules, estimate: Decimal) -> None:
@@ -211,7 +241,7 @@ class FuturesLedger:
         fill.fee = (fill.quantity * fill.price * rate).quantize(COIN, ROUND_DOWN)
         fill.fee_asset = rules.quote
         signed = fill.quantity if fill.side == "BUY" else -fill.quantity
-        fill.realized = self.positions[order.symbol].add(signed, fill.price)
+        fill.realized = self.of(order).add(signed, fill.price)
         self.wallet += fill.realized - fill.fee
         self.income.traded(fill)
 
@@ -234,6 +264,9 @@ class Account:
     """long and short positions of a perpetual beside each other"""
     hedge_of: tuple[str, ...] = ()
     """the only symbols that are, at an exchange where each has a mode of its own; empty: all"""
+
+    def is_hedged(self, symbol: str) -> bool:
+        return self.hedge and symbol in (self.hedge_of or (symbol,))
 
     def ledger(self, rules: Rules) -> Ledger:
         return self.futures if rules.futures else self.spot

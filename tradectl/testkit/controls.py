@@ -208,9 +208,10 @@ class OutsideControls:
         client_order_id: str = "",
         reduce_only: bool = False,
         stop_price: Number | None = None,
+        position_side: str = "BOTH",
     ) -> Order:
-        """An order by somebody else on the same account, with `stop_price` one that waits for it. Raises
-        ApiError as for anybody."""
+        """An order by somebody else on the same account, with `stop_price` one that waits for it. In
+        hedge mode it opens or closes the position on `position_side`. Raises ApiError as for anybody."""
         stop = ("STOP_LOSS" if market == SPOT else "STOP_MARKET") if stop_price is not None else ""
         order = Order(
             id=0,
@@ -226,7 +227,9 @@ class OutsideControls:
             reduce_only=reduce_only,
             algo=bool(stop) and market != SPOT,
             foreign=True,
+            position_side=position_side,
         )
+        order.reduce_only = order.reduce_only or order.closes
         return self.engines[market].place(order)
 
     def outside_trade(

@@ -79,10 +79,10 @@ def order_trade_update(o: Order, execution: str, f: Fill | None, rules: Rules, n
         "b": "0",
         "a": "0",
         "m": bool(f and f.maker),
-        "R": o.reduce_only,
+        "R": o.shown_reduce_only,
         "wt": "CONTRACT_PRICE",
         "ot": o.type,
-        "ps": "BOTH",
+        "ps": o.position_side,
         "cp": False,
         "rp": f"{f.realized:.8f}" if f else "0",
         "pP": False,
@@ -109,7 +109,7 @@ def algo_update(o: Order, rules: Rules, now: int) -> Json:
             "o": o.type,
             "s": o.symbol,
             "S": o.side,
-            "ps": "BOTH",
+            "ps": o.position_side,
             "f": o.time_in_force,
             "q": rules.show_quantity(o.quantity),
             "X": o.status,
@@ -124,7 +124,7 @@ def algo_update(o: Order, rules: Rules, now: int) -> Json:
             "pm": "NONE",
             "cp": False,
             "pP": False,
-            "R": o.reduce_only,
+            "R": o.shown_reduce_only,
             "tt": o.updated_ms if o.child_id else 0,
             "gtd": 0,
         },
@@ -157,7 +157,11 @@ def account_update(
 ) -> Json:
     """`change` is what the balance changed by, profits and fees of trades aside."""
     wallet = f"{account.futures.wallet:.8f}"
-    positions = [(symbol, account.futures.positions[symbol]) for symbol in symbols]
+    positions = [
+        (symbol, side, position)
+        for symbol in symbols
+        for side, position in account.futures.sides(symbol, hedged=account.hedge)
+    ]
     return {
         "e": "ACCOUNT_UPDATE",
         "E": now,
@@ -175,9 +179,9 @@ def account_update(
                     "up": "0",
                     "mt": "cross",
                     "iw": "0",
-                    "ps": "BOTH",
+                    "ps": side,
                 }
-                for symbol, position in positions
+                for symbol, side, position in positions
             ],
         },
     }

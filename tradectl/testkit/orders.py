@@ -66,6 +66,8 @@ class Order:
     """made by the exchange out of a conditional order that triggered"""
     forced: bool = False
     """the exchange's own, by which it closes a position"""
+    position_side: str = "BOTH"
+    """in hedge mode the position that it opens or closes: LONG or SHORT"""
     created_ms: int = 0
     updated_ms: int = 0
     status: str = "NEW"
@@ -87,6 +89,16 @@ class Order:
     @property
     def open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def closes(self) -> bool:
+        """In hedge mode: it is on the other side than its position, and can do nothing else."""
+        return (self.position_side, self.side) in (("LONG", "SELL"), ("SHORT", "BUY"))
+
+    @property
+    def shown_reduce_only(self) -> bool:
+        """In hedge mode there is no such thing: the position's side says it."""
+        return self.reduce_only and self.position_side == "BOTH"
 
     @property
     def remaining(self) -> Decimal:
@@ -124,6 +136,7 @@ class Order:
             child=True,
             created_ms=ms,
             updated_ms=ms,
+            position_side=self.position_side,
         )
 
     def trade(self, trade: Trade, maker: bool) -> Fill:

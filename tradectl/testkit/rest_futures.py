@@ -8,7 +8,7 @@ from typing import Any
 from tradectl.testkit import errors, payloads, trading
 from tradectl.testkit.calls import Call, Route, Routes, Security
 from tradectl.testkit.errors import ApiError, missing
-from tradectl.testkit.orders import STOPS
+from tradectl.testkit.orders import STOPS, Order
 from tradectl.testkit.symbols import FUTURES
 
 Json = dict[str, Any]
@@ -19,8 +19,14 @@ DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 # --- orders ---------------------------------------------------------------------------------------
 
 
+def _asked(call: Call, *, algo: bool = False) -> Order:
+    if call.account.hedge and call.params.get("reduceOnly"):
+        raise ApiError(-1106, "Parameter 'reduceonly' sent when not required.")
+    return trading.new_order(call, algo=algo)
+
+
 def place(call: Call) -> Json:
-    order = trading.new_order(call)
+    order = _asked(call)
     if order.type in STOPS:
         raise ApiError(
             -4120,
@@ -35,7 +41,7 @@ def place(call: Call) -> Json:
 
 
 def place_algo(call: Call) -> Json:
-    order = trading.new_order(call, algo=True)
+    order = _asked(call, algo=True)
     if order.type not in STOPS:
         raise ApiError(-1116, "Invalid orderType.")
     return payloads.algo(call.engine.place(order), call.rules)

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradectl.testkit.accounts import Position
 from tradectl.testkit.calls import Call, Route, Routes, Security
+from tradectl.testkit.errors import ApiError
 from tradectl.testkit.symbols import FUTURES, Rules, plain
 
 Json = dict[str, Any]
 
 
-def _figures(call: Call, rules: Rules) -> Json:
+def _rows(call: Call, rules: Rules) -> list[Json]:
+    found = call.account.futures.sides(rules.symbol, hedged=call.account.hedge)
+    return [_figures(call, rules, side, position) for side, position in found]
+
+
+def _figures(call: Call, rules: Rules, side: str, position: Position) -> Json:
     """A position at the last price."""
-    ledger, is_hedged = call.account.futures, call.account.hedge
-    position, last = ledger.positions[rules.symbol], call.engine.last[rules.symbol]
+    ledger, last = call.account.futures, call.engine.last[rules.symbol]
     notional = position.amount * last
     return {
         "symbol": rules.symbol,
-        "positionSide": ("LONG" if position.amount > 0 else "SHORT") if is_hedged else "BOTH",
+        "positionSide": side,
         "positionAmt": rules.show_quantity(position.amount),
         "entryPrice": f"{position.entry:.8f}",
         "breakEvenPrice": f"{position.entry:.8f}",
@@ -43,16 +49,16 @@ def _figures(call: Call, rules: Rules) -> Json:
 def _chosen(call: Call, *, every: bool) -> list[Rules]:
     if call.params.get("symbol"):
         return [call.rules]
-    held = call.account.futures.positions
+    ledger = call.account.futures
     return [
         rules
-        for rules in call.engine.rules.values()
-        if every or (rules.symbol in held and held[rules.symbol].amount)
+        for symbol, rules in call.engine.rules.items()
+        if every or ledger.positions[symbol].amount or ledger.beside[symbol].amount
     ]
 
 
 def position_risk_v3(call: Call) -> list[Json]:
-    return [_figures(call, rules) for rules in _chosen(call, every=False)]
+    return [row for rules in _chosen(call, every=False) for row in _rows(call, rules)]
 
 
 def position_risk_v2(call: Call) -> list[Json]:
@@ -62,14 +68,12 @@ def position_risk_v2(call: Call) -> list[Json]:
         "marginType": "cross",
         "isAutoAddMargin": "false",
     }
-    return [_figures(call, rules) | more for rules in _chosen(call, every=True)]
+    return [row | more for rules in _chosen(call, every=True) for row in _rows(call, rules)]
 
 
 def _asset(call: Call) -> Json:
     ledger = call.account.futures
-    profit = sum(
-        p.amount * call.engine.last[s] - p.cost for s, p in ledger.positions.items() if p.amount
-    )
+    profit = ledger.profit(call.engine.last)
     margin = ledger.position_margin()
     return {
         "asset": "USDT",
@@ -115,8 +119,9 @@ def _account(call: Call, *, every: bool) -> Json:
         "maxWithdrawAmount": asset["maxWithdrawAmount"],
         "assets": [asset],
         "positions": [
-            _figures(call, rules) | {"unrealizedProfit": _figures(call, rules)["unRealizedProfit"]}
+            row | {"unrealizedProfit": row["unRealizedProfit"]}
             for rules in _chosen(call, every=every)
+            for row in _rows(call, rules)
         ],
     }
 
@@ -169,8 +174,21 @@ def set_leverage(call: Call) -> Json:
     }
 
 
-def one_way(call: Call) -> Json:
+def position_mode(call: Call) -> Json:
     return {"dualSidePosition": call.account.hedge}
+
+
+def set_position_mode(call: Call) -> Json:
+    """As the exchange itself allows it: with nothing open. Raises ApiError."""
+    account, on = call.account, call.flag("dualSidePosition")
+    if on is account.hedge:
+        raise ApiError(-4059, "No need to change position side.")
+    if any(o.account == account.name for o in call.engine.live.values()):
+        raise ApiError(-4067, "Position side cannot be changed if there exists open orders.")
+    if any(p.amount for p in account.futures.positions.values()):
+        raise ApiError(-4068, "Position side cannot be changed if there exists position.")
+    call.exchange.set_hedge_mode(on, account.name)
+    return {"code": 200, "msg": "success"}
 
 
 def commission_rate(call: Call) -> Json:
@@ -210,6 +228,7 @@ ROUTES: Routes = {
     ("GET", "/fapi/v1/leverageBracket"): _signed(leverage_bracket),
     ("GET", "/fapi/v1/symbolConfig"): _signed(symbol_config, 5),
     ("POST", "/fapi/v1/leverage"): _signed(set_leverage),
-    ("GET", "/fapi/v1/positionSide/dual"): _signed(one_way, 30),
+    ("GET", "/fapi/v1/positionSide/dual"): _signed(position_mode, 30),
+    ("POST", "/fapi/v1/positionSide/dual"): _signed(set_position_mode),
     ("GET", "/fapi/v1/commissionRate"): _signed(commission_rate, 20),
 }

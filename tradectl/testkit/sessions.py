@@ -158,7 +158,7 @@ class Sessions:
 
     def check_order(self, account: Account, rules: Rules, position_side: str) -> None:
         """Whether an order may be placed at all. Raises ApiError."""
-        if rules.futures and account.hedge and position_side == "BOTH":
+        if rules.futures and account.is_hedged(rules.symbol) is (position_side == "BOTH"):
             raise errors.other_position_side()
         if (rules.market, rules.symbol) in self.closed:
             raise errors.symbol_closed(futures=rules.futures)
@@ -184,8 +184,21 @@ class SessionControls:
     def maintain(self, status: int = 503) -> None:
         self.sessions.maintain(status)
 
-    def set_hedge_mode(self, on: bool, account: str = "main") -> None:
+    def set_hedge_mode(self, on: bool, account: str = "main", *, cancels: bool = False) -> None:
+        """Whatever is open, which exchanges seldom allow: positions stay, entries are cancelled, and what
+        reduces names its position from then on, or is cancelled, too. Raises ValueError for one-way mode
+        while a symbol has two positions."""
+        held = self.accounts[account].futures
+        if not on and any(position.amount for position in held.beside.values()):
+            raise ValueError("two positions of a symbol are open")
         self.accounts[account].hedge = on
+        engine = self.engines[FUTURES]
+        for order in [o for o in engine.live.values() if o.account == account]:
+            if cancels or not order.reduce_only:
+                engine.cancel(order)
+            else:
+                closed = "LONG" if order.side == "SELL" else "SHORT"
+                order.position_side = closed if on else "BOTH"
 
     def close_symbol(self, symbol: str, *, market: str = SPOT) -> None:
         """It takes no orders any more; what rests may be cancelled."""

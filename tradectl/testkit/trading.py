@@ -26,7 +26,7 @@ def new_order(call: Call, *, algo: bool = False) -> Order:
         raise errors.missing("quantity")
     if kind == "LIMIT":
         call.text("timeInForce")
-    return Order(
+    order = Order(
         id=0,
         market=rules.market,
         symbol=rules.symbol,
@@ -41,7 +41,10 @@ def new_order(call: Call, *, algo: bool = False) -> Order:
         reduce_only=rules.futures and call.flag("reduceOnly"),
         quote_quantity=quote_quantity,
         algo=algo,
+        position_side=side,
     )
+    order.reduce_only = order.reduce_only or order.closes
+    return order
 
 
 def find(call: Call, *, algo: bool = False) -> Order | None:

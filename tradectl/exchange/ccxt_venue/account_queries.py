@@ -9,26 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.time import MILLISECOND
-from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules, read_balances
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import feature
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, exact, listed, nanoseconds
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.paging import Next, Pages, by_number
-from tradectl.exchange.ccxt_venue.quirks import Quirks
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes, side_in
+from tradectl.exchange.ccxt_venue.quirks import PositionRow, Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
-from tradectl.exchange.venue import Balance, Holdings, Permissions, VenueFill
+from tradectl.exchange.venue import (
+    Balance,
+    BothSides,
+    Holdings,
+    Permissions,
+    PositionSide,
+    VenueFill,
+)
 
 MOST_PAGES = 2_000
+_LONG_OR_SHORT = {True: PositionSide.LONG, False: PositionSide.SHORT}
 Found = dict[tuple[str, str], VenueFill]
+
+
+class Positions(Struct):
+    """What is held by symbol (signed), and by side where an account in hedge mode tells that."""
+
+    net: dict[str, Decimal] = {}
+    sides: dict[str, BothSides] = {}
 
 
 class AccountQueries:
@@ -40,6 +56,7 @@ class AccountQueries:
         parser: ReportParser,
         quirks: Quirks,
         *,
+        modes: PositionModes,
         kind: str,
         balances: BalanceRules | None = None,
         clock: Callable[[], int] = ComputerClock.wall,
@@ -50,6 +67,7 @@ class AccountQueries:
         self._parser = parser
         self._quirks = quirks
         self._kind = kind
+        self._modes = modes
         self._balances = balances
         self._clock = clock
         until = feature(client, kind, "fetchMyTrades", "untilDays")
@@ -236,10 +254,10 @@ class AccountQueries:
     async def holdings(self) -> Holdings:
         positions_of = self._quirks.positions.get(self._kind)
 
-        def read(raw: Any) -> tuple[dict[str, Balance], bool, dict[str, Decimal]]:
+        def read(raw: Any) -> tuple[dict[str, Balance], bool, Positions]:
             balances, known = read_balances(raw, self._balances, self._client.safe_currency_code)
-            positions = {} if positions_of is None else self._by_symbol(positions_of(raw["info"]))
-            return balances, known, positions
+            rows = () if positions_of is None else positions_of(raw["info"])
+            return balances, known, self._by_symbol(rows)
 
         detailed, known, positions = await self._caller.ask(
             "balances", self._client.fetch_balance, read
@@ -249,53 +267,48 @@ class AccountQueries:
                 "positions", self._client.fetch_positions, self._positions
             )
         wallets = {name: balance.wallet for name, balance in detailed.items() if balance.wallet}
-        known = known or self._kind == "spot" or not positions
-        return Holdings(wallets, positions, known, detailed)
+        held = {symbol: quantity for symbol, quantity in positions.net.items() if quantity}
+        known = known or self._kind == "spot" or not (held or positions.sides)
+        return Holdings(wallets, held, known, detailed, positions.sides)
 
-    async def check_position_mode(self, symbols: Sequence[str]) -> None:
-        """Raises VenueRefusal for an account in hedge mode, whatever it holds: of any symbol where each
-        has a mode of its own."""
-        mode = self._quirks.hedge_mode
-        if mode is None or self._kind == "spot":
-            return
-        method = getattr(self._client, mode.method)
-        if not mode.symbol_key:
-            named: list[dict[str, str]] = [{}]
-        else:
-            asked = symbols if mode.by_symbol else symbols[:1]
-            named = [{mode.symbol_key: self._markets[symbol].id} for symbol in asked]
-        for name in named:
-            make = partial(method, {**mode.asked, **name})
-            if await self._caller.ask("position mode", make, mode.is_on):
-                of = f" ({', '.join(name.values())})" if mode.by_symbol else ""
-                raise VenueRefusal(causes.HEDGE_MODE + of)
-
-    def _by_symbol(self, positions: dict[str, str]) -> dict[str, Decimal]:
-        held: dict[str, Decimal] = {}
-        for market_id, text in positions.items():
-            quantity, market = exact(text), self._markets.by_id(market_id)
+    def _by_symbol(self, rows: Sequence[PositionRow]) -> Positions:
+        found = Positions()
+        for row in rows:
+            quantity, market = exact(row.quantity), self._markets.by_id(row.market_id)
             if quantity and market is not None:
-                held[market.symbol] = quantity * market.size
-        return held
+                self._add(found, market.symbol, quantity * market.size, row.side)
+        return found
 
-    def _positions(self, raws: Any) -> dict[str, Decimal]:
-        held: dict[str, Decimal] = {}
+    def _positions(self, raws: Any) -> Positions:
+        found = Positions()
         for raw in listed(raws):
             try:
                 market = self._markets.of(raw.get("symbol"))
             except ForeignMarket:
                 continue  # of a market of another kind: nothing here can touch it
-            if self._is_hedged(raw) and exact(raw.get("contracts") or "0"):
-                raise VenueRefusal(causes.HEDGE_MODE)
             quantity = abs(exact(raw.get("contracts") or "0")) * market.size
             signed = -quantity if raw.get("side") == "short" else quantity
-            held[market.symbol] = held.get(market.symbol, Decimal(0)) + signed
-        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+            is_one_of_two = raw.get("hedged") is True and signed
+            beside = _LONG_OR_SHORT[signed > 0] if is_one_of_two else None
+            side = side_in(self._quirks.hedge_mode, raw.get("info")) or beside
+            self._add(found, market.symbol, signed, side)
+        return found
 
-    def _is_hedged(self, raw: Any) -> bool:
-        info = raw.get("info") or {}
-        marks = self._quirks.hedged.items()
-        return raw.get("hedged") is True or any(info.get(key) in found for key, found in marks)
+    def _add(
+        self, found: Positions, symbol: str, signed: Decimal, side: PositionSide | None
+    ) -> None:
+        if not signed:
+            return
+        found.net[symbol] = found.net.get(symbol, ZERO) + signed
+        if side is not None:
+            self._modes.tells_both_sides(symbol)
+        if symbol in self._modes.hedged:
+            before = found.sides.get(symbol, BothSides())
+            found.sides[symbol] = (
+                BothSides(before.long + signed, before.short)
+                if signed > 0
+                else BothSides(before.long, before.short + signed)
+            )
 
     async def permissions(self) -> Permissions:
         method = getattr(self._client, self._quirks.permissions or "-", None)

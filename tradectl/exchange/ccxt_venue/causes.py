@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from tradectl.domain.refusals import RefusalCause
+from tradectl.domain.refusals import HEDGE_MODE, RefusalCause
 from tradectl.domain.time import SECOND, iso
 
 CLOCK = "the exchange takes the time of this request for wrong"
 KEY = "the exchange refuses the API key, this machine's IP address, or what the key may do"
 CLOSED = "the symbol takes no orders now"
-HEDGE_MODE = "the account is in hedge mode: set it to one-way mode there"
 TOO_OFTEN = "asked too often"
 SIGNATURE = "the signature is wrong: is the API secret the one that belongs to the key?"
 NO_KEY = "the API key is not one of this exchange, or of its other network"

@@ -134,7 +134,9 @@ def _cannot(row: Mapping[str, Any]) -> list[str]:
     if row["perpetual"] and not row["funding_history"]:
         found.append("funding is not told as such: it shows as a difference of the balance")
     if "hedge" in row["position_modes"]:
-        found.append("hedge mode is found and refused: positions are netted")
+        found.append(
+            "nothing enters in hedge mode, what is ours is protected and closed: positions are netted"
+        )
     return found
 
 

@@ -29,6 +29,7 @@ from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
 from tradectl.exchange.ccxt_venue.order_search import ENDS, OrderSearch, bare
 from tradectl.exchange.ccxt_venue.orders import arguments, needs_price
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import (
     STOP,
@@ -48,6 +49,7 @@ class OrderCalls:
         parser: ReportParser,
         quirks: Quirks,
         kind: str,
+        modes: PositionModes,
         *,
         quote: Callable[[Market], Awaitable[MarketDataEvent]] | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class OrderCalls:
         self._parser = parser
         self._quirks = quirks
         self._kind = kind
+        self._modes = modes
         self._quote = quote
         self._search = OrderSearch(client, caller, markets, parser, quirks, kind)
         self.find = self._search.find
@@ -87,6 +90,7 @@ class OrderCalls:
             raise VenueRefusal(
                 f"{spec.symbol}: this exchange takes a market buy by cost, not quantity"
             )
+        args.params.update(await self._modes.closing(spec))
         is_stop = self._search.is_own(spec.type.is_stop)
 
         def read(raw: Any) -> VenueOrder | str:

@@ -6,7 +6,7 @@ defaults: it is asked, never assumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
 from tradectl.exchange.ccxt_venue.income_rules import Path
 from tradectl.exchange.ccxt_venue.paging import Pages
+from tradectl.exchange.venue import PositionSide
 
 NEVER_MS = 365 * 86_400_000
 """how far ccxt's own keep-alive is put off"""
@@ -41,6 +42,14 @@ class LoginPart(Struct, frozen=True):
     words: str
 
 
+class PositionRow(Struct, frozen=True):
+    """The signed `quantity` (contracts) held of a market; `side` where it is one of two."""
+
+    market_id: str
+    quantity: str
+    side: PositionSide | None = None
+
+
 class StopBook(StrEnum):
     """Where stops are kept."""
 
@@ -53,15 +62,26 @@ class StopBook(StrEnum):
 
 
 class HedgeMode(Struct, frozen=True):
-    """How an account tells that it holds long and short positions beside each other, an empty one too.
+    """How an account tells that it holds long and short positions beside each other, an empty one too,
+    and how an order names the side that it closes.
+
     `method` of ccxt is asked with `asked` and, at `symbol_key`, with the exchange's name of a market;
-    `is_on` reads the answer. With `by_symbol` each symbol has a mode of its own, and is asked for."""
+    `is_on` reads the answer. With `by_symbol` each symbol has a mode of its own, and is asked for.
+    """
 
     method: str
     is_on: Callable[[Any], bool]
     asked: Mapping[str, str] = {}
     symbol_key: str = ""
     by_symbol: bool = False
+    names_side: bool = True
+    """what reduces names the side that it closes; elsewhere `reduceOnly` says all"""
+    sides: Mapping[str, Mapping[str, PositionSide]] = {}
+    """in a position, an order or a fill, by its key: which of the two it is about"""
+    of_order: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """an order or a fill there that names the side of its position in place of its own"""
+    tells_of_orders: bool = True
+    """an order without a position's side is refused: elsewhere it is asked before each entry"""
 
 
 class Quirks(Struct, frozen=True, kw_only=True):
@@ -182,12 +202,9 @@ class Quirks(Struct, frozen=True, kw_only=True):
     trades_params_of: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
     """of a market of ccxt: with what its last trades are asked for, where ccxt would tell of our own"""
     trades_limit: int | None = None
-    positions: Mapping[str, Callable[[Any], dict[str, str]]] = {}
-    """reads signed quantities by the market's id out of the answer that has the balances, by kind of
-    market: both are of one moment then"""
-    hedged: Mapping[str, frozenset[str]] = {}
-    """in a position, by its key: that it is one of two that the account may hold at once, where ccxt does
-    not say it"""
+    positions: Mapping[str, Callable[[Any], Sequence[PositionRow]]] = {}
+    """reads positions out of the answer that has the balances, by kind of market: both are of one moment
+    then"""
     hedge_mode: HedgeMode | None = None
     """None where there is no such mode, or nothing that tells it of an empty account"""
     position_modes: tuple[str, ...] = ()
@@ -220,4 +237,4 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-__all__ = ["NEVER_MS", "HedgeMode", "ListenKey", "Quirks", "StopBook"]
+__all__ = ["NEVER_MS", "HedgeMode", "ListenKey", "PositionRow", "Quirks", "StopBook"]

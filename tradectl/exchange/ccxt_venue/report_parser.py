@@ -25,6 +25,7 @@ from tradectl.exchange.ccxt_venue.decimals import (
     positive,
 )
 from tradectl.exchange.ccxt_venue.markets import Market, Markets
+from tradectl.exchange.ccxt_venue.position_modes import side_in, side_of
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.venue import OrderKey, VenueFill, VenueOrder
 
@@ -50,6 +51,7 @@ class ReportParser:
         self._markets = markets
         self._account = account.lower()
         self._quirks = quirks
+        self._hedge_mode = quirks.hedge_mode
         self._ours: dict[OrderKey, str] = {}
 
     def order(
@@ -79,22 +81,26 @@ class ReportParser:
         status = self._status(raw, quantity, filled, is_stop=venue_id.startswith(STOP))
         price = above_zero(raw.get("price")) or self._price_in(info)
         kind = _type(raw, price)
+        side = side_of(self._hedge_mode, info, _side(raw))
+        position_side = side_in(self._hedge_mode, info)
+        closes = position_side is not None and position_side.closed_by is side
         return VenueOrder(
             symbol=found.symbol,
             venue_order_id=venue_id,
             client_order_id=ours,
-            side=_side(raw),
+            side=side,
             status=status,
             quantity=quantity,
             filled=filled,
             type=kind,
             price=price if kind.has_limit else None,
             stop_price=_stop_price(raw),
-            reduce_only=raw.get("reduceOnly") is True,
+            reduce_only=raw.get("reduceOnly") is True or closes,
             reason=self._reason(info),
-            fills=self._fills_of(raw, venue_id),
+            fills=self._fills_of(raw, venue_id, side),
             ts=nanoseconds(_moment(raw), 0),
             forced=self._forced(ours, info),
+            position_side=position_side,
         )
 
     def fill(self, raw: Any, *, market: Market | None = None) -> VenueFill:
@@ -114,7 +120,7 @@ class ReportParser:
             symbol=found.symbol,
             trade_id=str(raw["id"]),
             venue_order_id=venue_id,
-            side=_side(raw),
+            side=side_of(self._hedge_mode, info, _side(raw)),
             quantity=positive(raw.get("amount")) * found.size,
             price=positive(raw.get("price")),
             fee=fee,
@@ -123,6 +129,7 @@ class ReportParser:
             client_order_id=ours,
             ts=nanoseconds(raw.get("timestamp"), 0),
             forced=self._forced(ours, info),
+            position_side=side_in(self._hedge_mode, info),
         )
 
     def client_id(self, raw: Mapping[str, Any]) -> str:
@@ -234,13 +241,13 @@ class ReportParser:
                 return harmless(f"{key} {text}" if text.isdecimal() else text)
         return ""
 
-    def _fills_of(self, raw: Any, venue_id: str) -> tuple[VenueFill, ...]:
+    def _fills_of(self, raw: Any, venue_id: str, side: Side) -> tuple[VenueFill, ...]:
         fills: list[VenueFill] = []
         for trade in raw.get("trades") or ():
             if not _tells_fee(trade):
                 return ()
             named = {**trade, "order": venue_id, "symbol": trade.get("symbol") or raw["symbol"]}
-            named["side"] = trade.get("side") or raw.get("side")
+            named["side"] = trade.get("side") or side.value
             named["timestamp"] = trade.get("timestamp") or _moment(raw)
             try:
                 fills.append(self.fill(named))

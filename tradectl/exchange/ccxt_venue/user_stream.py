@@ -11,11 +11,18 @@ from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, not_negative
 from tradectl.exchange.ccxt_venue.listen_key import keep_alive
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser, Triggered
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.tasks import Work, run_together
-from tradectl.exchange.venue import MoneyMoved, OnVenueReports, VenueReport
+from tradectl.exchange.venue import (
+    MoneyMoved,
+    OnVenueReports,
+    PositionSideSeen,
+    Told,
+    VenueReport,
+)
 
 WATCHES = (
     ("orders", "watchOrders", "watch_orders"),
@@ -32,6 +39,7 @@ class UserStream:
         parser: ReportParser,
         quirks: Quirks,
         kind: str,
+        modes: PositionModes,
         *,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         sleep: Sleep = ComputerClock.sleep,
@@ -41,6 +49,7 @@ class UserStream:
         self._guard = guard
         self._parser = parser
         self._quirks = quirks
+        self._modes = modes
         self._listen_key = quirks.listen_key.get(kind)
         self._monotonic, self._sleep = monotonic, sleep
 
@@ -81,12 +90,15 @@ class UserStream:
 
     def _deliver(self, on_reports: OnVenueReports) -> str:
         """Hand over what has come; what is wrong with one that cannot be read, else empty."""
-        reports: list[VenueReport] = []
+        reports: list[Told] = []
         unreadable = ""
         while self._guard.updates:
             is_fill, raw = self._guard.updates.popleft()
             try:
-                reports.append(self._parsed(raw, is_fill=is_fill))
+                report = self._parsed(raw, is_fill=is_fill)
+                if report.position_side is not None and report.symbol not in self._modes.hedged:
+                    reports.append(PositionSideSeen())
+                reports.append(report)
             except (ForeignMarket, Triggered):
                 continue  # the order that a stop became is reported by itself
             except InvalidResponse as invalid:

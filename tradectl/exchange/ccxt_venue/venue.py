@@ -39,6 +39,7 @@ from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
 from tradectl.exchange.ccxt_venue.market_data import MarketData, MarketQueries
 from tradectl.exchange.ccxt_venue.markets import Markets
 from tradectl.exchange.ccxt_venue.order_calls import OrderCalls
+from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
 from tradectl.exchange.ccxt_venue.tables import table_of
@@ -127,6 +128,10 @@ class VenueSession:
         self.markets = await self.caller.ask("markets", client.load_markets, read)
         account = str(getattr(client, quirks.account_in, "") or "") if quirks.account_in else ""
         parser = ReportParser(self.markets, quirks, account)
+        hedge_mode = None if settings.market == "spot" else quirks.hedge_mode
+        self.modes = PositionModes(
+            client, self.caller, self.markets, hedge_mode, tuple(self._symbols)
+        )
         self.trading = OrderCalls(
             client,
             self.caller,
@@ -134,6 +139,7 @@ class VenueSession:
             parser,
             quirks,
             settings.market,
+            self.modes,
             quote=self.market_data.quote,
         )
         self.account = AccountQueries(
@@ -142,6 +148,7 @@ class VenueSession:
             self.markets,
             parser,
             quirks,
+            modes=self.modes,
             kind=settings.market,
             balances=self.table.balances.get(settings.market),
             clock=self.clock.now,
@@ -171,16 +178,16 @@ class VenueSession:
             parser,
             quirks,
             settings.market,
+            self.modes,
             monotonic=self._monotonic,
         )
         if self._credentials is not None:
             with contextlib.suppress(ExchangeError):  # asked again as soon as that is in the way
                 await self.ask_for_the_time()
             await self.account.holdings()
-            with contextlib.suppress(
-                NotExecuted
-            ):  # an order that is refused for it tells it as well
-                await self.account.check_position_mode(tuple(self._symbols))
+            with contextlib.suppress(NotExecuted, VenueRefusal):
+                # an order that is refused for it tells it as well
+                await self.modes.learn()
 
     @cached_property
     def abilities(self) -> Abilities:
@@ -284,6 +291,13 @@ class CcxtVenue:
 
     def not_traded(self, symbol: str) -> str:
         return self._at.markets.not_traded(symbol)
+
+    @property
+    def hedged(self) -> frozenset[str]:
+        return self._at.modes.hedged
+
+    async def ask_position_mode(self, symbols: Sequence[str]) -> None:
+        await self._at.modes.ask(symbols)
 
     # --- orders -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from tradectl.domain.errors import AccessLost, ExchangeError, NotExecuted
 from tradectl.domain.events import SystemEventKind
@@ -30,9 +31,16 @@ KEPT_BACK_S, LONGEST_KEPT_BACK_S = 1.0, 30.0
 """The rate limit must have room for all the calls of a comparison."""
 
 
+class BeforeComparing(Protocol):
+    """Raises AccessLost."""
+
+    async def __call__(self, *, now: bool) -> None: ...
+
+
 class Comparisons:
-    """`reconciler` compares; `in_question` says whether what the account last reported still is, and
-    `compared` hears of each comparison that came to its end."""
+    """`reconciler` compares; `in_question` says whether what the account last reported still is, `before`
+    is awaited before each comparison and told whether somebody asks for it, and `compared` hears of each
+    that came to its end."""
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Comparisons:
         before_booking: BeforeBooking,
         *,
         in_question: Callable[[], bool],
+        before: BeforeComparing,
         compared: Callable[[], None],
     ) -> None:
         self._venue = venue
@@ -57,6 +66,7 @@ class Comparisons:
         self._tasks = tasks
         self._before_booking = before_booking
         self._in_question = in_question
+        self._before = before
         self._compared = compared
         self._now = asyncio.Event()
         self._asked = 0
@@ -106,6 +116,7 @@ class Comparisons:
     async def _compare(self, accepted: Accepted | None = None) -> Compared:
         name = self._settings.prefix
         try:
+            await self._before(now=self._asked > 0)
             picture = await self._reconciler.compare(self._before_booking, accepted)
         except AccessLost as error:
             self._reporter.access_refused(error)

@@ -38,7 +38,14 @@ from tradectl.exchange.live.rooms import (
 )
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
-from tradectl.exchange.venue import MoneyMoved, Venue, VenueFill, VenueReport
+from tradectl.exchange.venue import (
+    MoneyMoved,
+    PositionSideSeen,
+    Told,
+    Venue,
+    VenueFill,
+    VenueReport,
+)
 
 MAX_INTENT_AGE_S = 5.0
 """An order that could not leave for so long is of another market: it is not sent."""
@@ -109,6 +116,7 @@ class LiveExchange:
         self.reconciler, self.moved = self._compare.reconciler, self._compare.moved
 
     def _on_compared(self) -> None:
+        self._by_symbol.modes.note()
         others = self._compare.others
         others.heard(order.client_order_id for order in self.tracker.foreign.values())
         if not others.has_looked:
@@ -123,6 +131,7 @@ class LiveExchange:
         """What may be mended is seen to at once."""
         if cause in (RefusalCause.FUNDS, RefusalCause.REDUCE_ONLY):
             self.reconcile_soon()
+        await self._by_symbol.modes.on_refused(cause)
         await self._by_symbol.steps.on_refused(cause)
 
     def _on_activity(self) -> None:
@@ -152,6 +161,7 @@ class LiveExchange:
             known = (self._books.income_until(), self._books.compared_at())
             self.reconciler.since = min([self.reconciler.since, *filter(None, known)])
         self._reporter.restrict_all("orders, fills and positions are being compared")
+        self._by_symbol.modes.note()
         for order in orders:
             tracked = self.tracker.restore(order)
             if not order.is_working:
@@ -227,7 +237,7 @@ class LiveExchange:
 
     # --- the venue's reports ---------------------------------------------------------------------------
 
-    def _on_venue_reports(self, told: Sequence[VenueReport | MoneyMoved]) -> None:
+    def _on_venue_reports(self, told: Sequence[Told]) -> None:
         self._sessions.silence.heard()
         if self._reporter.problem_over(SystemEventKind.USER_STREAM_LOST):
             self.reconcile_soon()
@@ -239,16 +249,18 @@ class LiveExchange:
         else:
             self._apply(venue_reports)
 
-    def _without_what_it_did_itself(
-        self, told: Sequence[VenueReport | MoneyMoved]
-    ) -> list[VenueReport]:
-        """Money that it moved and positions that it closed are found out by comparing, now."""
-        rest = [o for o in told if not isinstance(o, MoneyMoved) and o.forced is None]
+    def _without_what_it_did_itself(self, told: Sequence[Told]) -> list[VenueReport]:
+        """Money that it moved, positions that it closed and another position mode are found out by
+        comparing, now."""
+        reports = [one for one in told if isinstance(one, VenueReport)]
+        rest = [one for one in reports if one.forced is None]
         if len(rest) < len(told):
             self.reconciler.note_activity()
             self.reconcile_soon()
         if any(isinstance(one, MoneyMoved) for one in told):
             self.moved.announced()
+        if any(isinstance(one, PositionSideSeen) for one in told):
+            self._by_symbol.modes.ask_soon()
         self.moved.heard(one for one in told if isinstance(one, VenueFill) and one.forced)
         return rest
 
@@ -296,7 +308,7 @@ class LiveExchange:
             exchange=self.name,
             symbols=self.symbols,
             open_orders=tuple(order for order in shown if everything or order.ours),
-            held={s: holdings.of(self._instruments[s]) for s in self.symbols},
+            held={s: self._compare.moved.held(holdings, s) for s in self.symbols},
             cash=self.reconciler.cash(holdings) if holdings.wallets_known else None,
             foreign=tuple(o.known_as for o in shown if not o.ours and o.symbol in self.symbols),
         )

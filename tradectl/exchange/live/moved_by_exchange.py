@@ -26,13 +26,21 @@ from tradectl.domain.events import (
     trade_key,
 )
 from tradectl.domain.instruments import Instruments
-from tradectl.domain.money import plain
+from tradectl.domain.money import ZERO, plain
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.resilience import pauses
 from tradectl.domain.time import DAY, HOUR
 from tradectl.exchange.base import AT_ONCE
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
-from tradectl.exchange.venue import Holdings, OrderKey, Venue, VenueFill, VenueIncome, VenueOrder
+from tradectl.exchange.venue import (
+    Holdings,
+    OrderKey,
+    PositionSide,
+    Venue,
+    VenueFill,
+    VenueIncome,
+    VenueOrder,
+)
 
 OVERLAP = HOUR
 """Rows are asked for from so long before the last question: some come late."""
@@ -110,8 +118,8 @@ class MovedByExchange:
         self._posted: dict[str, int] = {}
         self._fills: dict[tuple[OrderKey, str], VenueFill] = {}
         self._causes: dict[OrderKey, CloseCause | None] = {}
-        self._ours: dict[OrderKey, None] = {}
-        """orders with our tag that are no longer followed"""
+        self._passed_over: dict[OrderKey, None] = {}
+        """orders with our tag that are no longer followed, and those of a position beside ours"""
         self._not_found: dict[OrderKey, tuple[float, Iterator[float]]] = {}
         """when orders are asked for again, monotonic seconds, and the pauses after that"""
         self.until = 0
@@ -125,7 +133,8 @@ class MovedByExchange:
             self._announced_at = self._monotonic()
 
     def heard(self, fills: Iterable[VenueFill]) -> None:
-        """Fills of nobody's order that we know: somebody else's, or the exchange's own."""
+        """Fills of nobody's order that we know: somebody else's, or the exchange's own. Those of a
+        position beside ours have nothing to do with it."""
         for fill in fills:
             if fill.symbol in self._symbols and self._is_to_be_told(fill):
                 if fill.forced is not None:
@@ -134,9 +143,26 @@ class MovedByExchange:
         _keep_newest(self._fills)
 
     def _is_to_be_told(self, fill: VenueFill) -> bool:
-        if self._books is None or fill.order_key in self._ours:
+        if self._books is None or fill.order_key in self._passed_over or self._is_beside(fill):
             return False
         return _id_of(fill) not in self._posted and self._books.is_new_trade(self._foreign(fill))
+
+    def _is_beside(self, told: VenueFill | VenueOrder) -> bool:
+        """It is of the position, of an account in hedge mode, that is not ours."""
+        side = told.position_side
+        if side is None or self._books is None or told.symbol not in self._venue.hedged:
+            return False
+        expected = self._books.quantity(told.symbol)
+        return not expected or (expected > 0) is not (side is PositionSide.LONG)
+
+    def held(self, holdings: Holdings, symbol: str) -> Decimal:
+        """What is there (signed) of what may be ours: in hedge mode what is on our side."""
+        there = holdings.of(self._instruments[symbol])
+        return there if not holdings.sides else there - self.beside(holdings, symbol)
+
+    def beside(self, holdings: Holdings, symbol: str) -> Decimal:
+        expected = self._books.quantity(symbol) if self._books is not None else ZERO
+        return holdings.beside(symbol, expected)
 
     # --- while comparing ----------------------------------------------------------------------------
 
@@ -155,7 +181,7 @@ class MovedByExchange:
         elif not any(fill.symbol in self._perpetuals for fill in self._fills.values()):
             return False
         return cash != self._books.cash() or any(
-            holdings.of(self._instruments[symbol]) != self._books.quantity(symbol)
+            self.held(holdings, symbol) != self._books.quantity(symbol)
             for symbol in self._perpetuals
         )
 
@@ -166,7 +192,7 @@ class MovedByExchange:
             return []
         differing = set()
         for symbol in {fill.symbol for fill in self._fills.values()}:
-            missing = self._books.quantity(symbol) - holdings.of(self._instruments[symbol])
+            missing = self._books.quantity(symbol) - self.held(holdings, symbol)
             if missing > 0 or (missing and symbol in self._perpetuals):
                 differing.add(symbol)
         return [fill for fill in self._fills.values() if fill.symbol in differing]
@@ -176,7 +202,7 @@ class MovedByExchange:
 
     def _is_to_be_found(self, fill: VenueFill) -> bool:
         known_as = fill.order_key
-        if not self._is_unknown(fill) or known_as in self._ours:
+        if not self._is_unknown(fill) or known_as in self._passed_over:
             return False
         return known_as not in self._not_found or self._not_found[known_as][0] <= self._monotonic()
 
@@ -289,7 +315,7 @@ class MovedByExchange:
                     self._note(order)
                 else:
                     self._note_not_found(fill.order_key)
-        for kept in (self._causes, self._ours, self._not_found):
+        for kept in (self._causes, self._passed_over, self._not_found):
             _keep_newest(kept)
 
     def _note_not_found(self, known_as: OrderKey) -> None:
@@ -299,8 +325,8 @@ class MovedByExchange:
 
     def _note(self, order: VenueOrder) -> None:
         self._not_found.pop(order.order_key, None)
-        if self._is_tagged(order.client_order_id):
-            self._ours[order.order_key] = None
+        if self._is_tagged(order.client_order_id) or self._is_beside(order):
+            self._passed_over[order.order_key] = None
         else:
             self._causes[order.order_key] = order.forced
 

@@ -108,7 +108,7 @@ class Reconciler:
                 await self._moved.ask(holdings)
                 asked, before = True, self._activities
                 holdings = await self._venue.holdings()
-            self._held = {s: holdings.of(self.instruments[s]) for s in self._symbols}
+            self._held = {s: self._moved.held(holdings, s) for s in self._symbols}
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._newest = max(self._newest, newest)
@@ -194,9 +194,15 @@ class Reconciler:
             income_until=self._moved.until,
             newest=self._newest,
             told_at=told_at,
+            beside=self._beside(holdings),
         )
         self._post(report, AT_ONCE)
         return (*sorted(busy), MONEY) if is_unclear else ()
+
+    def _beside(self, holdings: Holdings) -> dict[str, Decimal]:
+        """On the other side of ours, of an account in hedge mode."""
+        told = {s: self._moved.beside(holdings, s) for s in holdings.sides if s in self._symbols}
+        return {symbol: quantity for symbol, quantity in told.items() if quantity}
 
     def _bound(self, symbols: Collection[str]) -> dict[str, Decimal]:
         """Coins that orders of others offer."""

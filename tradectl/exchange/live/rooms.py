@@ -1,6 +1,6 @@
 """What a live exchange is made of, and who knows whom.
 
-    SymbolRoom      by what its symbols are traded: steps, and what fees cost
+    SymbolRoom      by what its symbols are traded: steps, what fees cost, the mode of positions
     SessionRoom     whether the keys work, the stream speaks, and this process ran on
     OrderRoom       each order from its send to its end; the switch that ends them without us
     CompareRoom     what is there, beside what the books expect; who else moved it
@@ -31,6 +31,7 @@ from tradectl.exchange.live.order_submitter import OrderSubmitter, SendCheck
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.orders_at_venue import OrdersAtVenue
 from tradectl.exchange.live.other_bots import OtherBots
+from tradectl.exchange.live.position_mode import PositionModeMonitor
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.live.symbol_rules import SymbolRules
@@ -63,6 +64,10 @@ class SymbolRoom:
         self.steps = SymbolRules(
             at.venue, at.symbols, at.instruments, at.reporter, at.post, at.name,
             every=at.settings.rules_seconds, monotonic=at.monotonic, sleep=at.sleep,
+        )  # fmt: skip
+        self.modes = PositionModeMonitor(
+            at.venue, at.symbols, at.post, at.name,
+            every=at.settings.reconcile_seconds, monotonic=at.monotonic,
         )  # fmt: skip
 
 
@@ -164,7 +169,7 @@ class CompareRoom:
             at.venue, at.settings, self.reconciler, tracker, orders.submitter, at.reporter,
             at.tasks, symbols.fees.fetch,
             in_question=lambda: in_question(at.symbols) or moved.is_waiting,
-            compared=compared,
+            before=symbols.modes.look, compared=compared,
         )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CloseCause
 from tradectl.domain.refusals import RefusalCause
@@ -13,18 +12,24 @@ from tradectl.exchange.ccxt_venue import causes
 from tradectl.exchange.ccxt_venue.balances import BalanceRules
 from tradectl.exchange.ccxt_venue.error_codes import A, ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, by_name
-from tradectl.exchange.ccxt_venue.quirks import NEVER_MS, HedgeMode, ListenKey, Quirks
+from tradectl.exchange.ccxt_venue.quirks import (
+    NEVER_MS,
+    HedgeMode,
+    ListenKey,
+    PositionRow,
+    Quirks,
+)
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
+
+_SIDES = {"LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT}
 
 
-def _positions(raw: Any) -> dict[str, str]:
-    positions: dict[str, str] = {}
-    for row in raw["positions"]:
-        amount = row["positionAmt"]
-        if row.get("positionSide", "BOTH") != "BOTH":
-            raise VenueRefusal(causes.HEDGE_MODE)
-        positions[row["symbol"]] = amount
-    return positions
+def _positions(raw: Any) -> list[PositionRow]:
+    return [
+        PositionRow(row["symbol"], row["positionAmt"], _SIDES.get(row.get("positionSide", "BOTH")))
+        for row in raw["positions"]
+    ]
 
 
 def _money_reason(message: Mapping[str, Any]) -> str:
@@ -93,7 +98,9 @@ TABLE = ExchangeTable(
         positions={"perpetual": _positions},
         money_reason=_money_reason,
         hedge_mode=HedgeMode(
-            "fapiPrivateGetPositionSideDual", lambda raw: raw["dualSidePosition"] in (True, "true")
+            "fapiPrivateGetPositionSideDual",
+            lambda raw: raw["dualSidePosition"] in (True, "true"),
+            sides={"positionSide": _SIDES, "ps": _SIDES},
         ),
         position_modes=("one-way", "hedge"),
         dead_man={"perpetual": "fapiPrivatePostCountdownCancelAll"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CloseCause
 from tradectl.domain.orders import OrderType
@@ -13,10 +16,17 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
 
 _ORDERS = Pages("idLessThan", Next.LEAST, "orderId", most=100)
 _FILLS = Pages("idLessThan", Next.LEAST, "tradeId", most=100)
 _KINDS = ("spot", "perpetual")
+
+
+def _closes_a_side(row: Mapping[str, Any]) -> bool:
+    """In hedge mode what closes is told with the side of the position: a long is closed by a `buy`."""
+    return "close" in str(row.get("tradeSide") or "").lower()
+
 
 TABLE = ExchangeTable(
     fence=Fence(
@@ -56,6 +66,8 @@ TABLE = ExchangeTable(
             lambda raw: raw["data"]["posMode"] == "hedge_mode",
             {"productType": "USDT-FUTURES", "marginCoin": "USDT"},
             "symbol",
+            sides={"posSide": {"long": PositionSide.LONG, "short": PositionSide.SHORT}},
+            of_order=_closes_a_side,
         ),
     ),
     codes=ErrorCodes(

@@ -12,6 +12,7 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
 
 _BALANCES = BalanceRules(
     ("result", "list", 0, "coin"),
@@ -71,6 +72,7 @@ TABLE = ExchangeTable(
             {"category": "linear"},
             "symbol",
             by_symbol=True,
+            sides={"positionIdx": {"1": PositionSide.LONG, "2": PositionSide.SHORT}},
         ),
         position_modes=("one-way", "hedge"),
         stop_direction=frozenset({"perpetual"}),

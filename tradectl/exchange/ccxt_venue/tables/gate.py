@@ -14,6 +14,7 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
 
 TABLE = ExchangeTable(
     fence=Fence(
@@ -30,6 +31,9 @@ TABLE = ExchangeTable(
             "privateFuturesGetSettleAccounts",
             lambda raw: raw["in_dual_mode"] in (True, "true"),
             {"settle": "usdt"},
+            names_side=False,  # without `reduce_only` the other side would be opened
+            sides={"mode": {"dual_long": PositionSide.LONG, "dual_short": PositionSide.SHORT}},
+            tells_of_orders=False,
         ),
         position_modes=("one-way", "hedge"),
         # a market buy is by cost, and a stop on spot does not carry our id
@@ -69,7 +73,6 @@ TABLE = ExchangeTable(
             },
             "is_liq": {"True": CloseCause.LIQUIDATION},
         },
-        hedged={"mode": frozenset({"dual_long", "dual_short"})},
     ),
     codes=ErrorCodes(
         patterns=(r'"label"\s*:\s*"([A-Za-z_]{1,60})"',),

@@ -12,6 +12,7 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
 
 TABLE = ExchangeTable(
     fence=Fence(
@@ -58,9 +59,9 @@ TABLE = ExchangeTable(
         hedge_mode=HedgeMode(
             "futuresPrivateGetPositionGetPositionMode",
             lambda raw: str(raw["data"]["positionMode"]) == "1",
+            sides={"positionSide": {"LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT}},
         ),
         position_modes=("one-way", "hedge"),
-        hedged={"positionSide": frozenset({"LONG", "SHORT"})},
     ),
     codes=ErrorCodes(
         outcomes={

@@ -12,6 +12,7 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
+from tradectl.exchange.venue import PositionSide
 
 _BALANCES = BalanceRules(
     # isolated positions have purses of their own
@@ -37,7 +38,9 @@ TABLE = ExchangeTable(
         cancel_id_param="clOrdId",
         reasons={"cancelSource": frozenset({"1"})},
         hedge_mode=HedgeMode(
-            "privateGetAccountConfig", lambda raw: raw["data"][0]["posMode"] == "long_short_mode"
+            "privateGetAccountConfig",
+            lambda raw: raw["data"][0]["posMode"] == "long_short_mode",
+            sides={"posSide": {"long": PositionSide.LONG, "short": PositionSide.SHORT}},
         ),
         position_modes=("one-way", "hedge"),
         # what a triggered stop became names the stop too
