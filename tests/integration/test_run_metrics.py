@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 import socket
 import threading
@@ -23,20 +24,22 @@ from tests.fixtures.command import BUSY, journals, records_of
 from tests.fixtures.monitoring import LONGEST_S, until
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import EventType
+from tradectl.domain.events import EventType, OrderAccepted, OrderFilled, OrderSubmitted, Record
+from tradectl.domain.statistics import DOUBLINGS
 from tradectl.monitoring.metrics_server import MOST_AT_ONCE, MetricsServer
 from tradectl.runtime.run import TradingRun
-from tradectl.runtime.run_metrics import HELPS, MONEY, RunMetrics
+from tradectl.runtime.run_metrics import HELPS, MONEY, MOST_SYMBOLS, RunMetrics
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "monitoring"
 OF_THE_SERVER = {"loop_answers", "disk_free_bytes", "journal_bytes"}
-OF_ORDERS = {"order_accept_seconds", "order_fill_seconds"}
 OF_CHANNELS_AND_EXCHANGES = {
-    "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio",
+    "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio", "alert_delivery_seconds",
+    "clock_offset_seconds",
 }  # fmt: skip
-SUFFIXES = re.compile(r"_(total|seconds_sum|seconds_count)$")
+SUFFIXES = re.compile(r"_(total|bucket|sum|count)$")
+SOMETIMES_OF_A_CLASS = {"emergency", "command", "risk"}
 
 
 def figures_in(text: str) -> dict[str, float]:
@@ -49,11 +52,11 @@ def figures_in(text: str) -> dict[str, float]:
 
 
 class Scraper:
-    """Stands in for the screen of a run: it takes the figures as the run ends, all of it counted."""
+    """Stands in for the screen of a run: it takes the figures as the run ends."""
 
     def __init__(self, run: TradingRun) -> None:
         self.run = run
-        self.metrics = RunMetrics(run, run.monitor, run.alerts, None, list)
+        self.metrics = RunMetrics(run, run.monitor, run.alerts, None, list, log=run._watchers._log)
         self.text = self.with_money = ""
 
     async def start(self, run: TradingRun) -> None:
@@ -66,9 +69,6 @@ class Scraper:
         self.run.end("it has traded")
 
     async def stop(self) -> None:
-        figures = self.run.bus.figures
-        await self.run.bus.join()
-        await until(lambda: not figures().handlers["metrics"].waiting)
         self.text = self.metrics.text()
         self.metrics._money = True
         self.with_money = self.metrics.text()
@@ -91,7 +91,8 @@ async def test_the_figures_are_those_of_the_journal(tmp_path: Path) -> None:
     figures = figures_in(scraper.text)
     last = figures["tradectl_journal_seq{}"]
     (journal,) = journals(tmp_path / "s")
-    events = [record.event for record in records_of(journal) if record.seq <= last]
+    records = [record for record in records_of(journal) if record.seq <= last]
+    events = [record.event for record in records]
     kinds = Counter(
         type(event).__name__ for event in events if event.event_type is not EventType.MARKET_DATA
     )
@@ -104,19 +105,63 @@ async def test_the_figures_are_those_of_the_journal(tmp_path: Path) -> None:
     assert kinds["OrderFilled"] > 0
     assert figures["tradectl_fills_total{}"] == kinds["OrderFilled"]
     assert figures["tradectl_orders_denied_total{}"] == kinds["OrderDenied"]
-    assert figures["tradectl_order_fill_seconds_count{}"] > 0
+    check_counts(figures, records)
+    check_histograms(scraper.text, figures)
     every = HELPS.keys() - OF_THE_SERVER - OF_CHANNELS_AND_EXCHANGES
     assert names_of(scraper.text) == every - {*MONEY}
     assert names_of(scraper.with_money) == every
+    check_oldest_of_a_thousand_symbols(scraper.metrics)
 
 
 def names_of(text: str) -> set[str]:
     found = {name.partition("{")[0].removeprefix("tradectl_") for name in figures_in(text)}
-    return {as_declared(SUFFIXES.sub("", name)) for name in found}
+    return {SUFFIXES.sub("", name) for name in found}
 
 
-def as_declared(name: str) -> str:
-    return name.removesuffix("_seconds") if name in OF_ORDERS else name
+def check_oldest_of_a_thousand_symbols(metrics: RunMetrics) -> None:
+    metrics._figures.forget_gauges()
+    metrics._of_the_data({f"S{number}": float(number) for number in range(1_000)})
+    figures = figures_in(metrics._figures.prometheus())
+    ages = [name for name in figures if name.startswith("tradectl_data_age_seconds")]
+    assert len(ages) == MOST_SYMBOLS
+    assert figures["tradectl_data_age_max_seconds{}"] == 999
+    assert '{"symbol": "S999"}' in "".join(ages)
+
+
+def check_histograms(text: str, figures: dict[str, float]) -> None:
+    """Each has its edges in order, and what is told of it adds up."""
+    edges: dict[str, list[tuple[float, float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples if family.type == "histogram" else ():
+            labels = {**sample.labels}
+            if (edge := labels.pop("le", None)) is not None:
+                name = family.name + "_count" + json.dumps(labels, sort_keys=True)
+                edges.setdefault(name, []).append((float(edge), sample.value))
+    assert len(edges) > 10
+    for name, found in edges.items():
+        assert found == sorted(found), name
+        assert found[-1] == (math.inf, figures[name])
+        assert len(found) == len(DOUBLINGS) + 1
+
+
+def check_counts(figures: dict[str, float], records: list[Record]) -> None:
+    """Histograms that have as many observations as the journal has of what they measure."""
+    events = [record.event for record in records]
+    submitted = {e.order_id for e in events if isinstance(e, OrderSubmitted)}
+    filled = {e.order_id for e in events if isinstance(e, OrderFilled)}
+    accepted = [e for e in events if isinstance(e, OrderAccepted) and e.order_id in submitted]
+    of_paper = '{"exchange": "paper"}'
+    assert figures[f"tradectl_order_accept_seconds_count{of_paper}"] == len(accepted)
+    assert figures[f"tradectl_order_fill_seconds_count{of_paper}"] == len(filled & submitted)
+    inputs = sum(not record.cause for record in records)
+    assert inputs / 2 < figures["tradectl_step_seconds_count{}"] <= inputs + 1
+    waited = {
+        json.loads(name.removeprefix("tradectl_bus_wait_seconds_count"))["class"]: count
+        for name, count in figures.items()
+        if name.startswith("tradectl_bus_wait_seconds_count")
+    }
+    assert all(count for name, count in waited.items() if name not in SOMETIMES_OF_A_CLASS)
+    assert figures['tradectl_bus_queue_depth{"class": "market_data"}'] >= 0
 
 
 # --- over HTTP -----------------------------------------------------------------------------------------
@@ -287,7 +332,7 @@ async def test_a_port_that_is_taken_is_said(server: MetricsServer, tmp_path: Pat
 @pytest.mark.parametrize("name", ["grafana-dashboard.json", "prometheus-rules.yml"])
 def test_what_is_drawn_and_ruled_has_the_names_of_figures(name: str) -> None:
     text = (CONFIGS / name).read_text()
-    used = {as_declared(SUFFIXES.sub("", word)) for word in re.findall(r"tradectl_(\w+)", text)}
+    used = {SUFFIXES.sub("", word) for word in re.findall(r"tradectl_(\w+)", text)}
     assert used
     assert used <= HELPS.keys() | OF_THE_SERVER
     assert not used & {*MONEY}

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.statistics import BUCKETS, PER_DOUBLING, SMALLEST_S, Histogram
+from tradectl.domain.statistics import (
+    BUCKETS,
+    DOUBLINGS,
+    PER_DOUBLING,
+    SMALLEST_S,
+    Durations,
+    Histogram,
+)
 from tradectl.monitoring import MetricsCollector
 
 ONE_BUCKET = 2 ** (1 / PER_DOUBLING)
@@ -82,7 +89,7 @@ def test_memory_does_not_grow_with_what_is_observed() -> None:
     assert sum(histogram._buckets) == 600
 
 
-def test_prometheus_reads_counters_gauges_and_summaries() -> None:
+def test_prometheus_reads_counters_gauges_and_histograms() -> None:
     metrics = MetricsCollector()
     metrics.inc("orders.sent", 2)
     metrics.gauge("queue depth", 3)
@@ -95,10 +102,12 @@ def test_prometheus_reads_counters_gauges_and_summaries() -> None:
         "tradectl_queue_depth 3.0",
         "# TYPE tradectl_ratio gauge",
         "tradectl_ratio NaN",
-        "# TYPE tradectl_risk_check_seconds summary",
-        'tradectl_risk_check_seconds{quantile="0.5"} 0.25',
-        'tradectl_risk_check_seconds{quantile="0.95"} 0.25',
-        'tradectl_risk_check_seconds{quantile="0.99"} 0.25',
+        "# TYPE tradectl_risk_check_seconds histogram",
+        *(
+            f'tradectl_risk_check_seconds_bucket{{le="{edge}"}} {int(edge > 0.25)}'
+            for edge in DOUBLINGS
+        ),
+        'tradectl_risk_check_seconds_bucket{le="+Inf"} 1',
         "tradectl_risk_check_seconds_sum 0.25",
         "tradectl_risk_check_seconds_count 1",
     ]
@@ -123,3 +132,25 @@ def test_any_name_gives_lines_that_prometheus_can_read(name: str) -> None:
 
 def test_an_empty_collector_has_nothing_to_say() -> None:
     assert MetricsCollector().prometheus() == ""
+
+
+@given(st.lists(st.integers(0, 10**14)))
+def test_both_kinds_of_histogram_count_alike(times: list[int]) -> None:
+    """In nanoseconds; at an edge itself, and above the last one, they may differ."""
+    times = [took for took in times if took.bit_count() != 1]
+    durations, histogram = Durations(), Histogram()
+    for took in times:
+        durations.note(took)
+        histogram.observe(took / 1e9)
+    assert durations.doublings() == histogram.doublings()
+    assert durations.doublings() == [sum(took / 1e9 < edge for took in times) for edge in DOUBLINGS]
+    assert durations.count == histogram.count == len(times)
+
+
+def test_a_length_of_time_that_cannot_be_is_counted_as_the_nearest_that_can() -> None:
+    durations = Durations()
+    durations.note(-5)
+    durations.note(10**30)
+    assert durations.count == 2
+    assert durations.doublings() == [1] * len(DOUBLINGS)
+    assert 4_300 < durations.total < 4_500

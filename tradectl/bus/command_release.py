@@ -11,11 +11,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from tradectl.bus.clock import Clock
 from tradectl.domain.allocation import ComputeWeights
 from tradectl.domain.commands import OutboundCommand, StepCommand
 from tradectl.domain.errors import CoreError, JournalFailed, TradectlError
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
+from tradectl.domain.statistics import Durations
 
 Sender = Callable[[OutboundCommand, int], None]
 Computer = Callable[[ComputeWeights], None]
@@ -40,7 +42,8 @@ class Journal(Protocol):
 
 
 class CommandRelease:
-    """`sender` takes commands, `remote` says whether it outlives this process; `now` gives the time.
+    """`sender` takes commands, `remote` says whether it outlives this process, by the `clock`'s time.
+    What the journal takes for a group, and for a sync, is in `write_times` and `sync_times`.
 
     `computer` takes what is to be worked out instead, and posts the answer. `fail` hears of what
     broke where nobody else would.
@@ -49,14 +52,15 @@ class CommandRelease:
     def __init__(
         self,
         journal: Journal | None,
-        now: Callable[[], int],
+        clock: Clock,
         fail: Callable[[TradectlError], None],
     ) -> None:
         self.journal = journal
         self.sender: Sender | None = None
         self.computer: Computer | None = None
         self.remote = True
-        self._now = now
+        self.write_times, self.sync_times = Durations(), Durations()
+        self._now, self._ticks = clock.now, clock.ticks
         self._fail = fail
         self._held: list[StepCommand] = []
         self._syncing: asyncio.Task[None] | None = None
@@ -66,7 +70,9 @@ class CommandRelease:
     def write(self, records: list[Record]) -> None:
         """Raises JournalFailed."""
         if self.journal is not None and records:
+            began = self._ticks()
             self.journal.append(records)
+            self.write_times.note(self._ticks() - began)
 
     def release(self, commands: list[StepCommand], records: list[Record], written: int) -> int:
         """Let a step's commands go; how many of the turn's `records` are written now."""
@@ -86,7 +92,7 @@ class CommandRelease:
         """Wait until what was written is as durable as the journal promises; `fail` hears if not."""
         if self.journal is None or not self.journal.strict:
             return
-        sync = asyncio.ensure_future(asyncio.to_thread(self.journal.sync))
+        sync = asyncio.ensure_future(self._sync(self.journal))
         self._syncs.add(sync)
         try:
             await sync
@@ -112,7 +118,7 @@ class CommandRelease:
         try:
             while self._held:
                 commands, self._held = self._held, []
-                await asyncio.to_thread(self.journal.sync)
+                await self._sync(self.journal)
                 self._send(commands)
         except TradectlError as error:
             self._fail(error)
@@ -120,6 +126,11 @@ class CommandRelease:
             self._fail(broken(error))
         finally:
             self._syncing = None
+
+    async def _sync(self, journal: Journal) -> None:
+        began = self._ticks()
+        await asyncio.to_thread(journal.sync)
+        self.sync_times.note(self._ticks() - began)
 
     def _send(self, commands: list[StepCommand]) -> None:
         if self._closed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ from tradectl.domain.events import (
     Record,
     TimerFired,
 )
+from tradectl.domain.statistics import Durations
 
 SLICE_NS = 5_000_000
 RECORDED_SLICE_NS = 20_000_000
@@ -76,10 +77,10 @@ class EventBus:
         self.core = core or Core()
         self.components = components or ComponentRegistry()
         self.terms = Terms()
-        self.command_release = CommandRelease(journal, self.clock.now, self._fail)
+        self.command_release = CommandRelease(journal, self.clock, self._fail)
         self.failure: TradectlError | None = None
         self.failed = asyncio.Event()
-        self._inputs = InputQueue(max_queue_size)
+        self._inputs = InputQueue(max_queue_size, self.clock.ticks if self.clock.live else None)
         self._scheduler = Scheduler()
         self._alarm = Alarm(self._scheduler, self.clock, self.post)
         self._data_ended = False
@@ -226,6 +227,7 @@ class EventBus:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)
                 now = ticks()
+                inputs.look(now)
                 most = note(now - started, steps, core.seq)
                 if now > turn_end:
                     break
@@ -336,6 +338,16 @@ class EventBus:
     def waiting(self) -> int:
         """Inputs queued and not yet dispatched, scheduled ones aside."""
         return len(self._inputs)
+
+    def queue_depths(self) -> dict[EventPriority, int]:
+        """The same by class."""
+        return self._inputs.depths()
+
+    @property
+    def input_waits(self) -> Mapping[EventPriority, Durations]:
+        """How long inputs waited to be dispatched, by class: of a live clock, and of a sample, of each
+        class one after the other."""
+        return self._inputs.waits
 
     async def dispatched(self) -> None:
         """Wait until no input is waiting (scheduled ones aside)."""

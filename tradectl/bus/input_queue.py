@@ -7,21 +7,32 @@ the rest `has_room` says whether a publisher has to wait, since none of it may b
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 
 from tradectl.domain.events import Event, EventPriority, MarketDataEvent
+from tradectl.domain.statistics import Durations
 
 
 class InputQueue:
-    """`market` and `urgent_waiting` are read once an event: they are plain attributes."""
+    """`market` and `urgent_waiting` are read once an event: they are plain attributes.
 
-    def __init__(self, limit: int) -> None:
+    How long inputs wait is measured by `ticks` (ns), if at all, of one of each class at a time: for the
+    next one once that was taken.
+    """
+
+    def __init__(self, limit: int, ticks: Callable[[], int] | None = None) -> None:
         self.published = 0
         self.dropped = 0
         self.market: deque[MarketDataEvent] = deque()
         self.urgent_waiting = 0
         self.closed = False
         self._limit = limit
+        self.waits = {priority: Durations() for priority in EventPriority}
+        self._looks_for = 0
+        self._ticks = ticks
+        self._looked_at: list[tuple[Event, int] | None] = [None] * len(EventPriority)
+        self._market_put = self._market_put_at = 0
         self._urgent: list[deque[Event]] = [deque() for _ in range(EventPriority.MARKET_DATA)]
 
     def __len__(self) -> int:
@@ -50,6 +61,8 @@ class InputQueue:
         self._urgent[event.priority].append(event)
         self.urgent_waiting += 1
         self.published += 1
+        if self._ticks is not None and self._looked_at[event.priority] is None:
+            self._looked_at[event.priority] = event, self._ticks()
 
     def put_market(self, events: list[MarketDataEvent]) -> None:
         """In order; what does not fit pushes the oldest out."""
@@ -57,6 +70,10 @@ class InputQueue:
             return
         self.published += len(events)
         self.market.extend(events)
+        if self._ticks is not None:
+            self._market_put += len(events)
+            if not self._looks_for:
+                self._looks_for, self._market_put_at = self._market_put, self._ticks()
         while len(self.market) > self._limit:
             self.market.popleft()
             self.dropped += 1
@@ -68,7 +85,22 @@ class InputQueue:
                 break
         event = queue.popleft()
         self.urgent_waiting -= 1
+        looked_at = self._looked_at[event.priority]
+        if looked_at is not None and looked_at[0] is event and self._ticks is not None:
+            self._looked_at[event.priority] = None
+            self.waits[event.priority].note(self._ticks() - looked_at[1])
         return event
+
+    def look(self, now: int) -> None:
+        """Whether the market data that is looked for is gone by `now` (ticks)."""
+        if self._looks_for and self._market_put - len(self.market) >= self._looks_for:
+            self.waits[EventPriority.MARKET_DATA].note(now - self._market_put_at)
+            self._looks_for = 0
+
+    def depths(self) -> dict[EventPriority, int]:
+        """What waits, by class."""
+        urgent = {EventPriority(number): len(queue) for number, queue in enumerate(self._urgent)}
+        return {**urgent, EventPriority.MARKET_DATA: len(self.market)}
 
 
 def check_money(event: MarketDataEvent) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from tradectl.domain.statistics import Durations
+
 SAMPLES = 1_024
 SLOW_KEPT = 100
 QUICK_NS = 200_000
@@ -18,11 +20,13 @@ LONGEST_MARCH = 16
 
 
 class StepTimes:
-    """`slow` has the (seq, ns) of the newest steps that took longer than `slow_ns`."""
+    """`slow` has the (seq, ns) of the newest steps that took longer than `slow_ns`, `durations` all of
+    them."""
 
     def __init__(self, slow_ns: int) -> None:
         self.slow: deque[tuple[int, int]] = deque(maxlen=SLOW_KEPT)
         self._slow_ns = slow_ns
+        self.durations = Durations()
         self._taken: deque[int] = deque(maxlen=SAMPLES)
         self._march = 1
 
@@ -31,11 +35,16 @@ class StepTimes:
         look at the time."""
         if took > self._slow_ns:
             self.slow.append((seq, took))
+        durations = self.durations
         if took < QUICK_NS:
-            self._taken.append(took // steps)
+            each = took // steps
+            durations.counts[each.bit_length()] += steps
+            durations.total_ns += took
+            self._taken.append(each)
             if self._march < LONGEST_MARCH:
                 self._march *= 2
         else:
+            durations.note(took)
             self._taken.append(took)
             self._march = 1
         return self._march

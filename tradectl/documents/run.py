@@ -62,7 +62,8 @@ class ExchangeStatus(Struct, kw_only=True, frozen=True):
     """What an exchange was last seen to have that the books do not know: orders of others, and how many
     of ours have an unknown outcome; the tags of other tradectls that trade on the same account
     (`other_bots`); what does not work there (`problems`); and by symbol whether its
-    dead-man switch is armed, or why not, where it has one."""
+    dead-man switch is armed, or why not, where it has one. `clock_offset_ms` is how far its clock was
+    ahead of this machine's, when it was asked last."""
 
     name: str
     symbols: tuple[str, ...]
@@ -71,6 +72,7 @@ class ExchangeStatus(Struct, kw_only=True, frozen=True):
     unknown_orders: int
     dead_man: dict[str, str] = {}
     other_bots: tuple[str, ...] = ()
+    clock_offset_ms: float | None = None
 
 
 class Status(AccountStatus, kw_only=True, frozen=True):

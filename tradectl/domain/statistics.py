@@ -13,6 +13,14 @@ PER_DOUBLING = 8
 BUCKETS = 44 * PER_DOUBLING
 """From a nanosecond to almost five hours; what is longer falls into the last."""
 
+FIRST_DOUBLING, LAST_DOUBLING = 10, 35
+DOUBLINGS = tuple(2**edge / 1e9 for edge in range(FIRST_DOUBLING, LAST_DOUBLING + 1))
+"""Seconds, from a microsecond to half a minute, each twice the one before: the edges that both kinds of
+histogram have."""
+LONGEST_BITS = 43
+LONGEST_NS = 2 ** (LONGEST_BITS - 1) - 1
+"""An hour and 13 minutes."""
+
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -52,6 +60,42 @@ class Histogram:
         """count, sum, max, p50, p95, p99; seconds."""
         percentiles = {name: self.percentile(share) for name, share in QUANTILES.items()}
         return {"count": self.count, "sum": self.total, "max": self.max, **percentiles}
+
+    def doublings(self) -> list[int]:
+        """How many took less than each of DOUBLINGS."""
+        edges = range(FIRST_DOUBLING, LAST_DOUBLING + 1)
+        return [sum(self._buckets[: edge * PER_DOUBLING]) for edge in edges]
+
+
+class Durations:
+    """Nanoseconds, counted by powers of two: where they are noted a hundred thousand times a second."""
+
+    __slots__ = ("counts", "total_ns")
+
+    def __init__(self) -> None:
+        self.counts = [0] * LONGEST_BITS
+        self.total_ns = 0
+
+    def note(self, took: int) -> None:
+        """One more. What is longer than an hour counts as that; less than nothing, as a clock of the
+        computer may say, as nothing."""
+        took = min(max(0, took), LONGEST_NS)
+        self.counts[took.bit_length()] += 1
+        self.total_ns += took
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def total(self) -> float:
+        """In seconds."""
+        return self.total_ns / 1e9
+
+    def doublings(self) -> list[int]:
+        """How many took less than each of DOUBLINGS."""
+        edges = range(FIRST_DOUBLING, LAST_DOUBLING + 1)
+        return [sum(self.counts[: edge + 1]) for edge in edges]
 
 
 def _bucket(seconds: float) -> int:

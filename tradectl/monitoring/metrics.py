@@ -1,14 +1,18 @@
-"""Counters, gauges and latencies by name and labels, in memory that does not grow with the counting."""
+"""Counters, gauges and latencies by name and labels, in memory that does not grow with the counting.
+
+Latencies are histograms with fixed buckets, each edge twice the one before, from a microsecond to half a
+minute: whatever is asked of them later (another quantile, several runs together) can be worked out.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.statistics import QUANTILES, Histogram
+from tradectl.domain.statistics import DOUBLINGS, Histogram
 
 _ODD = re.compile(r"[^a-zA-Z0-9_:]")
 
@@ -16,6 +20,17 @@ _ODD = re.compile(r"[^a-zA-Z0-9_:]")
 Labels = dict[str, str]
 Key = tuple[str, str]
 """A name, and its labels as Prometheus spells them: `{kind="fill"}`, or nothing."""
+
+
+class Distribution(Protocol):
+    """What is known of how long something took: how often, in all (seconds), and how many took less than
+    each of DOUBLINGS."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    def doublings(self) -> list[int]: ...
 
 
 class MetricsCollector:
@@ -27,6 +42,7 @@ class MetricsCollector:
         self._counters: dict[Key, float] = {}
         self._gauges: dict[Key, float] = {}
         self._latencies: dict[Key, Histogram] = {}
+        self._kept: dict[Key, Distribution] = {}
 
     def inc(self, name: str, by: float = 1, labels: Labels | None = None) -> None:
         """Counters only go up. Raises UsageError for a negative step."""
@@ -55,6 +71,10 @@ class MetricsCollector:
             histogram = self._latencies[key] = Histogram()
         histogram.observe(seconds)
 
+    def histogram(self, name: str, kept: Distribution, labels: Labels | None = None) -> None:
+        """Latencies that are kept elsewhere, read whenever the figures are spelled."""
+        self._kept[name, _labelled(labels)] = kept
+
     def snapshot(self) -> dict[str, Any]:
         """`counters` and `gauges` by name and labels; `latencies` as {count, sum, max, p50, p95, p99}."""
         return {
@@ -64,7 +84,7 @@ class MetricsCollector:
         }
 
     def prometheus(self) -> str:
-        """The text exposition format 0.0.4: counters, gauges and summaries (in seconds)."""
+        """The text exposition format 0.0.4: counters, gauges and histograms (in seconds)."""
         names = _PrometheusNames()
         lines: list[str] = []
         for name, values in _by_name(self._counters):
@@ -75,11 +95,12 @@ class MetricsCollector:
             given = names.give(name, "")
             lines += self._head(name, given, "gauge")
             lines += [f"{given}{labels} {_number(value)}" for labels, value in values]
-        for name, histograms in _by_name(self._latencies):
+        latencies: dict[Key, Distribution] = {**self._latencies, **self._kept}
+        for name, distributions in _by_name(latencies):
             given = names.give(name, "_seconds")
-            lines += self._head(name, given, "summary")
-            for labels, histogram in histograms:
-                lines += _summary(given, labels, histogram)
+            lines += self._head(name, given, "histogram")
+            for labels, distribution in distributions:
+                lines += _histogram(given, labels, distribution)
         return "".join(f"{line}\n" for line in lines)
 
     def _head(self, name: str, given: str, kind: str) -> Iterator[str]:
@@ -125,12 +146,13 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _summary(name: str, labels: str, histogram: Histogram) -> Iterator[str]:
-    others = f"{labels[1:-1]}," if labels else ""
-    for share in QUANTILES.values():
-        yield f'{name}{{{others}quantile="{share}"}} {_number(histogram.percentile(share))}'
-    yield f"{name}_sum{labels} {_number(histogram.total)}"
-    yield f"{name}_count{labels} {histogram.count}"
+def _histogram(name: str, labels: str, found: Distribution) -> Iterator[str]:
+    others, count = f"{labels[1:-1]}," if labels else "", found.count
+    for edge, below in zip(DOUBLINGS, found.doublings(), strict=True):
+        yield f'{name}_bucket{{{others}le="{_number(edge)}"}} {below}'
+    yield f'{name}_bucket{{{others}le="+Inf"}} {count}'
+    yield f"{name}_sum{labels} {_number(found.total)}"
+    yield f"{name}_count{labels} {count}"
 
 
 def _number(value: float) -> str:

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import StateError
+from tradectl.domain.statistics import Durations
 from tradectl.domain.text import described
 from tradectl.notification.channel import Channel, ChannelFailed
 from tradectl.notification.notice import Message, Notice, message_of
@@ -74,6 +75,8 @@ class Dispatcher:
         self._deadline = 0.0
         self._channels = {name: channel for name, (channel, _) in channels.items()}
         self._senders: dict[str, Sender] = {}
+        self.delivery_times = {name: Durations() for name in channels}
+        """from what happened to a channel's word that it has it"""
         self._patience = {name: patience for name, (_, patience) in channels.items()}
         self._sent_at: dict[str, tuple[Send, float]] = {}
         self._save_after = 0.0
@@ -170,10 +173,16 @@ class Dispatcher:
         was_given_up = self._sent_at.pop(name, None) is None
         self._outbox.free(name)
         if not outcome.error:
+            self._note_delivery(outcome.send)
             if self._outbox.delivered(outcome.send):
                 self._on_recovery(name)
         elif not was_given_up:
             self._failed(outcome.send, outcome.error, outcome.rest)
+
+    def _note_delivery(self, send: Send) -> None:
+        now = self._wall()
+        for letter in send.letters:
+            self.delivery_times[send.channel].note(now - letter.notice.updated_at)
 
     def _give_up_late(self) -> None:
         """What a channel does not answer goes to the next one; it stays busy until it comes back."""

@@ -25,6 +25,7 @@ from tradectl.storage.directory import StateDir
 if TYPE_CHECKING:
     from tradectl.monitoring.stall_report import StallReport
     from tradectl.notification.dispatcher import Dispatcher
+    from tradectl.runtime.run_log import RunLog
 
 HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
 
@@ -97,6 +98,7 @@ def watchers_outside(
     alerts: AlertManager,
     dispatcher: Dispatcher | None,
     url: str,
+    log: RunLog | None,
 ) -> Iterator[tuple[str, Any]]:
     """What is started last, by its name: the run has begun by then. `url` has the heartbeat's address.
     Raises UsageError for a port that is taken."""
@@ -112,7 +114,7 @@ def watchers_outside(
         from tradectl.runtime.run_metrics import RunMetrics
 
         money = settings.metrics_money
-        figures = RunMetrics(session, monitor, alerts, dispatcher, troubles, money=money)
+        figures = RunMetrics(session, monitor, alerts, dispatcher, troubles, log=log, money=money)
         folder, journal = session.state_dir.path, session.journal_path
         server = MetricsServer(settings.metrics_port, figures, folder, journal)
         yield server.name, server

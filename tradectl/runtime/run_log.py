@@ -138,6 +138,16 @@ class RunLog:
         self._loop = None
         await asyncio.to_thread(self._writer.stop, LAST_LINES_S)
 
+    @property
+    def written(self) -> int:
+        """Lines."""
+        return self._writer.written
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not."""
+        return self._writer.dropped
+
     # --- what is told ----------------------------------------------------------------------------------
 
     def alert(self, alert: Alert) -> None:

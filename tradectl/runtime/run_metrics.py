@@ -7,12 +7,20 @@ knows how much there was. No figure is an amount of money unless that is asked f
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tradectl.domain.event import EventType
-from tradectl.domain.events import OrderAccepted, OrderFilled, OrderSubmitted, Record
+from tradectl.domain.events import (
+    ExecutionEvent,
+    OrderAccepted,
+    OrderFilled,
+    OrderSubmitted,
+    Record,
+)
 from tradectl.domain.states import AlertSeverity, ComponentStatus, TradingState
 from tradectl.domain.time import SECOND
 from tradectl.monitoring.alert_manager import AlertManager
@@ -24,8 +32,10 @@ from tradectl.version import __version__
 
 if TYPE_CHECKING:
     from tradectl.documents.run import Resources
+    from tradectl.runtime.run_log import RunLog
 
 COUNTED = tuple(kind for kind in EventType if kind is not EventType.MARKET_DATA)
+MOST_SYMBOLS = 500
 MOST_ORDERS = 10_000
 """Under way, whose times are waited for."""
 MEBIBYTE = 1 << 20
@@ -38,16 +48,21 @@ HELPS = {
     "bus_processed": "inputs and what followed from them",
     "bus_failed": "events that a handler could not handle",
     "bus_dropped": "market data shed or conflated",
-    "bus_queue_depth": "inputs that wait",
-    "step_p50_seconds": "the newest steps of the core, from input to last consequence: of half",
+    "bus_queue_depth": "inputs that wait, by class",
+    "bus_wait_seconds": "how long a sample of the inputs waited to be dispatched, by class",
+    "step_seconds": "steps of the core, from an input to its last consequence",
+    "step_p50_seconds": "the newest steps of the core: of half",
     "step_p99_seconds": "the same: of 99 in 100",
+    "journal_write_seconds": "a group of records, to the operating system",
+    "journal_sync_seconds": "what was written, to the disk",
+    "projection_write_seconds": "changes of the account, to the database, with the journal's sync",
     "handler_handled": "events that an observer has handled",
     "handler_failures": "failed tries of an observer",
     "handler_missed": "events that an observer did not get",
     "handler_waiting": "events that wait for an observer",
     "handler_mean_seconds": "what an observer takes for an event",
-    "order_accept": "from an order's release to the exchange's word that it works",
-    "order_fill": "from an order's release to its first fill",
+    "order_accept_seconds": "from an order's release to the exchange's word that it works",
+    "order_fill_seconds": "from an order's release to its first fill",
     "orders": "orders of the account",
     "orders_denied": "orders that risk denied",
     "fills": "fills of the account",
@@ -61,8 +76,14 @@ HELPS = {
     "held_back_ratio": "of the run's time that a cause held entries back",
     "component_up": "0 for a component that has failed or is restarted",
     "component_errors": "errors that a component has counted",
-    "data_age_seconds": "since the newest market data of a symbol",
+    "data_age_seconds": f"since the newest market data of a symbol; of the {MOST_SYMBOLS} oldest",
+    "data_age_max_seconds": "of the oldest of all of them",
+    "clock_offset_seconds": "how far an exchange's clock is ahead of this machine's",
+    "clock_set_seconds": "how far this machine's clock was set ahead, and is not followed yet",
     "alerts_open": "alerts that are not over, by severity",
+    "alert_delivery_seconds": "from what happened to a channel's word that it has it",
+    "log_lines": "lines of the log that were written",
+    "log_dropped": "lines that were not: too many, or it could not be written",
     "outbox_waiting": "messages that nobody could be told yet",
     "outbox_dropped": "messages let go untold: too many, or too old",
     "process_cpu_percent": "100 is one core",
@@ -96,18 +117,22 @@ class RunMetrics:
         dispatcher: Dispatcher | None,
         troubles: Callable[[], list[str]],
         *,
+        log: RunLog | None = None,
         money: bool = False,
     ) -> None:
         self._session = session
         self._monitor = monitor
         self._alerts = alerts
         self._dispatcher = dispatcher
+        self._log = log
         self.troubles = troubles
         self._money = money
         self._figures = MetricsCollector(HELPS)
         self._events: Counter[str] = Counter()
-        self._sent: dict[str, int] = {}
-        session.bus.observe(COUNTED, self._on_record, name=self.name)
+        self._unaccepted: dict[str, int] = {}
+        self._unfilled: dict[str, int] = {}
+        session.bus.listen(COUNTED, self._on_record)
+        self._find_histograms()
 
     def text(self) -> str:
         """Those of now, for Prometheus; to be asked for in the loop."""
@@ -126,24 +151,41 @@ class RunMetrics:
     def state(self) -> str:
         return self._session.orchestrator.state
 
+    def _find_histograms(self) -> None:
+        """What is measured where it happens."""
+        kept, bus = self._figures.histogram, self._session.bus
+        kept("step_seconds", bus.step_times.durations)
+        kept("journal_write_seconds", bus.command_release.write_times)
+        kept("journal_sync_seconds", bus.command_release.sync_times)
+        for priority, waits in bus.input_waits.items():
+            kept("bus_wait_seconds", waits, {"class": priority.name.lower()})
+        if self._session.state.write_times is not None:
+            kept("projection_write_seconds", self._session.state.write_times)
+        if self._dispatcher is not None:
+            for channel, times in self._dispatcher.delivery_times.items():
+                kept("alert_delivery_seconds", times, {"channel": channel})
+
     # --- what happens --------------------------------------------------------------------------------
 
     def _on_record(self, record: Record) -> None:
         event = record.event
         self._events[type(event).__name__] += 1
         if isinstance(event, OrderSubmitted):
-            while len(self._sent) >= MOST_ORDERS:
-                self._sent.pop(next(iter(self._sent)))
-            self._sent[event.order_id] = record.at
+            for waiting in (self._unaccepted, self._unfilled):
+                while len(waiting) >= MOST_ORDERS:
+                    del waiting[next(iter(waiting))]
+                waiting[event.order_id] = record.at
         elif isinstance(event, OrderAccepted):
-            self._took("order_accept", event.order_id, record.at, stays=True)
+            self._took("order_accept_seconds", event, self._unaccepted, record.at)
         elif isinstance(event, OrderFilled):
-            self._took("order_fill", event.order_id, record.at)
+            self._took("order_fill_seconds", event, self._unfilled, record.at)
 
-    def _took(self, name: str, order_id: str, at: int, *, stays: bool = False) -> None:
-        sent = self._sent.get(order_id) if stays else self._sent.pop(order_id, None)
+    def _took(self, name: str, event: ExecutionEvent, since: dict[str, int], at: int) -> None:
+        """The first time; a fill may come before its order's acceptance."""
+        sent = since.pop(event.order_id, None)
         if sent is not None:
-            self._figures.observe(name, max(0, at - sent) / SECOND)
+            took = max(0, at - sent) / SECOND
+            self._figures.observe(name, took, {"exchange": event.source_component})
 
     # --- what is ------------------------------------------------------------------------------------
 
@@ -165,6 +207,9 @@ class RunMetrics:
         for severity in AlertSeverity:
             count = sum(a.severity is severity for a in self._alerts.get_active_alerts())
             figures.gauge("alerts_open", count, {"severity": severity.value})
+        if self._log is not None:
+            figures.total("log_lines", self._log.written)
+            figures.total("log_dropped", self._log.dropped)
         if self._dispatcher is not None:
             figures.gauge("outbox_waiting", self._dispatcher.waiting)
             figures.total("outbox_dropped", self._dispatcher.dropped)
@@ -175,7 +220,8 @@ class RunMetrics:
         figures.total("bus_processed", bus.processed)
         figures.total("bus_failed", bus.failed)
         figures.total("bus_dropped", bus.dropped)
-        figures.gauge("bus_queue_depth", bus.queue_depth)
+        for priority, depth in self._session.bus.queue_depths().items():
+            figures.gauge("bus_queue_depth", depth, {"class": priority.name.lower()})
         figures.gauge("step_p50_seconds", bus.latency_p50_us / 1e6)
         figures.gauge("step_p99_seconds", bus.latency_p99_us / 1e6)
         for name, handler in bus.handlers.items():
@@ -195,11 +241,18 @@ class RunMetrics:
         figures.gauge("orders_open", len(books.working_orders()))
         figures.gauge("positions_open", sum(bool(p.quantity) for p in account.positions.values()))
         figures.gauge("drawdown_ratio", float(books.drawdown()))
-        for symbol, age in self._monitor.data_age().items():
-            figures.gauge("data_age_seconds", age, {"symbol": symbol})
+        self._of_the_data(self._monitor.data_age())
         for exchange in self._session.gateway.status():
             labels = {"exchange": exchange.name}
             figures.gauge("orders_unknown", exchange.unknown_orders, labels)
+            if exchange.clock_offset_ms is not None:
+                figures.gauge("clock_offset_seconds", exchange.clock_offset_ms / 1000, labels)
+
+    def _of_the_data(self, ages: Mapping[str, float]) -> None:
+        """Of a thousand symbols those that matter."""
+        self._figures.gauge("data_age_max_seconds", max(ages.values(), default=0.0))
+        for symbol in heapq.nlargest(MOST_SYMBOLS, ages, key=ages.__getitem__):
+            self._figures.gauge("data_age_seconds", ages[symbol], {"symbol": symbol})
 
     def _of_the_components(self) -> None:
         for name, component in self._session.bus.components.all().items():
@@ -220,6 +273,7 @@ class RunMetrics:
             if value is not None:
                 figures.gauge(name, value)
         figures.gauge("loop_tasks", len(asyncio.all_tasks()))
+        figures.gauge("clock_set_seconds", self._session.bus.clock.moved / SECOND)
         figures.gauge("loop_lag_seconds", (found.loop_lag_ms or 0) / 1000)
 
     def _of_the_money(self) -> None:
@@ -228,7 +282,7 @@ class RunMetrics:
         figures.gauge("profit", float(books.profit()))
         fees = sum((p.fees for p in books.account.positions.values()), start=0)
         figures.gauge("fees", float(fees))
-        for symbol, position in books.account.positions.items():
+        for symbol, position in islice(books.account.positions.items(), MOST_SYMBOLS):
             figures.gauge("position_size", float(position.quantity), {"symbol": symbol})
 
 

@@ -134,7 +134,12 @@ class Watchers:
         """The run has begun by then. Raises UsageError for a port that is taken."""
         if not self._recorded:
             yield from watchers_outside(
-                self._session, self.monitor, self.alerts, self._dispatcher, self._heartbeat_url
+                self._session,
+                self.monitor,
+                self.alerts,
+                self._dispatcher,
+                self._heartbeat_url,
+                self._log,
             )
 
         if not self._recorded and self._session.settings.monitoring.telegram_chats:

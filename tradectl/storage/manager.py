@@ -22,6 +22,7 @@ from tradectl.documents.reasons import Untraded
 from tradectl.domain.errors import StateError
 from tradectl.domain.money import decimal_text
 from tradectl.domain.sealed import Sealed
+from tradectl.domain.statistics import Durations
 from tradectl.domain.time import iso
 from tradectl.state import status
 from tradectl.state.account import Account
@@ -121,6 +122,11 @@ class StateManager:
             self._bus.components.stopped(self.name)
         self._attached.clear()
         self._started = False
+
+    @property
+    def write_times(self) -> Durations | None:
+        """What the projection's writes take; None without one."""
+        return None if self._projection is None else self._projection.write_times
 
     async def flush(self, *, snapshot: bool = False) -> None:
         """Write every change to the database now. Raises StateError, and keeps the changes then.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from tradectl.bus.clock import Clock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.events import SystemEvent, SystemEventKind
+from tradectl.domain.statistics import Durations
 from tradectl.domain.text import harmless
 from tradectl.state.books import Books
 from tradectl.storage.store import Changes, Store
@@ -28,7 +29,8 @@ the shorter."""
 class Projection:
     """Writes to `store` what `changes(snapshot)` gives. Seconds, by `clock`: at most every
     `flush_interval`, with a snapshot at most every `snapshot_interval` (None: never); an event says when
-    it has failed for `stalled_after`."""
+    it has failed for `stalled_after`. What a write takes, its rows and the journal's sync included, is in
+    `write_times`."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Projection:
         self._behind_since: float | None = None
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self.write_times = Durations()
 
     def start(self) -> None:
         """Begin to write; does nothing when already started."""
@@ -86,6 +89,7 @@ class Projection:
                 return
             now = self._clock.monotonic()
             due = self._is_snapshot_due(now, wanted=snapshot)
+            began = self._clock.ticks()
             changes = self._changes(due)
             self._collected_in = self._clock.monotonic() - now
             try:
@@ -94,6 +98,7 @@ class Projection:
             except BaseException:  # a cancel is no better than an error: they are offered again
                 self._books.put_back(changes.orders, changes.fills)
                 raise
+            self.write_times.note(self._clock.ticks() - began)
             self._flushed_seq = changes.last_seq
             self._changed_by_hand = False
             self._behind_since = None

@@ -85,6 +85,7 @@ async def watch_clock(
         except ExchangeError:
             pass  # asked again
         else:
+            reporter.clock_offset = offset
             if abs(offset) > MAX_CLOCK_SKEW_S * SECOND:
                 away = f"{offset / SECOND:+.1f} s from this machine's"
                 mend = "requests are signed by its clock; set this machine's"

@@ -46,6 +46,8 @@ class ExecutionReporter:
         self._post = post
         self._on_report = on_report
         self._problems: set[str] = set()
+        self.clock_offset: int | None = None
+        """how far (ns) the exchange's clock was ahead of this machine's, when it was asked last"""
 
     @property
     def problems(self) -> list[str]:

@@ -23,7 +23,7 @@ from tradectl.domain.events import SystemEventKind
 from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import Order, OrderStatus
 from tradectl.domain.refusals import RefusalCause
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.base import Accepted, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
@@ -314,7 +314,7 @@ class LiveExchange:
         )
 
     def status(self) -> ExchangeStatus:
-        foreign = self.tracker.foreign.values()
+        foreign, offset = self.tracker.foreign.values(), self._reporter.clock_offset
         return ExchangeStatus(
             name=self.name,
             symbols=self.symbols,
@@ -323,6 +323,7 @@ class LiveExchange:
             other_bots=tuple(sorted(self._compare.others.tags)),
             unknown_orders=sum(tracked.is_unknown for tracked in self.tracker.working()),
             dead_man=self.dead_man.status(),
+            clock_offset_ms=None if offset is None else round(offset / MILLISECOND, 3),
         )
 
 
