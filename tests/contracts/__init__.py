@@ -48,6 +48,7 @@ from tradectl.documents.pnl import PnlReport
 from tradectl.documents.report import Report
 from tradectl.documents.risk import RiskReport
 from tradectl.documents.run import AlertRow, RunRow, Status, Summary
+from tradectl.documents.settings import SettingsApplied
 from tradectl.documents.tca import TradingCosts
 from tradectl.documents.web import WebBegun
 from tradectl.documents.why import NotTraded, OrderWhy, SymbolWhy
@@ -63,6 +64,7 @@ DOCUMENTS: dict[str, Any] = {
     "bench": BenchReport,
     "clear-halt": HaltCleared,
     "compare": Comparison,
+    "config apply": SettingsApplied,
     "config show": Settings,
     "data check": DataCheck,
     "data volume": list[VolumeProfile],

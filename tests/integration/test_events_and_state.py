@@ -173,7 +173,9 @@ async def test_what_a_handler_failed_at_is_told_and_handed_over_again() -> None:
     while not bus.failed_events():
         await bus.join()
     session = cast(Session, SimpleNamespace(bus=bus, books=None))
-    handlers = ControlHandlers(session, cast(Any, None), cast(Any, None), lambda why: None)
+    handlers = ControlHandlers(
+        session, cast(Any, None), cast(Any, None), lambda why: None, cast(Any, None)
+    )
     (row,) = (await handlers.failed_events()).events
     assert row.failed is not None
     assert (row.failed.observer, row.symbols, row.type) == ("mine", ["A"], "market_data")

@@ -46,7 +46,7 @@ def test_a_run_outlives_whatever_is_said_to_it(tmp_path: Path, folder: Path) -> 
             assert len(refused.complaint()) < 1_100
         for words in (["alerts", "ack", NOT_UTF8], ["alerts", "resolve", "x" * 10_000]):
             assert with_odd_bytes(folder, *words).complaint()
-        for sent in (b"\xff\n", b'{"v":3,"command":"pause","reason":"\\udcff"}\n', b'{"v":3,'):
+        for sent in (b"\xff\n", b'{"v":4,"command":"pause","reason":"\\udcff"}\n', b'{"v":4,'):
             assert b'"ok":false' in say(folder, sent)
         assert run.process.poll() is None
         assert look(folder).status().state == "RUNNING"

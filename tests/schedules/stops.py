@@ -13,7 +13,6 @@ from tradectl.domain.events import LimitBreached, RiskAction
 from tradectl.domain.states import TradingState
 from tradectl.operations.emergency_stop import EmergencyStop
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
-from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.in_process_stop import Stop
 from tradectl.storage.directory import StateDir
 
@@ -79,7 +78,7 @@ class Stops(Steps):
         self.checker.protection.others_go |= everything
 
         async def stop() -> None:
-            handler = ControlHandlers(run, run.status, run.alerts, run.end).emergency_stop
+            handler = run._handlers().emergency_stop
             try:
                 told = await handler(WHY, flatten=flatten, everything=everything)
             except TradectlError:  # its answer is no, and nothing is promised

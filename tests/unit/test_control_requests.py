@@ -89,12 +89,12 @@ BAD = {
     b"[" * 60_000: "one line of JSON",
     b"pause": "one line of JSON",
     b'{"v":2e400,"command":"pause"}': "one line of JSON",
-    b'{"v":3,"command":"pause","reason":-1e999}': "one line of JSON",
+    b'{"v":4,"command":"pause","reason":-1e999}': "one line of JSON",
     b"[]": "expected an object",
     b'"pause"': "expected an object",
     b'{"command":"pause"}': "expected an object",
     b'{"v":1,"command":"pause"}': f"speaks version {VERSION}",
-    b'{"v":3}': "expected one of the commands acknowledge_alert, ",
+    b'{"v":4}': "expected one of the commands acknowledge_alert, ",
     request(7): "expected one of the commands",
     request("Pause"): "expected one of the commands",
     request("__init__"): "expected one of the commands",
@@ -102,8 +102,8 @@ BAD = {
     request(reason=None): "pause: reason: expected str, got null",
     request(reason="x" * (LONGEST + 1)): f"pause: reason: expected str of length <= {LONGEST}",
     request(reason="\udcff"): "one line of JSON",
-    b'{"v":3,"command":"pause","reason":"\xed\xb3\xbf"}': "one line of JSON",
-    b'{"v":3,"command":"pause","reason":"\xff"}': "one line of JSON",
+    b'{"v":4,"command":"pause","reason":"\xed\xb3\xbf"}': "one line of JSON",
+    b'{"v":4,"command":"pause","reason":"\xff"}': "one line of JSON",
     request(reason="x", why="y"): "pause: object contains unknown field why",
     request("emergency_stop"): "emergency_stop: object missing required field reason",
     request("emergency_stop", reason="x", flatten="yes"): "emergency_stop: flatten: expected bool",
@@ -237,7 +237,7 @@ def test_a_refusal_by_the_process_is_an_error_of_its_own(listening: Listening) -
 
 
 def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
-    handlers = ControlHandlers(Mock(), Mock(), Mock(), Mock()).by_command()
+    handlers = ControlHandlers(Mock(), Mock(), Mock(), Mock(), Mock()).by_command()
     assert handlers.keys() == COMMANDS.keys()
     for command, handler in handlers.items():
         taken = inspect.signature(handler).parameters

@@ -26,6 +26,7 @@ from tradectl.analysis.movements import Movements
 from tradectl.analysis.round_trips import OnTrip, RoundTrip
 from tradectl.analysis.trip_figures import TripFigures
 from tradectl.bus.core import Core
+from tradectl.config.reload import in_force
 from tradectl.config.settings import Settings
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
@@ -120,8 +121,8 @@ class RunAnalysis:
         self, header: Header, on_trip: OnTrip | None = None, watch: Watch = no_watch
     ) -> None:
         self.header = header
-        self.settings = settings = Settings.load(header.config)
         account = Account.begun_with(header.state, header.run_id)
+        self.settings = settings = in_force(Settings.load(header.config), account.applied)
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         self.books = Books(
             account, settings.all_instruments(), limits=settings.risk, projected=False

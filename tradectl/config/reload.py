@@ -2,8 +2,8 @@
 
 Each setting says beside its declaration whether it can be changed in a running system, and which way
 makes a limit looser (`domain.setting.Reload`). Two settings are compared key by key; each difference is
-safe, loosens something, or is refused with a reason. Values are as a journal keeps them, so that a
-record of the change is enough to make it again.
+safe, loosens something, or is refused with a reason. A record of the change, as a journal keeps it, is
+enough to make it again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from tradectl.config.settings import Settings
+from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import SettingChange, SettingsChanged
 from tradectl.domain.setting import Field, Looser, Reload, Section, fields_of, is_struct
 from tradectl.domain.system_events import Market
@@ -31,8 +32,8 @@ REST = "*"
 
 
 class Difference(Struct, frozen=True):
-    """A key of which the value is another one: `old` and `new` as plain data (None for off, and for a
-    parameter that is left to its default). `reason` says why it is refused."""
+    """A key of which the value is another one: `old` and `new` as plain data with decimals (None for off,
+    and for a parameter that is left to its default). `reason` says why it is refused."""
 
     key: str
     old: Any
@@ -64,8 +65,8 @@ def differences(running: Settings, wanted: Settings) -> list[Difference]:
 
 
 def values_of(found: Iterable[Difference]) -> dict[str, Any]:
-    """Key -> new value."""
-    return {each.key: each.new for each in found}
+    """Key -> new value, as a journal keeps it."""
+    return {each.key: msgspec.to_builtins(each.new) for each in found}
 
 
 def patched(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -96,12 +97,34 @@ def change_of(
     return SettingsChanged(
         source_component=by,
         changes=tuple(
-            SettingChange(each.key, each.old, each.new, each.verdict == "loosens") for each in found
+            SettingChange(
+                each.key,
+                msgspec.to_builtins(each.old),
+                msgspec.to_builtins(each.new),
+                each.verdict == "loosens",
+            )
+            for each in found
         ),
         limits=limits,
         history=dict(history or {}),
         reason=reason,
     )
+
+
+def in_force(settings: Settings, applied: Mapping[str, Any]) -> Settings:
+    """What a run that began with `settings` goes by once others were `applied` to it."""
+    return patched(settings, applied) if applied else settings
+
+
+def left_behind(applied: Mapping[str, Any], now: Settings) -> list[Difference]:
+    """What was `applied` to a run before, by key, and is another one `now`: `old` is what it was then."""
+    if not applied:
+        return []
+    try:
+        then = patched(now, applied)
+    except ConfigError:  # one by one they might be fine, together with the others they are not
+        return [Difference(key, value, None, "loosens") for key, value in applied.items()]
+    return [each for each in differences(then, now) if each.key in applied]
 
 
 def loosens(looser: Looser, old: Any, new: Any) -> bool:
@@ -168,7 +191,7 @@ def _difference(key: str, old: Any, new: Any, reload: Reload) -> Difference:
 
 
 def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value, str_keys=True)
+    return msgspec.to_builtins(value, str_keys=True, builtin_types=(Decimal,))
 
 
 def _set_parameter(tree: dict[str, Any], key: str, value: Any) -> None:
@@ -184,6 +207,8 @@ __all__ = [
     "Difference",
     "change_of",
     "differences",
+    "in_force",
+    "left_behind",
     "loosens",
     "patched",
     "reload_of",

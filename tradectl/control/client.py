@@ -1,7 +1,7 @@
 """The control protocol: one JSON line asks, one JSON line answers, over a socket of our own.
 
-    {"v":3,"command":"status"}   ->   {"v":3,"ok":true,"result":{...}}
-                                      {"v":3,"ok":false,"error":"..."}
+    {"v":4,"command":"status"}   ->   {"v":4,"ok":true,"result":{...}}
+                                      {"v":4,"ok":false,"error":"..."}
 
 A result is one of the documents. The asking side is plain and blocking, so that a command line
 which uses it starts at once.

@@ -21,7 +21,7 @@ from tradectl.domain.money import Side
 from tradectl.domain.plans import Algorithm
 from tradectl.domain.text import LONGEST, harmless
 
-VERSION = 3
+VERSION = 4
 OF_ALL = ("v", "deadline")
 
 Reason = Annotated[str, Meta(max_length=LONGEST)]
@@ -29,6 +29,8 @@ Symbol = Annotated[str, Meta(min_length=1, max_length=100)]
 OrderName = Annotated[str, Meta(min_length=1, max_length=200)]
 By = Literal["", "web", "panel"]
 """By whom, where it is not a terminal."""
+ConfigPath = Annotated[str, Meta(max_length=4096)]
+PlanName = Annotated[str, Meta(max_length=20)]
 AlertId = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -147,6 +149,17 @@ class ResolveAlert(Request, frozen=True, kw_only=True):
     alert_id: AlertId
 
 
+class ApplySettings(Request, frozen=True, kw_only=True):
+    """Have what the run's configuration file says hold from now on; with `dry_run` only say what that
+    would be. `confirm`: also where it loosens a limit. `plan`: only where the differences are just those
+    that had this name. `file` is the one that is meant, to be sure."""
+
+    file: ConfigPath = ""
+    confirm: bool = False
+    dry_run: bool = False
+    plan: PlanName = ""
+
+
 class WebRefused(Request, frozen=True, kw_only=True):
     """The page was asked by somebody without its token."""
 
@@ -161,7 +174,7 @@ class FailedEvents(Request, frozen=True, kw_only=True):
 
 KINDS: tuple[type[Request], ...] = (
     Status, Live, Risk, Flush, Pause, Resume, Stop, EmergencyStop, Reconcile, Order, Close, Cancel,
-    AcknowledgeAlert, ResolveAlert, WebRefused, FailedEvents,
+    AcknowledgeAlert, ResolveAlert, WebRefused, FailedEvents, ApplySettings,
 )  # fmt: skip
 COMMANDS = {wire_name(kind.__name__): kind for kind in KINDS}
 

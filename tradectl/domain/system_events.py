@@ -77,6 +77,12 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
     new: Any = None
     loosens: bool = False
 
+    def said(self) -> str:
+        """Such as `risk.max_leverage 2 -> none (looser)`."""
+        nothing = "default" if ".parameters." in self.key else "none"
+        old, new = (nothing if value is None else str(value) for value in (self.old, self.new))
+        return f"{self.key} {old} -> {new}{' (looser)' if self.loosens else ''}"
+
 
 class SettingsChanged(CommandReceived, frozen=True, gc=False, kw_only=True):
     """Settings are others from here on. `limits` are all of risk's, as plain data, where one of them is

@@ -20,13 +20,18 @@ class HeardBars:
     def __init__(self, instances: Iterable[StrategyInstance]) -> None:
         self._lengths: dict[str, int] = {}
         self._instances: dict[str, StrategyInstance] = {}
+        self.are_heard_by(instances)
+        self._builders: dict[tuple[str, int], BarBuilder] = {}
+        self._newest: dict[tuple[str, int], BarEvent] = {}
+
+    def are_heard_by(self, instances: Iterable[StrategyInstance]) -> None:
+        """These, from now on."""
+        self._lengths.clear()
         for each in instances:
             length = _length(each)
             if length:
                 self._lengths[each.name] = length
                 self._instances[each.name] = each
-        self._builders: dict[tuple[str, int], BarBuilder] = {}
-        self._newest: dict[tuple[str, int], BarEvent] = {}
 
     def take(self, event: MarketDataEvent, at: int) -> None:
         if isinstance(event, QuoteEvent | BarOpened):

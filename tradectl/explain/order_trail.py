@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tradectl.analysis.round_trips import RoundTrip
 from tradectl.analysis.run_analysis import RunAnalysis
-from tradectl.config.settings import Settings
+from tradectl.config.reload import patched
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     BarEvent,
@@ -26,6 +26,7 @@ from tradectl.domain.events import (
     OrderInitialized,
     OrderSubmitted,
     Record,
+    SettingsChanged,
     StrategySignalEvent,
     TargetComputed,
 )
@@ -58,11 +59,10 @@ class OrderTrail:
 
     def __init__(self, header: Header, order_id: str) -> None:
         self.header, self.order_id = header, order_id
-        settings = Settings.load(header.config)
-        limits = settings.risk_limits()
-        self._risk = RiskEngine(limits)
-        self._bars = HeardBars(settings.strategies)
         self._analysis = RunAnalysis(header, self._trip_over, self._after)
+        self._settings = settings = self._analysis.settings
+        self._risk = RiskEngine(settings.risk_limits())
+        self._bars = HeardBars(settings.strategies)
         self._step: list[Record] = []
         self._signals: dict[tuple[str, str], tuple[Record, Record, BarEvent | None]] = {}
         self.spec: OrderSpec | None = None
@@ -104,6 +104,10 @@ class OrderTrail:
         elif isinstance(event, StrategySignalEvent):
             bar = self._bars.newest(event.strategy, event.symbol)
             self._signals[event.strategy, event.symbol] = record, self._step[0], bar
+        elif isinstance(event, SettingsChanged):
+            self._settings = patched(self._settings, event.values())
+            self._risk.change_limits(self._settings.risk_limits())
+            self._bars.are_heard_by(self._settings.strategies)
         elif isinstance(event, OrderInitialized) and event.order.order_id == self.order_id:
             self._on_order(event, record, books)
         elif isinstance(event, OrderInitialized) and event.order.parent_id == self.order_id:

@@ -36,6 +36,7 @@ from tradectl.domain.events import (
     PauseEnded,
     PositionLiquidated,
     QuotesDenied,
+    SettingsChanged,
     SizeChanged,
     StrategySignalEvent,
     SymbolRestricted,
@@ -200,6 +201,11 @@ def _order_command(event: OrderCommandReceived) -> str:
     return f"COMMAND order {asked}: {harmless(event.reason)}"
 
 
+def _settings(event: SettingsChanged) -> str:
+    said = ", ".join(change.said() for change in event.changes)
+    return f"COMMAND configure: {harmless(said)}"
+
+
 def _system(event: SystemEvent) -> str:
     by = f" ({harmless(event.component)})" if event.component else ""
     message = f": {harmless(event.message)}" if event.message else ""
@@ -249,6 +255,7 @@ WORDS: dict[type[Event], Callable[[Any], str]] = {
     CommandReceived: _command,
     EmergencyStopReceived: _command,
     OrderCommandReceived: _order_command,
+    SettingsChanged: _settings,
     SystemEvent: _system,
 }
 """What each kind of event comes to, where it says all by itself."""

@@ -25,6 +25,7 @@ from tradectl.domain.events import (
     PositionLiquidated,
     RestrictionKind,
     RiskAction,
+    SettingsChanged,
     SizeChanged,
     SymbolRestricted,
     SystemEvent,
@@ -104,6 +105,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.RECOVERED: INFO,
     SystemEventKind.RULES_CHANGED: WARNING,
     SystemEventKind.RULES_FAILED: WARNING,
+    SystemEventKind.SETTINGS_LEFT: WARNING,
     SystemEventKind.SLOW_STEP: WARNING,
     SystemEventKind.STILL_PAUSED: WARNING,
     SystemEventKind.STOP_LATE: CRITICAL,
@@ -234,6 +236,13 @@ def _command(event: CommandReceived) -> AlertChange:
     return AlertCleared(SystemEventKind.STILL_PAUSED, "run") if is_resumed else None
 
 
+def _settings(event: SettingsChanged) -> AlertChange:
+    """One condition, which the next change takes the place of."""
+    loosened = any(change.loosens for change in event.changes)
+    said = ", ".join(each.said() for each in event.changes)
+    return AlertRaised("settings_changed", said, WARNING if loosened else INFO, "operator")
+
+
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     LimitBreached: _limit_breached,
     PositionLiquidated: _liquidated,
@@ -245,6 +254,7 @@ RULES: dict[type[Event], Callable[[Any], AlertChange]] = {
     SystemEvent: _system_event,
     EmergencyStopReceived: _emergency_stop,
     CommandReceived: _command,
+    SettingsChanged: _settings,
 }
 
 

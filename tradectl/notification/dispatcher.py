@@ -32,6 +32,7 @@ from tradectl.notification.outbox import Letter, Outbox, Send
 from tradectl.storage.outbox_rows import OutboxRow
 
 if TYPE_CHECKING:
+    from tradectl.notification.routes import Routes
     from tradectl.storage.outbox_rows import OutboxRows
 
 MOST_IN_INBOX = 5_000
@@ -96,6 +97,10 @@ class Dispatcher:
         """Call these, in the dispatcher's thread, with the name of a channel that fails (and its error),
         and of one that works again."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
+
+    def tell_by(self, routes: Routes) -> None:
+        """What is put in from now on goes by these; from any thread. What waits goes as it was to."""
+        self._outbox.routes = routes
 
     @property
     def waiting(self) -> int:

@@ -111,7 +111,7 @@ class Outbox:
         repeat_seconds: float = 60.0,
     ) -> None:
         self.channels = {settings.name: ChannelState(settings) for settings in channels}
-        self._routes = routes
+        self.routes = routes
         self._is_in_hand = is_in_hand
         self._keep = int(keep_hours * HOUR)
         self._repeat = int(repeat_seconds * SECOND)
@@ -143,7 +143,7 @@ class Outbox:
                 continue
             channels = tuple(name for name in letter.channels if name in self.channels)
             if not channels and not letter.step:
-                recipient = next(self._routes.of(letter.notice, now), None)
+                recipient = next(self.routes.of(letter.notice, now), None)
                 channels = recipient.channels if recipient else ()
             if not channels:
                 self._gone.add(letter.id)
@@ -161,10 +161,10 @@ class Outbox:
             self._drop_steps(notice.id)
         if notice.status is AlertStatus.ACKNOWLEDGED:
             return
-        for recipient in self._routes.of(notice, now):
+        for recipient in self.routes.of(notice, now):
             self._add(recipient, notice, now)
         taken = self._stepped.setdefault(notice.id, set())
-        for recipient in self._routes.steps(notice):
+        for recipient in self.routes.steps(notice):
             if notice.is_resolved and recipient.name in taken:
                 self._add(recipient, notice, recipient.due)  # who was woken hears that it is over
             elif not notice.is_resolved and recipient.name not in taken:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from tradectl.analysis.risk_report import risk_report
+from tradectl.config.reload import in_force
 from tradectl.config.settings import Settings
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.risk import RiskReport
@@ -34,8 +35,8 @@ def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
         warn(NOTHING_YET)
         settings, account, run_id = Settings(), None, ""
     else:
-        settings, run_id = Settings.load(recovered.header.config), recovered.run_id
-        account = recovered.account
+        account, run_id = recovered.account, recovered.run_id
+        settings = in_force(Settings.load(recovered.header.config), account.applied)
     books = Books(
         account or Account.open("", settings.account.currency, settings.account.cash),
         settings.all_instruments(),

@@ -7,16 +7,23 @@ runs of an emergency stop and of a reconciliation are passed over: they trade wi
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
-from tradectl.config.settings import Settings
+from tradectl.config.reload import patched
+from tradectl.config.settings import WATCHING, Settings
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import SHORT, Header
 from tradectl.recovery.recovery import account_journals
 from tradectl.storage.directory import StateDir
 
+NONE_APPLIED: Mapping[str, Any] = MappingProxyType({})
 
-def changes(state_dir: StateDir, now: Header) -> str:
-    """In words, against the last run of the same account; empty where there was none, or none differs.
+
+def changes(state_dir: StateDir, now: Header, applied: Mapping[str, Any] = NONE_APPLIED) -> str:
+    """In words, against the last run of the same account by what was `applied` to it; empty where there
+    was none, or none differs.
 
     Raises JournalError for a journal that cannot be read, ConfigError for settings of another program.
     """
@@ -26,8 +33,8 @@ def changes(state_dir: StateDir, now: Header) -> str:
     found = []
     if before.program != now.program:
         found.append(f"tradectl {now.program} in place of {before.program}")
-    if before.config_hash != now.config_hash:
-        then, current = Settings.load(before.config), Settings.load(now.config)
+    if before.config_hash != now.config_hash or applied:
+        then, current = patched(Settings.load(before.config), applied), Settings.load(now.config)
         if keys := _differing(then, current):
             found.append(f"other settings under {', '.join(keys)}")
         if symbols := _other_rules(then, current):
@@ -53,6 +60,7 @@ def _differing(then: Settings, now: Settings) -> list[str]:
     """The keys under which they do, as settings: a default that is spelled out is no difference, and
     rules of a symbol are an exchange's."""
     keys = {k for k in Settings.__struct_fields__ if getattr(then, k) != getattr(now, k)}
+    keys -= WATCHING  # which a journal's header does not have
     if {i.symbol for i in then.instruments} == {i.symbol for i in now.instruments}:
         keys.discard("instruments")
     return sorted(keys)

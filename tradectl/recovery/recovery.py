@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 from hmac import compare_digest
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -71,7 +72,8 @@ class Recovered(Struct):
     snapshot's, what its journal misses, and `doubts` why it may be no word of ours. Of the journal,
     what comes before byte `read_from` is what the snapshot of record `from_snapshot` knows, and was not
     looked at. `sealed` is its end, and `folded_to` that of its last records, before a footer: a snapshot
-    names that one, or whoever reads on from it would not see that the run ended by itself."""
+    names that one, or whoever reads on from it would not see that the run ended by itself. `applied` are
+    the settings that were changed while it traded, by key."""
 
     run_id: str
     journal: Path
@@ -89,6 +91,7 @@ class Recovered(Struct):
     orders: list[Order]
     fills: list[Fill]
     header: Header
+    applied: dict[str, Any]
     lost: str = ""
     signed: Signed = Signed.NO
     doubts: str = ""
@@ -276,6 +279,7 @@ class Recovery:
             orders=orders,
             fills=fills,
             header=self.header,
+            applied=dict(account.applied),
             lost=lost,
             signed=log.signature.signed,
         )

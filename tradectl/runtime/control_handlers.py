@@ -23,13 +23,15 @@ from tradectl.runtime.session import Session
 
 if TYPE_CHECKING:
     from tradectl.documents.risk import RiskReport
+    from tradectl.documents.settings import SettingsApplied
+    from tradectl.runtime.reloading import Reloading
 
 EMERGENCY_TIMEOUT_S = 3.0
 
 
 class ControlHandlers:
     """A coroutine function for each command, taking the request's arguments; `end` ends the run for a
-    reason.
+    reason, `reloading` gives who changes its settings.
 
     None answers what the journal does not have: that is written first, or the answer is why not.
     """
@@ -40,11 +42,13 @@ class ControlHandlers:
         run_status: RunStatus,
         alerts: AlertManager,
         end: Callable[[str], None],
+        reloading: Callable[[], Reloading],
     ) -> None:
         self._session = session
         self._run_status = run_status
         self._alerts = alerts
         self._end = end
+        self._reloading = reloading
         self._comparison = SharedComparison(session)
         self._by_hand = ByHand(session)
 
@@ -66,6 +70,7 @@ class ControlHandlers:
             "resolve_alert": self.resolve,
             "web_refused": self.web_refused,
             "failed_events": self.failed_events,
+            "apply_settings": self.apply_settings,
         }
 
     async def status(self) -> Status:
@@ -141,6 +146,11 @@ class ControlHandlers:
         self._alerts.resolve(alert_id)
         await self._alerts.flush()
         return Done()
+
+    async def apply_settings(
+        self, file: str = "", confirm: bool = False, dry_run: bool = False, plan: str = ""
+    ) -> SettingsApplied:
+        return await self._reloading().apply(file, confirm, dry_run, plan)
 
     async def web_refused(self, message: str) -> Done:
         self._alerts.raise_alert("web_access", message, AlertSeverity.WARNING, "web")

@@ -30,6 +30,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     LimitBreached,
     Record,
+    SettingsChanged,
     SystemEvent,
     SystemEventKind,
     TradingConcluded,
@@ -247,6 +248,11 @@ class TradingOrchestrator:
         """An order, a cancel, a close by an operator. Returns once what became of it in its step is
         written down. Raises NotRunning after the end."""
         await self._command(command)
+
+    async def configure(self, change: SettingsChanged) -> None:
+        """Settings are others from its record on. Returns once that is written down. Raises NotRunning
+        after the end."""
+        await self._command(change)
 
     async def _command(self, command: CommandReceived) -> None:
         """Returns once it is written down. Before the start a command waits for it, as any input does.

@@ -28,7 +28,6 @@ from tradectl.domain.events import (
     TimerFired,
     TradingConcluded,
 )
-from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.domain.timers import END_TIMER
 from tradectl.feeds.recorded import RecordedFeed
@@ -49,9 +48,11 @@ from tradectl.runtime.halted_start import (
     refuse_if_halted,
 )
 from tradectl.runtime.in_process_stop import leave_only_protection
+from tradectl.runtime.left_behind import settings_left
 from tradectl.runtime.left_notes import LeftNotes
 from tradectl.runtime.named_symbols import refuse_absent_symbols
 from tradectl.runtime.own_hosts import hosts_of
+from tradectl.runtime.reloads import Reloads
 from tradectl.runtime.run_options import (
     Recording,
     RunOptions,
@@ -218,6 +219,7 @@ class TradingRun(Session):
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             handlers=self._handlers,
         )
+        self._reloads = Reloads(self, options, lambda: self._watchers.dispatcher)
         self.alerts, self.monitor = self._watchers.alerts, self._watchers.monitor
         self.warnings = RunWarnings(self.alerts)
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)
@@ -252,18 +254,17 @@ class TradingRun(Session):
         add_loop("sampler", self._sample)
         for name, watcher in self._watchers.started_last():
             add(name, watcher)
-        self._tell_of_exchanges()
+        self.status.tell_of_exchanges()
 
     def _handlers(self) -> ControlHandlers:
-        return ControlHandlers(self, self.status, self.alerts, self.end)
+        return ControlHandlers(self, self.status, self.alerts, self.end, self._reloads)
 
     def _recorded_driver(self, feed: RecordedFeed) -> RecordedFeedDriver:
-        options = self.options
         return RecordedFeedDriver(
             self.bus,
             feed,
-            options.speed,
-            flatten=options.flatten_at_end,
+            self.options.speed,
+            flatten=self.options.flatten_at_end,
             history=self._history_inputs,
         )
 
@@ -320,12 +321,15 @@ class TradingRun(Session):
         return self.status.summary(self.end_reason)
 
     def _continue_halt(self) -> None:
-        """Where a halt is latched: before anything that waits, and before the feed begins."""
+        """Where a halt is latched, or settings of now keep from entering: before anything that waits, and
+        before the feed begins."""
         halt = self.options.halt
         if halt is not None:
             self.bus.post(
                 HaltContinued(source_component="run", state=halt.state, reason=halt.reason)
             )
+        for event in settings_left(self):
+            self.bus.post(event)
 
     def _warn_at_the_start(self) -> None:
         self.warnings.database_made_anew(self._rebuilt_word)
@@ -389,15 +393,8 @@ class TradingRun(Session):
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
 
-    def _tell_of_exchanges(self) -> None:
-        """An exchange is a component like any other, as far as its health goes."""
-        for exchange in self.gateway.status():
-            status = ComponentStatus.DEGRADED if exchange.problems else ComponentStatus.RUNNING
-            problems = ", ".join(exchange.problems).replace("_", " ")
-            self.orchestrator.update_component_status(f"exchange:{exchange.name}", status, problems)
-
     async def _sample(self) -> None:
         while True:
             self.status.sample()
-            self._tell_of_exchanges()
+            self.status.tell_of_exchanges()
             await self.bus.clock.sleep(1.0)

@@ -61,6 +61,14 @@ class Recording(StrEnum):
     NONE = "none"
 
 
+class Typed(Struct, frozen=True):
+    """What a command line came to: `read` gives the `settings` that the same one would begin with now.
+    Raises ConfigError, UsageError."""
+
+    settings: Settings
+    read: Callable[[], Settings]
+
+
 class RunOptions(Struct, kw_only=True):
     """What the command line asks of one run. `speed` None is full speed, for recorded data only.
 
@@ -73,7 +81,7 @@ class RunOptions(Struct, kw_only=True):
     `approve` is asked before anything is traded with money, and raises where the answer is no. `halt` is
     what is latched and to be seen through. With `trust_journal` the account goes on from a journal that
     nobody knows who wrote. `environ` has the keys, where they were taken out of the process's own;
-    `config` is the file that the settings are from."""
+    `config` is the file that the settings are from, and `typed` the command line."""
 
     settings: Settings
     state_dir: StateDir
@@ -95,6 +103,7 @@ class RunOptions(Struct, kw_only=True):
     environ: Mapping[str, str] | None = None
     trust_journal: bool = False
     config: Path | None = None
+    typed: Typed | None = None
 
     @property
     def live(self) -> bool:
@@ -231,6 +240,7 @@ def starting_account(
         if settings.mode != "live":
             refuse_other_exchanges(account, names)
         account.rules = {}  # this run's instruments are as its exchanges have them now
+        account.applied = {}  # and its settings as they are now
         account.say_refusals_again()
         account.risk.begin_run()
         if account.reconciliation is not None:

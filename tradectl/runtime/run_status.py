@@ -26,6 +26,7 @@ from tradectl.documents.run import (
 from tradectl.domain.errors import Halted
 from tradectl.domain.events import OrderFilled, Record, StrategySignalEvent
 from tradectl.domain.money import decimal_text
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
 from tradectl.feeds.base import Feed
 from tradectl.feeds.recorded import RecordedFeed
@@ -75,6 +76,16 @@ class RunStatus:
 
     def sample(self) -> None:
         self._equity.append(float(self._session.books.equity()))
+
+    def tell_of_exchanges(self) -> None:
+        """An exchange is a component like any other, as far as its health goes."""
+        session = self._session
+        for exchange in session.gateway.status():
+            status = ComponentStatus.DEGRADED if exchange.problems else ComponentStatus.RUNNING
+            problems = ", ".join(exchange.problems).replace("_", " ")
+            session.orchestrator.update_component_status(
+                f"exchange:{exchange.name}", status, problems
+            )
 
     def now(self) -> Status:
         return self.with_run(self._session.state.status())

@@ -137,6 +137,11 @@ class Session:
             settings.orchestrator, bus=self.bus, state=self.state, latch=self.latch
         )
 
+    @property
+    def header(self) -> Header:
+        """Of its journal."""
+        return self._header
+
     def _make_header(
         self, account: Account, account_kind: str, market: MarketSource | None, find: Find
     ) -> Header:
@@ -340,6 +345,6 @@ class Session:
         if self.state.problems:
             self._report(SystemEventKind.INCONSISTENT, "; ".join(self.state.problems))
         if recovered is not None and self.source not in SHORT:
-            changed = changes(self.state_dir, self._header)
+            changed = changes(self.state_dir, self._header, recovered.applied)
             if changed:
                 self._report(SystemEventKind.CHANGED, changed)

@@ -14,6 +14,7 @@ from tradectl.storage.directory import StateDir
 if TYPE_CHECKING:
     from tradectl.notification.channel import Channel
     from tradectl.notification.dispatcher import Dispatcher
+    from tradectl.notification.routes import Routes
 
 LATE_S = 1.0
 """So much later than it should by itself a channel that has not failed by then hangs."""
@@ -29,7 +30,6 @@ def dispatcher_of(
     from tradectl.notification.channels import open_channel  # only where somebody is told
     from tradectl.notification.dispatcher import Dispatcher
     from tradectl.notification.outbox import Outbox
-    from tradectl.notification.routes import Routes
     from tradectl.storage.outbox_rows import OutboxRows
 
     variables = os.environ if environ is None else environ
@@ -45,17 +45,9 @@ def dispatcher_of(
         except StateError:
             return False  # rather told once too often
 
-    names = [each.name for each in configured]
-    routes = Routes(
-        names,
-        settings.alert_routes,
-        settings.alert_escalations,
-        settings.alerts,
-        settings.account.time_zone,
-    )
     outbox = Outbox(
         configured,
-        routes,
+        routes_of(settings),
         is_in_hand=is_in_hand,
         keep_hours=settings.alerts.keep_hours,
         repeat_seconds=settings.alerts.repeat_seconds,
@@ -63,8 +55,20 @@ def dispatcher_of(
     return Dispatcher(outbox, channels, rows)
 
 
+def routes_of(settings: Settings) -> Routes:
+    from tradectl.notification.routes import Routes  # only where somebody is told
+
+    return Routes(
+        [each.name for each in settings.alert_channels],
+        settings.alert_routes,
+        settings.alert_escalations,
+        settings.alerts,
+        settings.account.time_zone,
+    )
+
+
 def tells_of_trades(settings: Settings) -> bool:
     return any(route.about == TRADES for route in settings.alert_routes)
 
 
-__all__ = ["dispatcher_of", "tells_of_trades"]
+__all__ = ["dispatcher_of", "routes_of", "tells_of_trades"]

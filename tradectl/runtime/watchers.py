@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
@@ -25,6 +25,9 @@ from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import UNREADABLE
 from tradectl.storage.reader import StateReader
+
+if TYPE_CHECKING:
+    from tradectl.notification.dispatcher import Dispatcher
 
 RUN_FAILED = "run_failed"
 LATCH = "halt-latch"
@@ -85,6 +88,11 @@ class Watchers:
 
         if not recorded:
             self.monitor.register_component_checker(LATCH, self._latch_health)
+
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """Who tells people, if anybody does."""
+        return self._dispatcher
 
     async def _latch_health(self) -> ComponentHealth:
         """One that cannot be read denies every order, and no event tells of it."""

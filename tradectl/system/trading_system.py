@@ -24,7 +24,7 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.components import Component
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.config.reload import patched
+from tradectl.config.reload import in_force, patched
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.brackets import NO_BRACKET
@@ -86,9 +86,7 @@ class BookkeepingSystem:
         projected: bool = False,
         max_queue_size: int = 10_000,
     ) -> None:
-        if account.applied:  # while the run traded that this goes on with
-            settings = patched(settings, account.applied)
-        self.settings = settings
+        self.settings = settings = in_force(settings, account.applied)
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
@@ -198,6 +196,8 @@ class TradingSystem(BookkeepingSystem):
             adapter.bind()
         bus.pass_over(RISK_TIMER, self._is_reviewed)
         bus.pass_over(REBALANCE_TIMER, self._is_balanced)
+        self.changed_at = 0
+        """the record at which settings changed last"""
         self.tally = OutcomeTally()
         self.tally.bind(bus.core)
         bus.attach(SettingsChanged, self._on_settings, Stage.STATE)
@@ -206,6 +206,7 @@ class TradingSystem(BookkeepingSystem):
         """Whoever goes by a setting that is another one from here on is told, and what strategies say
         that begin anew by other parameters follows."""
         self.settings = settings = patched(self.settings, change.values())
+        self.changed_at = record.seq
         if change.limits is not None:
             limits = settings.risk_limits()
             self.risk.change_limits(limits)

@@ -1,4 +1,4 @@
-"""`config`: write a configuration file, show it, check it, change it."""
+"""`config`: write a configuration file, show it, check it, change it, apply it to what runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from tradectl.cli.options import (
     ConfigOption,
     JsonOption,
     SetOption,
+    StateDirOption,
+    print_data,
     print_json,
     refuse_useless,
     say,
 )
-from tradectl.domain.errors import ConfigError, UsageError
+from tradectl.domain.errors import ConfigError, NotRunning, UsageError
 
 DEFAULT_FILE = Path("tradectl.toml")
 
@@ -24,7 +26,23 @@ FileArgument = Annotated[
     Path | None, typer.Argument(help="The file, as with -c.", show_default=False)
 ]
 
-HELP = "Write, show, check and change the configuration."
+HELP = "Write, show, check, change and apply the configuration."
+
+APPLY_TIMEOUT_S = 30.0
+APPLY_HELP = """Have what the file says hold in the run that trades, without a restart.
+
+The run reads its own configuration file again and takes over what differs, all of it or nothing: limits,
+parameters of strategies, sizing, routes of alerts. What loosens a limit needs --confirm; what needs a
+restart is refused, with the reason. Saving a file applies nothing.
+
+Examples:
+
+    tradectl config set risk.max_leverage 1.5
+
+    tradectl config apply --dry-run
+
+    tradectl config apply
+"""
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -118,3 +136,39 @@ def set_(
 
     path = config or DEFAULT_FILE
     say(f"{path}: {without_addresses(set_key(path, key, value))}")
+
+
+@app.command(help=APPLY_HELP)
+def apply(
+    config: ConfigOption = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Also where it loosens a limit.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what differs, and what would be done.")
+    ] = False,
+    plan: Annotated[
+        str,
+        typer.Option(help="Only if it is just what was shown under this name.", show_default=False),
+    ] = "",
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    from tradectl.control.client import ask
+    from tradectl.documents.settings import SettingsApplied
+    from tradectl.storage.directory import StateDir
+
+    refuse_useless({"--dry-run applies nothing: leave out --confirm": dry_run and confirm})
+    directory = StateDir(state_dir)
+    directory.check()
+    file = "" if config is None else str(config.absolute())
+    try:
+        found = ask(
+            directory.socket, "apply_settings", SettingsApplied, timeout=APPLY_TIMEOUT_S,
+            file=file, confirm=confirm, dry_run=dry_run, plan=plan,
+        )  # fmt: skip
+    except NotRunning as error:
+        raise NotRunning(f"{error}; a run on recorded data takes no other settings") from error
+    print_data(found, as_json, "settings.applied")
+    if found.why and not dry_run:
+        raise typer.Exit(1)

@@ -108,12 +108,13 @@ def run(
 
     keys = take_keys(os.environ)  # before a strategy runs
     from tradectl.cli.commands.live_approval import approval
-    from tradectl.runtime.run_options import RunOptions
+    from tradectl.runtime.run_options import RunOptions, Typed
     from tradectl.storage.directory import StateDir
 
     settings = flags.settings(config)
     options = RunOptions(
         settings=settings,
+        typed=Typed(settings, lambda: flags.settings(config)),
         state_dir=telling(StateDir(state_dir, environ=keys)),
         data=tuple(flags.data),
         columns=flags.columns_named(),

@@ -1,0 +1,256 @@
+"""`config apply`: what the file says holds in the run that trades, and after its end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.command import events_of, header_of, journals, running, tradectl
+from tests.fixtures.run_inputs import private
+from tradectl.config.load import load_settings
+from tradectl.config.settings import Settings
+from tradectl.documents.settings import SettingsApplied
+from tradectl.domain.errors import UsageError
+from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind
+from tradectl.recovery.recovery import recover
+from tradectl.replay.replay import Replay
+from tradectl.runtime.run import TradingRun
+from tradectl.runtime.run_options import RunOptions, Typed
+from tradectl.storage.directory import StateDir
+
+STRATEGY = """
+[[strategies]]
+name = "trend"
+strategy = "donchian-breakout"
+parameters = {{ timeframe = "1s", entry = {entry}, exit = 4 }}
+"""
+
+virtual = pytest.mark.virtual_time(lasting=3600.0)
+
+
+def text(*, entry: int = 8, risk: str = "", more: str = "") -> str:
+    return f"feed.ticks_per_second = 5\n{more}\n[risk]\n{risk}\n{STRATEGY.format(entry=entry)}"
+
+
+class Operated:
+    """A run with an operator at its file: `acts` are done one after the other, then it ends."""
+
+    def __init__(
+        self, folder: Path, *acts: Callable[[Operated], Awaitable[None]], **said: Any
+    ) -> None:
+        self.folder, self.acts = folder, acts
+        self.file = private(folder / "tradectl.toml", text(**said))
+        self.run: TradingRun
+        self.answers: list[SettingsApplied] = []
+
+    def write(self, **said: Any) -> None:
+        private(self.file, text(**said))
+
+    def _read(self) -> Settings:
+        return load_settings(self.file)
+
+    async def trade(self) -> TradingRun:
+        state_dir = StateDir(self.folder / "state")
+        state_dir.create()
+        settings = self._read()
+        options = RunOptions(
+            settings=settings, state_dir=state_dir, config=self.file,
+            typed=Typed(settings, self._read),
+        )  # fmt: skip
+        with state_dir.owned():
+            self.run = TradingRun(options, recover(state_dir))
+            await self.run.execute(self)
+        return self.run
+
+    async def start(self, run: TradingRun) -> None:
+        self._acting = asyncio.ensure_future(self._act())
+
+    async def _act(self) -> None:
+        try:
+            for act in self.acts:
+                await act(self)
+        finally:
+            self.run.end("as the test wants it")
+
+    async def stop(self) -> None:
+        await self._acting
+
+    async def apply(self, **more: Any) -> SettingsApplied:
+        answer = await self.run._reloads().apply(**more)
+        self.answers.append(answer)
+        return answer
+
+    async def sleep(self, seconds: float) -> None:
+        await self.run.bus.clock.sleep(seconds)
+
+
+def verified(run: TradingRun) -> bool:
+    report = Replay(run.journal_path).run()
+    return bool(report.verified and report.clean)
+
+
+@virtual
+async def test_limits_and_parameters_apply_to_a_run_that_is_replayed_and_recovered(
+    tmp_path: Path,
+) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(30)
+        operated.write(entry=12, risk="max_leverage = 1\nmax_same_direction = 2")
+        answer = await operated.apply()
+        assert (answer.applied, answer.why) == (True, "")
+        books = operated.run.books
+        shutil.copytree(tmp_path / "state" / "journals", tmp_path / "killed" / "journals")
+        killed = recover(StateDir(tmp_path / "killed"), trusting=True)
+        assert killed is not None
+        assert killed.last_seq >= (answer.seq or 0) > 0
+        assert killed.applied == {
+            "risk.max_leverage": "1",
+            "risk.max_same_direction": 2,
+            "strategies.trend.parameters.entry": 12,
+        }
+        assert books.limits.max_same_direction == 2
+        (told,) = operated.run.system.strategy.engine.statistics()
+        assert told.warm
+        await operated.sleep(30)
+        again = await operated.apply()
+        assert not again.differences
+
+    operated = Operated(tmp_path, act, risk="max_leverage = 2")
+    run = await operated.trade()
+    assert verified(run)
+    (change,) = events_of(run.journal_path, SettingsChanged)
+    assert {each.symbol for each in change.history["trend"]} == {*run.settings.symbols}
+    assert len(change.history["trend"]) < 3 * 60  # bars, not trades
+    renewed = [e for e in events_of(run.journal_path, SystemEvent) if "renewed" in e.kind]
+    assert [each.component for each in renewed] == ["strategy:trend"]
+    again = await Operated(
+        tmp_path, entry=12, risk="max_leverage = 1\nmax_same_direction = 2"
+    ).trade()
+    assert again.books.trading_state.value == "RUNNING"
+    said = [event.kind for event in events_of(again.journal_path, SystemEvent)]
+    assert SystemEventKind.SETTINGS_LEFT not in said
+    assert SystemEventKind.CHANGED not in said
+
+
+@virtual
+async def test_what_loosens_waits_for_a_confirmation_of_just_that(tmp_path: Path) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(5)
+        operated.write(risk='max_leverage = "none"\nmin_equity = 10')
+        first = await operated.apply()
+        assert not first.applied
+        assert {(e.key, e.old, e.new, e.verdict) for e in first.differences} == {
+            ("risk.min_equity", "none", "10", "safe"),
+            ("risk.max_leverage", "2", "none", "loosens"),
+        }
+        operated.write(risk='max_leverage = "none"\nmin_equity = 5')
+        other = await operated.apply(confirm=True, plan=first.plan)
+        assert "no longer what you have seen" in other.why
+        assert not other.applied
+        assert operated.run.books.limits.max_leverage is not None
+        shown = await operated.apply(dry_run=True)
+        done = await operated.apply(confirm=True, plan=shown.plan)
+        assert done.applied
+        assert operated.run.books.limits.max_leverage is None
+
+    operated = Operated(tmp_path, act, risk="max_leverage = 2")
+    assert verified(await operated.trade())
+
+
+@virtual
+async def test_one_setting_that_needs_a_restart_refuses_all(tmp_path: Path) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(20)
+        operated.write(risk="max_leverage = 1", more="seed = 7")
+        answer = await operated.apply(confirm=True)
+        assert not answer.applied
+        assert answer.why.startswith("seed cannot be changed while the run trades")
+        with pytest.raises(UsageError, match="this run was begun with"):
+            await operated.apply(file=str(tmp_path / "another.toml"))
+        operated.write(entry=500)
+        with pytest.raises(UsageError, match="cannot be warmed"):
+            await operated.apply()
+
+    run = await Operated(tmp_path, act).trade()
+    assert verified(run)
+    assert events_of(run.journal_path, SettingsChanged) == []
+
+
+@virtual
+async def test_two_that_ask_at_once_come_one_after_the_other(tmp_path: Path) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(20)
+        operated.write(entry=10, risk="max_leverage = 1")
+        await asyncio.gather(operated.apply(), operated.apply())
+
+    operated = Operated(tmp_path, act)
+    run = await operated.trade()
+    assert [answer.applied for answer in operated.answers] == [True, False]
+    assert [len(answer.differences) for answer in operated.answers] == [2, 0]
+    assert len(events_of(run.journal_path, SettingsChanged)) == 1
+
+
+@virtual
+async def test_a_limit_that_the_next_run_does_not_have_keeps_it_from_entering(
+    tmp_path: Path,
+) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(5)
+        operated.write(risk="max_leverage = 1")
+        assert (await operated.apply()).applied
+
+    await Operated(tmp_path, act, risk="max_leverage = 2").trade()
+    run = await Operated(tmp_path, risk="max_leverage = 2").trade()
+    assert run.books.trading_state.value == "PAUSED"
+    (said,) = [
+        event.message
+        for event in events_of(run.journal_path, SystemEvent)
+        if event.kind == SystemEventKind.SETTINGS_LEFT
+    ]
+    assert "risk.max_leverage 1 -> 2 (looser)" in said
+    assert verified(run)
+    third = await Operated(tmp_path, risk="max_leverage = 2").trade()
+    said_again = [event.kind for event in events_of(third.journal_path, SystemEvent)]
+    assert SystemEventKind.SETTINGS_LEFT not in said_again
+
+
+async def test_a_run_without_a_file_says_how_to_have_one(tmp_path: Path) -> None:
+    state_dir = StateDir(tmp_path / "s")
+    state_dir.create()
+    with state_dir.owned():
+        run = TradingRun(RunOptions(settings=Settings(), state_dir=state_dir), None)
+        with pytest.raises(UsageError, match="begin it with -c FILE"):
+            await run._reloads().apply()
+
+
+def test_by_the_command_line_it_holds_after_a_kill_and_a_restart(tmp_path: Path) -> None:
+    state, file = tmp_path / "state", private(tmp_path / "t.toml", text(risk="max_leverage = 2"))
+    words = ["-c", file]
+    with running(state, *words) as run:
+        private(file, text(risk="max_leverage = 1"))
+        shown = tradectl(state, "config", "apply", "--dry-run", "--json").document()
+        assert [each["verdict"] for each in shown["differences"]] == ["safe"]
+        answer = tradectl(state, "config", "apply", "-c", file, "--plan", shown["plan"])
+        assert "1 setting applied, at record" in answer.out
+        private(file, text(risk='max_leverage = "none"'))
+        loose = tradectl(state, "config", "apply")
+        assert (loose.code, "add --confirm" in loose.out) == (1, True)
+        run.send(signal.SIGKILL)
+        run.end()
+    report = tradectl(state, "risk", "--json").document()
+    assert next(e["value"] for e in report["limits"] if e["limit"] == "risk.max_leverage") == "1"
+    assert tradectl(state, "config", "apply").code == 4
+    with running(state, *words) as run:
+        run.line("settings_left")
+        status = tradectl(state, "status", "--json").document()
+        assert status["state"] == "PAUSED"
+        assert "risk.max_leverage" in status["paused"]["reason"]
+        run.send(signal.SIGTERM)
+        run.end()
+    assert header_of(journals(state)[-1]).continues == journals(state)[0].stem

@@ -1,0 +1,223 @@
+"""Settings that change while a run trades, by its own configuration file.
+
+The file is read again as the command line of this run reads it, with its flags and environment: so what
+is applied is just what holds when that command line is started again, and nothing is applied that would
+be lost. Nothing applies by itself when a file is saved.
+
+All or nothing: one setting that cannot be changed refuses all. What loosens a limit needs a confirmation.
+Who asks is answered once the change is in the journal; two that ask come one after the other, and the
+second sees what the first has made of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tradectl.config.reload import Difference, change_of, differences, patched, values_of
+from tradectl.config.render import OFF, literal
+from tradectl.config.settings import Settings
+from tradectl.documents.settings import SettingDifference, SettingsApplied
+from tradectl.domain.canonical import canonical_hash
+from tradectl.domain.errors import UsageError
+from tradectl.domain.system_events import Market
+from tradectl.domain.text import harmless
+from tradectl.notification.address import without_addresses
+from tradectl.notification.dispatcher import Dispatcher
+from tradectl.recovery.own_history import OwnHistory
+from tradectl.runtime.orchestrator import Lifecycle
+from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.session import Session
+from tradectl.runtime.telling import routes_of, tells_of_trades
+from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.succession import changed, successor
+from tradectl.system.trading_system import module_hashes, strategy_hashes
+
+DATA_AGE = "risk.max_data_age_seconds"
+DEFAULT = "default"
+TELLS = ("alert_routes", "alert_escalations", "alerts.")
+PLAN_DIGITS = 8
+NO_FILE = (
+    "this run was begun without a configuration file: what is applied would not hold when it is started "
+    "again; begin it with -c FILE"
+)
+
+
+class Reloading:
+    """Of one run, by its `options`; `alerts_out` gives who tells people, if anybody does."""
+
+    def __init__(
+        self, session: Session, options: RunOptions, alerts_out: Callable[[], Dispatcher | None]
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._alerts_out = alerts_out
+        self._typed = options.typed
+        self._lock = asyncio.Lock()
+
+    async def apply(
+        self, file: str = "", confirm: bool = False, dry_run: bool = False, plan: str = ""
+    ) -> SettingsApplied:
+        """Raises ConfigError for a file that is not good, UsageError for one that is not this run's."""
+        async with self._lock:
+            asked, wanted = self._read(file)
+            found = [self._judged(each, asked, wanted) for each in differences(asked, wanted)]
+            why = self._in_the_way(found, confirm=confirm, plan=plan)
+            if not found or why or dry_run:
+                return self._answer(found, why=why)
+            return await self._apply(found, wanted)
+
+    @property
+    def _path(self) -> str:
+        return harmless(os.path.realpath(self._options.config or ""))
+
+    def _read(self, file: str) -> tuple[Settings, Settings]:
+        """What the run was asked for last, and what it is asked for now."""
+        path, typed = self._options.config, self._typed
+        if path is None or typed is None:
+            raise UsageError(NO_FILE)
+        if file and os.path.realpath(file) != os.path.realpath(path):
+            raise UsageError(
+                f"this run was begun with {path}, not with {file}: change that one, or start anew"
+            )
+        if self._session.orchestrator.lifecycle is not Lifecycle.RUNNING:
+            raise UsageError("the run is ending: what the file says holds for the next one")
+        return typed.settings, typed.read()
+
+    def _judged(self, found: Difference, asked: Settings, wanted: Settings) -> Difference:
+        """What only this run knows of a difference."""
+        if found.verdict == "refused":
+            return found
+        is_new = tells_of_trades(wanted) and not tells_of_trades(asked)
+        if found.key == "alert_routes" and is_new:
+            return _refused(found, "who tells of trades is started as a run begins")
+        if found.key.startswith(TELLS) and self._alerts_out() is None:
+            return _refused(
+                found, "nobody is told of anything: channels are opened as a run begins"
+            )
+        if found.key == DATA_AGE and found.new is None and self._options.on_exchange:
+            age = Decimal(str(wanted.feed.stale_after_seconds))
+            return msgspec.structs.replace(found, new=age)
+        return found
+
+    def _in_the_way(self, found: Sequence[Difference], *, confirm: bool, plan: str) -> str:
+        refused = [each.key for each in found if each.verdict == "refused"]
+        if plan and plan != _plan(found):
+            return "what differs is no longer what you have seen: look at it again"
+        if refused:
+            return (
+                f"{', '.join(refused)} cannot be changed while the run trades: nothing was applied"
+            )
+        loosened = [each.key for each in found if each.verdict == "loosens"]
+        if loosened and not confirm:
+            return (
+                f"it loosens {', '.join(loosened)}: nothing was applied; add --confirm to apply it"
+            )
+        return ""
+
+    async def _apply(self, found: list[Difference], wanted: Settings) -> SettingsApplied:
+        session = self._session
+        running = session.system.settings
+        asked = patched(running, values_of(found))
+        strategies = changed(asked.strategies, session.system.strategy.engine.instances())
+        histories = [self._history(each) for each in strategies]
+        if histories:
+            await self._read_back(histories)
+        history: dict[str, tuple[Market, ...]] = {}
+        for each, own in zip(strategies, histories, strict=True):
+            history[each.name] = events = own.events()
+            self._refuse_unfit(each, events)
+        change = change_of(running, found, history, reason=self._path, by="operator")
+        await session.orchestrator.configure(change)
+        if self._typed is not None:
+            self._typed = msgspec.structs.replace(self._typed, settings=wanted)
+        alerts_out = self._alerts_out()
+        if alerts_out is not None and any(each.key.startswith(TELLS) for each in found):
+            alerts_out.tell_by(routes_of(wanted))
+        return self._answer(found, seq=session.system.changed_at)
+
+    def _history(self, config: StrategyInstance) -> OwnHistory:
+        session, engine = self._session, self._session.system.strategy.engine
+        old, header = engine.instance(config.name), session.header
+        self._refuse_other_source(config, header.strategies, header.modules)
+        new = engine.alone([config], find=lambda _name: old.cls).instance(config.name)
+        return OwnHistory(new, old.slots, session.journal_path)
+
+    def _refuse_other_source(
+        self, config: StrategyInstance, then: dict[str, str], modules: dict[str, str]
+    ) -> None:
+        """By other code a replay could not decide the same."""
+        alone = msgspec.structs.replace(self._session.settings, strategies=(config,))
+        find = self._options.find
+        now = {**strategy_hashes(alone, find), **module_hashes(alone, find)}
+        if any({**then, **modules}.get(name, digest) != digest for name, digest in now.items()):
+            raise UsageError(
+                f"strategy {config.name!r}: its source has changed since this run began, and it would "
+                "decide by other code: start the run anew"
+            )
+
+    async def _read_back(self, histories: list[OwnHistory]) -> None:
+        """Up to the record that is the newest as this returns."""
+        bus = self._session.bus
+        await bus.written()
+        upto = bus.core.seq
+        for each in histories:
+            await asyncio.to_thread(each.read, upto)
+        await bus.written()
+        for each in histories:
+            each.read_on(bus.core.seq)
+
+    def _refuse_unfit(self, config: StrategyInstance, events: tuple[Market, ...]) -> None:
+        engine, now = self._session.system.strategy.engine, self._session.bus.clock.now()
+        why = successor(engine, config, events, now).obstacle
+        if why:
+            raise UsageError(
+                f"strategy {config.name!r} goes on by the parameters before: {why}; nothing was applied"
+            )
+
+    def _answer(
+        self, found: list[Difference], *, why: str = "", seq: int | None = None
+    ) -> SettingsApplied:
+        return SettingsApplied(
+            file=self._path,
+            run_id=self._session.run_id,
+            state=self._session.orchestrator.state,
+            applied=seq is not None,
+            differences=[_row(each) for each in found],
+            plan=_plan(found),
+            seq=seq,
+            why=why,
+        )
+
+
+def _refused(found: Difference, reason: str) -> Difference:
+    return msgspec.structs.replace(found, verdict="refused", reason=reason)
+
+
+def _plan(found: Sequence[Difference]) -> str:
+    """The same for the same differences."""
+    return canonical_hash([[e.key, e.old, e.new] for e in found])[:PLAN_DIGITS] if found else ""
+
+
+def _row(found: Difference) -> SettingDifference:
+    nothing = DEFAULT if ".parameters." in found.key else OFF
+    return SettingDifference(
+        key=found.key,
+        old=_spelled(found.old, nothing),
+        new=_spelled(found.new, nothing),
+        verdict=found.verdict,
+        reason=found.reason,
+    )
+
+
+def _spelled(value: Any, nothing: str) -> str:
+    """What looks like an address that could be used is not shown."""
+    return harmless(nothing if value is None else without_addresses(literal(value)))
+
+
+__all__ = ["NO_FILE", "Reloading"]

@@ -1,0 +1,33 @@
+"""Who changes the settings of a run: made when somebody asks first, for hardly any run is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.session import Session
+
+if TYPE_CHECKING:
+    from tradectl.notification.dispatcher import Dispatcher
+    from tradectl.runtime.reloading import Reloading
+
+
+class Reloads:
+    """Gives the one of a run, always the same."""
+
+    def __init__(
+        self, session: Session, options: RunOptions, alerts_out: Callable[[], Dispatcher | None]
+    ) -> None:
+        self._of = session, options, alerts_out
+        self._made: Reloading | None = None
+
+    def __call__(self) -> Reloading:
+        if self._made is None:
+            from tradectl.runtime.reloading import Reloading
+
+            self._made = Reloading(*self._of)
+        return self._made
+
+
+__all__ = ["Reloads"]
