@@ -10,15 +10,26 @@ exchange cannot do stands in its dialect (`cannot`), and `tradectl exchanges NAM
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 
 import pytest
 
 from tests.venues import dialect, spoken
 from tests.venues.contract import CASES, holds
-from tests.venues.harness import venue_at
+from tests.venues.harness import SYMBOL, venue_at
 from tests.venues.shapes import words_of
+from tradectl.domain.orders import OrderStatus
 
 WANTED = os.environ.get("TRADECTL_CASE", "")
+
+
+async def test_a_kind_that_ccxt_has_under_another_name_is_traded_under_the_first() -> None:
+    async with venue_at(dialect("krakenfutures", "perpetual"), id="kraken") as at:
+        order = await at.submit("buy", "0.01")
+        assert order.filled == 0 or order.status is OrderStatus.FILLED
+        assert await at.held() == Decimal("0.01")
+        paid = at.exchange.fund(SYMBOL, "0.001")
+        assert [row.amount for row in await at.income()] == [paid]
 
 
 @pytest.mark.parametrize(("name", "kind"), spoken(), ids=lambda value: value)

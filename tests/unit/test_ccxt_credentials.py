@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import types
+from typing import Literal
 
 import pytest
 
@@ -117,14 +118,20 @@ def test_what_is_left_of_a_text_still_helps() -> None:
     assert len(redacted(page, None)) <= 300
 
 
-@pytest.mark.parametrize(
-    ("name", "why"), [("coinbase", "close of all"), ("kraken", "krakenfutures")]
-)
-def test_a_kind_that_is_not_traded_there_is_refused_with_a_key(name: str, why: str) -> None:
-    settings = ExchangeSettings(id=name, market="perpetual")
+def test_a_kind_that_is_not_traded_there_is_refused_with_a_key_and_the_name_that_there_is() -> None:
+    settings = ExchangeSettings(id="coinbase", market="perpetual")
     credentials = Credentials("key", "c2VjcmV0")
-    with pytest.raises(UsageError, match=why):
-        make_client(settings, credentials, table_of(name).quirks)
+    with pytest.raises(UsageError, match=r"close of all.*coinbaseinternational"):
+        make_client(settings, credentials, table_of("coinbase").quirks)
+
+
+@pytest.mark.parametrize(("market", "made"), [("perpetual", "krakenfutures"), ("spot", "kraken")])
+def test_a_kind_that_has_another_name_is_reached_by_the_first(
+    market: Literal["spot", "perpetual"], made: str
+) -> None:
+    settings = ExchangeSettings(id="kraken", market=market)
+    client = make_client(settings, Credentials("key", "c2VjcmV0"), table_of(made).quirks)
+    assert client.id == made
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def test_one_is_told_with_what_it_cannot_and_that_it_was_not_tried(name: str) ->
     assert found.described
     assert found.tested_by
     assert "untested with the real exchange" in found.note
-    assert [kind.kind for kind in found.proven] == sorted({k for n, k in spoken() if n == name})
+    kinds = {k for n, k in spoken() if n == name} | table_of(name).elsewhere.keys()
+    assert sorted(kind.kind for kind in found.proven) == sorted(kinds)
     assert all(kind.cases and kind.source for kind in found.proven)
 
 
@@ -39,6 +40,15 @@ def test_how_long_an_order_may_live_is_read_in_its_document_or_said_to_be_hearsa
     assert fence.read_in or any(word in fence.rule for word in ("unknown", "copies", "others"))
     found = exchange_detail(name)
     assert (found.fence, found.fence_read_in) == (fence.rule, fence.read_in)
+
+
+def test_a_kind_that_has_another_name_is_told_with_its_proofs() -> None:
+    found, other = exchange_detail("kraken"), exchange_detail("krakenfutures")
+    assert (found.spot, found.perpetual, found.funding_history) == (True, True, True)
+    assert found.stops == ["spot", "perpetual"]
+    assert set(other.tested_by) < set(found.tested_by)
+    assert "its perpetual is krakenfutures to ccxt: other keys" in found.note
+    assert "krakenfutures to ccxt" not in other.note
 
 
 def test_the_described_come_first_and_the_others_claim_nothing() -> None:

@@ -63,11 +63,11 @@ class VenueAt:
         self.exchange = exchange
         self.dialect = dialect
         self.market = dialect.market
+        usual = {"id": dialect.exchange_id, "timeout_seconds": 2.0, "requests_per_second": 10_000}
         self.settings = ExchangeSettings(
-            id=dialect.exchange_id,
             market=dialect.kind,  # type: ignore[arg-type]
             url=exchange.url,
-            **{"timeout_seconds": 2.0, "requests_per_second": 10_000, **settings},
+            **{**usual, **settings},
         )
         self.venue = self.venue_of(SYMBOL)
         self.sent = 0

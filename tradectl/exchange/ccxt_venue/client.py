@@ -28,6 +28,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.exchange.ccxt_venue.errors import Reply
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
+from tradectl.exchange.ccxt_venue.tables import ccxt_name
 from tradectl.exchange.credentials import Credentials
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import PATIENCE
@@ -68,7 +69,9 @@ def make_client(settings: ExchangeSettings, credentials: Credentials | None, qui
         raise UsageError(
             f"exchanges.market: {settings.market} is not traded at {settings.id}: {why}"
         )
-    client = _class_of(settings.id)(_config(settings, credentials, quirks))
+    client = _class_of(ccxt_name(settings.id, settings.market))(
+        _config(settings, credentials, quirks)
+    )
     client.logger = _silent()
     for name in ("fetchCurrencies", *quirks.unused):
         client.has[name] = False

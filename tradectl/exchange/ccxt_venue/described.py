@@ -59,7 +59,7 @@ def exchange_detail(name: str) -> ExchangeDetail:
             cannot=[f"{case}: {why}" for case, why in found["cannot"].items()],
             source=found["source"],
         )
-        for kind, found in proofs.get(name, {}).items()
+        for kind, found in _proven(name, proofs).items()
     ]
     return msgspec.convert(
         {
@@ -71,7 +71,7 @@ def exchange_detail(name: str) -> ExchangeDetail:
                 *(f"{kind}: {why}" for kind, why in table.quirks.not_traded.items()),
                 *_cannot(row),
             ],
-            "note": UNTESTED if row["described"] else UNDESCRIBED,
+            "note": "; ".join([UNTESTED if row["described"] else UNDESCRIBED, *_elsewhere(table)]),
         },
         ExchangeDetail,
     )
@@ -92,8 +92,7 @@ def _row(name: str, client: Any, proofs: Mapping[str, Any]) -> dict[str, Any]:
         if client.has.get(theirs) and kind not in quirks.not_traded
     ]
     pushed = (("watchOrders", "orders"), ("watchMyTrades", "fills"))
-    tested = proofs.get(name, {})
-    return {
+    row = {
         "id": name,
         "name": client.name,
         "certified": bool(client.certified),
@@ -113,8 +112,30 @@ def _row(name: str, client: Any, proofs: Mapping[str, Any]) -> dict[str, Any]:
         "dead_man_switch": sorted(quirks.dead_man),
         "funding_history": bool(table.income),
         "position_modes": list(quirks.position_modes),
-        "tested_by": [test for kind in tested.values() for test in kind["tests"]],
+        "tested_by": [test for kind in _proven(name, proofs).values() for test in kind["tests"]],
     }
+    for kind, other in table.elsewhere.items():
+        _add(row, kind, _row(other, _client(other), proofs))
+    return row
+
+
+def _add(row: dict[str, Any], kind: str, other: Mapping[str, Any]) -> None:
+    """To what an exchange can, what it can in a kind of market that ccxt has under another name."""
+    row[kind] = other[kind]
+    row["stops"] += [each for each in other["stops"] if each == kind]
+    row["dead_man_switch"] += [each for each in other["dead_man_switch"] if each == kind]
+    row["position_modes"] = sorted({*row["position_modes"], *other["position_modes"]}, reverse=True)
+    row["funding_history"] = row["funding_history"] or other["funding_history"]
+
+
+def _elsewhere(table: ExchangeTable) -> list[str]:
+    return [f"its {kind} is {other} to ccxt: other keys" for kind, other in table.elsewhere.items()]
+
+
+def _proven(name: str, proofs: Mapping[str, Any]) -> dict[str, Any]:
+    """By kind of market."""
+    others = {k: proofs.get(other, {}).get(k) for k, other in table_of(name).elsewhere.items()}
+    return dict(proofs.get(name, {})) | {kind: found for kind, found in others.items() if found}
 
 
 def _is_described(name: str, table: ExchangeTable) -> bool:

@@ -42,7 +42,7 @@ from tradectl.exchange.ccxt_venue.order_calls import OrderCalls
 from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.ccxt_venue.streams import Streams, pushed_channels
-from tradectl.exchange.ccxt_venue.tables import table_of
+from tradectl.exchange.ccxt_venue.tables import ExchangeTable, ccxt_name, table_of
 from tradectl.exchange.ccxt_venue.user_stream import UserStream
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.credentials import Credentials, redacted
@@ -61,6 +61,10 @@ from tradectl.exchange.venue import (
 )
 
 
+def _table_of(settings: ExchangeSettings) -> ExchangeTable:
+    return table_of(ccxt_name(settings.id, settings.market))
+
+
 class VenueSession:
     """What exists only while a venue is open: ccxt's object, the markets, and all that is built on them.
     `learn` completes it."""
@@ -75,7 +79,7 @@ class VenueSession:
         monotonic: Callable[[], float],
         data: MarketData,
     ) -> None:
-        self.table = table_of(settings.id)
+        self.table = _table_of(settings)
         quirks = self.table.quirks
         self.clock = ExchangeClock(clock, monotonic)
         error_rules = ErrorRules(
@@ -238,7 +242,7 @@ class CcxtVenue:
         """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for credentials
         that are refused."""
         await load_ccxt()
-        client = make_client(self._settings, self._credentials, table_of(self._settings.id).quirks)
+        client = make_client(self._settings, self._credentials, _table_of(self._settings).quirks)
         use_proxy(client, self._proxy)
         session = VenueSession(
             client,

@@ -30,9 +30,14 @@ def table_of(exchange_id: str) -> ExchangeTable:
     return next((t for t in map(_module, names) if exchange_id in t.also), _NONE)
 
 
+def ccxt_name(exchange_id: str, kind: str) -> str:
+    """By what name ccxt has a kind of market of an exchange."""
+    return table_of(exchange_id).elsewhere.get(kind, exchange_id)
+
+
 def _module(name: str) -> ExchangeTable:
     table: ExchangeTable = importlib.import_module(f"{__name__}.{name}").TABLE
     return table
 
 
-__all__ = ["ExchangeTable", "described_exchanges", "table_of"]
+__all__ = ["ExchangeTable", "ccxt_name", "described_exchanges", "table_of"]

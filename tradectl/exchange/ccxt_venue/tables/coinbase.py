@@ -30,7 +30,9 @@ TABLE = ExchangeTable(
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},
         unused=frozenset({"fetchBidsAsks"}),  # it takes a key
         not_traded={
-            "perpetual": "what reduces would go out as a close of all that there is, without our id"
+            "perpetual": "ccxt sends what reduces as a close of all that there is, without our id; "
+            'Coinbase International is another exchange to it, exchanges.id = "coinbaseinternational", '
+            "of which nothing is proven here"
         },
         submit_id_param="client_order_id",
         # ccxt's direction of a `triggerPrice` is that of a profit

@@ -1,4 +1,4 @@
-"""Kraken, spot. Its perpetuals are another exchange (`krakenfutures`), with keys of their own.
+"""Kraken, spot. Its perpetuals have a table of their own (`krakenfutures`), and keys of their own.
 
 An order is acknowledged by its id, and asked for at once. It is not looked up by our id: lists of open
 and of closed orders take it, and tell of that order alone. Fills are told of all symbols together, 50 at
@@ -38,8 +38,8 @@ TABLE = ExchangeTable(
         "its documents alone",
         "krakenfx/kraken-cli, agents/tool-catalog.json",
     ),
+    elsewhere={"perpetual": "krakenfutures"},
     quirks=Quirks(
-        not_traded={"perpetual": 'it is another exchange there, exchanges.id = "krakenfutures"'},
         cancel_id_param="clientOrderId",
         original_id_keys=("cl_ord_id",),
         searched=(

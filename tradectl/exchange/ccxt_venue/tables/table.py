@@ -23,6 +23,8 @@ class Fence(Struct, frozen=True):
 class ExchangeTable(Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     """other names that ccxt has for the same exchange"""
+    elsewhere: Mapping[str, str] = {}
+    """kinds of market that ccxt has under a name of their own, with a table of their own"""
     quirks: Quirks = Quirks()
     codes: ErrorCodes = ErrorCodes()
     balances: Mapping[str, BalanceRules] = {}
