@@ -37,6 +37,7 @@ OF_THE_SERVER = {"loop_answers", "disk_free_bytes", "journal_bytes"}
 OF_CHANNELS_AND_EXCHANGES = {
     "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio", "alert_delivery_seconds",
     "clock_offset_seconds",
+    "breaker_open", "requests_answered", "requests_failed",
 }  # fmt: skip
 SUFFIXES = re.compile(r"_(total|bucket|sum|count)$")
 SOMETIMES_OF_A_CLASS = {"emergency", "command", "risk"}

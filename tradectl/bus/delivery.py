@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.guarded_call import answer_within, failure
-from tradectl.domain.resilience import CircuitBreaker, pause_after
+from tradectl.domain.resilience import CLOSED, CircuitBreaker, pause_after
 
 T = TypeVar("T")
 
@@ -206,7 +206,7 @@ class Delivery(Generic[T]):
         figures.busy_ns += took
         figures.max_ns = max(figures.max_ns, took)
         if self.breaker.failures:
-            was_open = self.breaker.state != "closed"
+            was_open = self.breaker.state != CLOSED
             self.breaker.succeeded()
             if was_open and self._on_close is not None:
                 self._on_close()

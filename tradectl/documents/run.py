@@ -58,6 +58,32 @@ class RunBusFigures(BusFigures, kw_only=True, frozen=True):
     rate: float = 0.0
 
 
+class CallFigures(Struct, kw_only=True, frozen=True):
+    """Requests to an exchange since the start of the run: how many it answered, if only to refuse, how
+    many `failed` without an answer, in percent of all, and why the last one did; how long answers took,
+    in milliseconds."""
+
+    answered: int = 0
+    failed: int = 0
+    error_pct: float = 0.0
+    last_error: str = ""
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class BreakerFigures(Struct, kw_only=True, frozen=True):
+    """A circuit breaker: `state` is closed, open (entries wait) or half_open (it is asked whether it can
+    be closed). `failures` came in a row, `opened` is how often it did, `probes` how often it was asked;
+    `retry_in_s` seconds until it is next."""
+
+    state: str = "closed"
+    failures: int = 0
+    opened: int = 0
+    probes: int = 0
+    retry_in_s: float = 0.0
+
+
 class ExchangeStatus(Struct, kw_only=True, frozen=True):
     """What an exchange was last seen to have that the books do not know: orders of others, and how many
     of ours have an unknown outcome; the tags of other tradectls that trade on the same account
@@ -73,6 +99,8 @@ class ExchangeStatus(Struct, kw_only=True, frozen=True):
     dead_man: dict[str, str] = {}
     other_bots: tuple[str, ...] = ()
     clock_offset_ms: float | None = None
+    breaker: BreakerFigures | None = None
+    calls: CallFigures | None = None
 
 
 class Status(AccountStatus, kw_only=True, frozen=True):

@@ -132,6 +132,8 @@ class RestrictionKind(StrEnum):
     """its exchange takes no orders of it, or is about to delist it"""
     VOLATILE = "volatile"
     """its price moved too far, too fast"""
+    AWAY = "away"
+    """its exchange does not answer: nothing is entered until it does"""
     BROKEN_BOOK = "broken_book"
     """its order book lost a step, or is crossed"""
     HEDGE_MODE = "hedge_mode"
@@ -216,6 +218,11 @@ class SystemEventKind(StrEnum):
     ALLOCATION_FAILED = "allocation_failed"
     """no weights could be worked out: those before stay in force"""
     ALLOCATION_FAILED_OVER = "allocation_failed_over"
+    BREAKER_OPENED = "breaker_opened"
+    """an exchange does not answer: entries wait, and it is asked again after growing pauses"""
+    BREAKER_HALF_OPEN = "breaker_half_open"
+    """an exchange is asked whether it answers again"""
+    BREAKER_CLOSED = "breaker_closed"
     CANCEL_FAILED = "cancel_failed"
     CANCEL_FAILED_OVER = "cancel_failed_over"
     CHANGED = "changed"
@@ -318,6 +325,7 @@ _K = SystemEventKind
 ENDS = {
     _K.ACCESS_REFUSED_OVER: _K.ACCESS_REFUSED,
     _K.ALLOCATION_FAILED_OVER: _K.ALLOCATION_FAILED,
+    _K.BREAKER_CLOSED: _K.BREAKER_OPENED,
     _K.CANCEL_FAILED_OVER: _K.CANCEL_FAILED,
     _K.CLOCK_MOVED_OVER: _K.CLOCK_MOVED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,

@@ -37,8 +37,12 @@ def pauses(first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S) -> It
         pause = min(pause * 2, longest)
 
 
+CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
+
+
 class CircuitBreaker:
-    """`clock` gives seconds; `cooldown` doubles with each failed trial, up to `max_cooldown`."""
+    """`clock` gives seconds; `cooldown` doubles with each failed trial, up to `max_cooldown`, and with
+    each time that it opens again within `forgiven_after` seconds of its closing."""
 
     def __init__(
         self,
@@ -46,24 +50,27 @@ class CircuitBreaker:
         cooldown: float = 1.0,
         max_cooldown: float = 30.0,
         *,
+        forgiven_after: float = 0.0,
         clock: Callable[[], float],
     ) -> None:
         self.failures = 0
         self._max_failures = max_failures
         self._first_cooldown, self._max_cooldown = cooldown, max_cooldown
         self._cooldown, self._trials = cooldown, 1
+        self._forgiven_after = forgiven_after
         self._clock = clock
         self._opened_at: float | None = None
+        self._closed_at: float | None = None
 
     @property
     def state(self) -> str:
         """`closed`, `open` or `half_open`."""
         if self._opened_at is None:
-            return "closed"
-        return "open" if self.retry_in() > 0 else "half_open"
+            return CLOSED
+        return OPEN if self.retry_in() > 0 else HALF_OPEN
 
     def allows(self) -> bool:
-        return self.state != "open"
+        return self.state != OPEN
 
     def retry_in(self) -> float:
         """Seconds until the next trial; zero when one is allowed now."""
@@ -73,21 +80,21 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         self.failures = 0
-        self._opened_at = None
-        self._cooldown, self._trials = self._first_cooldown, 1
+        if self._opened_at is not None:
+            self._opened_at, self._closed_at = None, self._clock()
 
     def failed(self) -> bool:
         """Count a failure; True when it is the one that opens the breaker."""
         self.failures += 1
-        if self._opened_at is not None:
-            self._trials += 1
-            self._cooldown = pause_after(self._trials, self._first_cooldown, self._max_cooldown)
-            self._opened_at = self._clock()
+        is_open = self._opened_at is not None
+        if not is_open and self.failures < self._max_failures:
             return False
-        if self.failures < self._max_failures:
-            return False
-        self._opened_at = self._clock()
-        return True
+        now = self._clock()
+        is_flapping = self._closed_at is not None and now - self._closed_at < self._forgiven_after
+        self._trials = self._trials + 1 if is_open or is_flapping else 1
+        self._cooldown = pause_after(self._trials, self._first_cooldown, self._max_cooldown)
+        self._opened_at = now
+        return not is_open
 
 
 class StallDetector:
@@ -112,8 +119,11 @@ class StallDetector:
 
 
 __all__ = [
+    "CLOSED",
     "FIRST_PAUSE_S",
+    "HALF_OPEN",
     "LONGEST_PAUSE_S",
+    "OPEN",
     "CircuitBreaker",
     "StallDetector",
     "pause_after",

@@ -225,6 +225,20 @@ class ExchangeSettings(Section, frozen=True, kw_only=True):
         Bounds(ge=1, le=3600, off=0),
         "the account's stream is asked for anew when it says nothing for so long, and there was news",
     ] = 10.0
+    breaker_failures: Annotated[
+        int,
+        Bounds(ge=1, le=1_000, off=0),
+        "after so many requests in a row without an answer nothing is entered there until it answers; "
+        "exits, cancels, stops and an emergency stop go on",
+    ] = 5
+    breaker_seconds: Annotated[
+        float,
+        Bounds(ge=0.01, le=3600),
+        "it is asked whether it answers after so long, then after twice that, and so on",
+    ] = 5.0
+    breaker_longest_seconds: Annotated[
+        float, Bounds(ge=0.01, le=86_400), "the longest that it waits for the next such question"
+    ] = 60.0
     drain_seconds: Annotated[
         float,
         Bounds(ge=0, le=60),

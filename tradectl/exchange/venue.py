@@ -24,6 +24,7 @@ from tradectl.domain.market_events import BarEvent
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType
 from tradectl.domain.time import DAY, HOUR, MINUTE
+from tradectl.exchange.call_health import CallHealth
 
 PERIODS = (DAY, HOUR, MINUTE)
 """Of the candles that every venue has, in ns."""
@@ -253,6 +254,8 @@ class Venue(Protocol):
 
     name: str
     """what its symbols are prefixed with, `name:SYMBOL`, where several venues are used"""
+    calls: CallHealth
+    """what became of each request that left"""
 
     @property
     def abilities(self) -> Abilities: ...

@@ -63,6 +63,7 @@ SEVERITY_OF_ACTION = {
 """A risk event is as severe as what is done about it."""
 
 SEVERITY_OF_RESTRICTION = {
+    RestrictionKind.AWAY: INFO,
     RestrictionKind.UNRECONCILED: INFO,
     RestrictionKind.MISMATCH: CRITICAL,
     RestrictionKind.BALANCE: ERROR,
@@ -73,6 +74,7 @@ SEVERITY_OF_RESTRICTION = {
 SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.ACCESS_REFUSED: ERROR,
     SystemEventKind.ALLOCATION_FAILED: WARNING,
+    SystemEventKind.BREAKER_OPENED: ERROR,
     SystemEventKind.CANCEL_FAILED: ERROR,
     SystemEventKind.CHANGED: WARNING,
     SystemEventKind.CLOCK_MOVED: WARNING,
@@ -120,7 +122,13 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
 }
 """The kinds that tell of an end (`ENDS`) have no severity: they clear."""
 
-SILENT = frozenset({SystemEventKind.DATA_IGNORED, SystemEventKind.STRATEGY_IDLE})
+SILENT = frozenset(
+    {
+        SystemEventKind.BREAKER_HALF_OPEN,
+        SystemEventKind.DATA_IGNORED,
+        SystemEventKind.STRATEGY_IDLE,
+    }
+)
 """They stand in the journal and alert nobody, like a kind of a user's own."""
 
 CLEARED_BY_KIND: dict[str, str] = {over.value: begun.value for over, begun in ENDS.items()}

@@ -288,6 +288,8 @@ class TradingOrchestrator:
             self._components.count_error(event.component, event.message)
         elif event.kind is SystemEventKind.STRATEGY_FAILED:
             self._components.count_error(event.source_component, event.message)
+        elif event.kind is SystemEventKind.BREAKER_OPENED:
+            self._components.count_error(event.component, event.message)
 
     def _watch_for_halt(self, record: Record) -> None:
         if isinstance(record.event, TradingConcluded):

@@ -21,6 +21,7 @@ from tradectl.domain.events import (
     OrderSubmitted,
     Record,
 )
+from tradectl.domain.resilience import CLOSED
 from tradectl.domain.states import AlertSeverity, ComponentStatus, TradingState
 from tradectl.domain.time import SECOND
 from tradectl.monitoring.alert_manager import AlertManager
@@ -68,6 +69,9 @@ HELPS = {
     "fills": "fills of the account",
     "orders_open": "orders that work",
     "orders_unknown": "orders whose fate an exchange has not told",
+    "breaker_open": "1 for an exchange that does not answer: entries wait",
+    "requests_answered": "requests that an exchange answered, if only to refuse",
+    "requests_failed": "requests to an exchange without an answer",
     "positions_open": "positions that are not flat",
     "drawdown_ratio": "below the highest equity, as a part of it",
     "state": "1 for the state that the run is in",
@@ -247,6 +251,11 @@ class RunMetrics:
             figures.gauge("orders_unknown", exchange.unknown_orders, labels)
             if exchange.clock_offset_ms is not None:
                 figures.gauge("clock_offset_seconds", exchange.clock_offset_ms / 1000, labels)
+            if exchange.breaker is not None:
+                figures.gauge("breaker_open", float(exchange.breaker.state != CLOSED), labels)
+            if exchange.calls is not None:
+                figures.total("requests_answered", exchange.calls.answered, labels)
+                figures.total("requests_failed", exchange.calls.failed, labels)
 
     def _of_the_data(self, ages: Mapping[str, float]) -> None:
         """Of a thousand symbols those that matter."""

@@ -26,6 +26,7 @@ from tradectl.documents.run import (
 from tradectl.domain.errors import Halted
 from tradectl.domain.events import OrderFilled, Record, StrategySignalEvent
 from tradectl.domain.money import decimal_text
+from tradectl.domain.resilience import CLOSED
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
 from tradectl.feeds.base import Feed
@@ -83,6 +84,10 @@ class RunStatus:
         for exchange in session.gateway.status():
             status = ComponentStatus.DEGRADED if exchange.problems else ComponentStatus.RUNNING
             problems = ", ".join(exchange.problems).replace("_", " ")
+            if exchange.breaker is not None and exchange.breaker.state != CLOSED and exchange.calls:
+                problems = (
+                    f"{exchange.breaker.state.replace('_', ' ')}: {exchange.calls.last_error}"
+                )
             session.orchestrator.update_component_status(
                 f"exchange:{exchange.name}", status, problems
             )

@@ -39,6 +39,7 @@ from tradectl.documents.account import (
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
 from tradectl.domain.event import ReasonCode
+from tradectl.domain.resilience import CLOSED
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.files.places import home
@@ -370,6 +371,8 @@ def _machine(status: Status) -> list[RenderableType]:
         if exchange.other_bots:
             others = f"{names(exchange.other_bots)} on this account, too"
             lines.append(line("tradectl", Cell(f"{harmless(exchange.name)}: {others}", WARN)))
+        if exchange.calls is not None:
+            lines.append(line("answers", *_answers(exchange)))
         if exchange.dead_man:
             lines.append(
                 line("dead-man", Cell(f"{harmless(exchange.name)}: {_switches(exchange)}"))
@@ -377,6 +380,24 @@ def _machine(status: Status) -> list[RenderableType]:
     lines.append(line("last record", Cell(figures.count(status.last_seq))))
     lines.append(line("state", value(status.state_hash, DIM)))
     return lines
+
+
+def _answers(exchange: ExchangeStatus) -> list[Cell]:
+    """How well it answers, and whether entries wait for it."""
+    calls, breaker = exchange.calls, exchange.breaker
+    if calls is None:
+        return []
+    half, most = figures.rough(calls.p50_ms), figures.rough(calls.p99_ms)
+    share = (
+        f"{figures.count(calls.failed)} of {figures.count(calls.answered + calls.failed)} failed"
+    )
+    cells = [Cell(f"{harmless(exchange.name)}: {half} ms, 99 in 100 within {most} ms, {share}")]
+    if breaker is not None and breaker.state != CLOSED:
+        again = f"; breaker {breaker.state.replace('_', ' ')}, asked again in"
+        cells.append(Cell(f"{again} {figures.age(breaker.retry_in_s)}", WARN))
+    if calls.last_error:
+        cells.append(Cell(f"; the last error: {harmless(calls.last_error, 200)}", DIM))
+    return cells
 
 
 def _switches(exchange: ExchangeStatus) -> str:

@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from tradectl.bus.clock import ComputerClock
 from tradectl.domain.errors import ExchangeError, NotExecuted, OutcomeUnknown, TradectlError
+from tradectl.exchange.call_health import CallHealth
 from tradectl.exchange.ccxt_venue.causes import BANNED_STATUS
 from tradectl.exchange.ccxt_venue.client import CALL
 from tradectl.exchange.ccxt_venue.errors import (
+    TURNED_AWAY,
     ErrorRules,
     Reply,
     is_mistimed,
@@ -27,6 +30,8 @@ from tradectl.exchange.ccxt_venue.errors import (
 from tradectl.exchange.ccxt_venue.rate_limiter import RateLimiter
 
 T = TypeVar("T")
+LEAST_OF_A_GATEWAY = 500
+"""Of an HTTP status: nobody behind it was reached, or nobody knows what became of that."""
 SHORT_PAUSE = 1.0
 """seconds to keep away where the exchange turned us away and named none"""
 
@@ -40,10 +45,19 @@ class Caller:
     but, where `may_miss` is set, `NotFound`.
 
     What the exchange turned away for the time that it was signed with was not acted on: the clock is put
-    right by `correct_clock`, and it is made once more."""
+    right by `correct_clock`, and it is made once more. `health` hears of each that left; streams have a
+    way of their own to be lost. `monotonic` gives seconds."""
 
-    def __init__(self, limiter: RateLimiter, error_rules: ErrorRules) -> None:
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        error_rules: ErrorRules,
+        health: CallHealth | None = None,
+        monotonic: Callable[[], float] = ComputerClock.monotonic,
+    ) -> None:
         self._limiter = limiter
+        self._health = health or CallHealth()
+        self._monotonic = monotonic
         self._error_rules = error_rules
         self.correct_clock: Callable[[], Awaitable[None]] | None = None
 
@@ -139,6 +153,9 @@ class Caller:
                 answer = await make()
                 if reply.garbled and not stream:
                     raise ValueError("the answer is empty or cut short")
+                if reply.sent and not stream:
+                    reply.is_counted = True
+                    self._health.answered(self._monotonic() - reply.sent_at, write=write)
                 return read(answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -150,9 +167,20 @@ class Caller:
         except Exception as error:  # whatever falls out of ccxt's parsers is an answer that is none
             cause = the_exchanges_own(error) if stream else error
             wrong = self._translated(cause, what, reply, write, may_miss, submit)
+            if not stream:
+                self._note(reply, wrong, write=write)
         finally:
             CALL.reset(token)
         raise wrong
+
+    def _note(self, reply: Reply, wrong: Exception, *, write: bool) -> None:
+        """It left: whatever the exchange itself said about it is an answer."""
+        if not reply.sent or reply.is_counted:
+            return
+        if reply.status is None or reply.status >= LEAST_OF_A_GATEWAY or reply.garbled:
+            self._health.failed(str(wrong), write=write)
+        elif reply.status not in TURNED_AWAY:
+            self._health.answered(self._monotonic() - reply.sent_at, write=write)
 
     def _translated(
         self, error: Exception, what: str, reply: Reply, write: bool, may_miss: bool, submit: bool

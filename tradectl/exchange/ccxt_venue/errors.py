@@ -114,6 +114,8 @@ class Reply:
     """it was a page for people"""
     sent_at: float = 0.0
     """monotonic s"""
+    is_counted: bool = False
+    """that it was answered"""
     mistimed: bool = False
     """turned away for the time that it was signed with"""
     pre_send_check: Callable[[], None] | None = None

@@ -19,6 +19,7 @@ from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.instruments import Instrument
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import MILLISECOND, SECOND
+from tradectl.exchange.call_health import CallHealth
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.causes import off_by
@@ -78,6 +79,7 @@ class VenueSession:
         clock: Callable[[], int],
         monotonic: Callable[[], float],
         data: MarketData,
+        calls: CallHealth,
     ) -> None:
         self.table = _table_of(settings)
         quirks = self.table.quirks
@@ -94,7 +96,7 @@ class VenueSession:
         sign_by(client, self.clock)
         self.client = client
         self.data = data
-        self.caller = Caller(limiter, error_rules)
+        self.caller = Caller(limiter, error_rules, calls, monotonic)
         self.caller.correct_clock = self.ask_for_the_time
         self.guard = WebsocketGuard(client, quirks, data.dropped)
         self.market_data = MarketQueries(client, self.caller, data, quirks, settings.market)
@@ -237,6 +239,7 @@ class CcxtVenue:
         self._monotonic = monotonic
         self._session: VenueSession | None = None
         self._data = MarketData(self.name, now)
+        self.calls = CallHealth()
 
     async def open(self) -> None:
         """Raises UsageError for an exchange or a symbol that does not exist, AccessLost for credentials
@@ -252,6 +255,7 @@ class CcxtVenue:
             self._clock,
             self._monotonic,
             self._data,
+            self.calls,
         )
         try:
             await session.learn()

@@ -85,6 +85,11 @@ class ExecutionReporter:
             self.post_system_event(ENDED_BY[kind], "it works again")
         return was_there
 
+    def problem_again(self, kind: SystemEventKind, message: str) -> None:
+        """Reported each time: it is the same problem still."""
+        self._problems.add(kind)
+        self.post_system_event(kind, message)
+
     def halt(self, code: str, message: str) -> None:
         event = LimitBreached(
             source_component=self._name,
@@ -96,11 +101,22 @@ class ExecutionReporter:
 
     def restrict_all(self, reason: str) -> None:
         """Nothing is traded here before the next comparison has come out clean."""
+        self._restrict(RestrictionKind.UNRECONCILED, reason)
+
+    def hold_entries(self, reason: str) -> None:
+        """Nothing is entered here until `release_entries`; all else goes on."""
+        self._restrict(RestrictionKind.AWAY, reason)
+
+    def release_entries(self) -> None:
+        self._restrict(RestrictionKind.AWAY, "it works again", restricted=False)
+
+    def _restrict(self, kind: RestrictionKind, reason: str, *, restricted: bool = True) -> None:
         for symbol in self._symbols:
             restriction = SymbolRestricted(
                 source_component=self._name,
                 symbol=symbol,
-                kind=RestrictionKind.UNRECONCILED,
+                kind=kind,
+                restricted=restricted,
                 message=f"{self._name}: {reason}",
             )
             self._post(restriction, AT_ONCE)

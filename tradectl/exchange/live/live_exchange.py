@@ -33,9 +33,9 @@ from tradectl.exchange.live.rooms import (
     CompareRoom,
     OrderRoom,
     SessionRoom,
-    Surroundings,
     SymbolRoom,
 )
+from tradectl.exchange.live.surroundings import Surroundings
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
 from tradectl.exchange.venue import (
@@ -193,6 +193,8 @@ class LiveExchange:
         venue, reporter, sleep = self.venue, self._reporter, self._sleep
         start, settings = self._tasks.start_beside, self._settings
         self._sessions.stall.beat()
+        if not self._is_read_only:
+            self._sessions.breaker.begin()
         start(
             account_monitors.follow_user_stream(
                 venue,
@@ -324,6 +326,8 @@ class LiveExchange:
             unknown_orders=sum(tracked.is_unknown for tracked in self.tracker.working()),
             dead_man=self.dead_man.status(),
             clock_offset_ms=None if offset is None else round(offset / MILLISECOND, 3),
+            breaker=self._sessions.breaker.figures(),
+            calls=self.venue.calls.figures(),
         )
 
 

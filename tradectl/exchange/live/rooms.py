@@ -1,7 +1,7 @@
 """What a live exchange is made of, and who knows whom.
 
     SymbolRoom      by what its symbols are traded: steps, what fees cost, the mode of positions
-    SessionRoom     whether the keys work, the stream speaks, and this process ran on
+    SessionRoom     whether the exchange answers, the keys work, the stream speaks, this process ran on
     OrderRoom       each order from its send to its end; the switch that ends them without us
     CompareRoom     what is there, beside what the books expect; who else moved it
 
@@ -13,18 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import Struct
-
-from tradectl.bus.clock import Sleep
-from tradectl.domain.instruments import Instruments
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import StallDetector
-from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live.access import AccessMonitor
 from tradectl.exchange.live.comparisons import Comparisons
 from tradectl.exchange.live.dead_man import DeadManSwitch
-from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
+from tradectl.exchange.live.exchange_breaker import ExchangeBreaker
 from tradectl.exchange.live.fee_rates import FeeRates
 from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchange
 from tradectl.exchange.live.order_submitter import OrderSubmitter, SendCheck
@@ -34,28 +29,8 @@ from tradectl.exchange.live.other_bots import OtherBots
 from tradectl.exchange.live.position_mode import PositionModeMonitor
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
+from tradectl.exchange.live.surroundings import Surroundings
 from tradectl.exchange.live.symbol_rules import SymbolRules
-from tradectl.exchange.tasks import BackgroundTasks
-from tradectl.exchange.venue import Venue
-
-
-class Surroundings(Struct, frozen=True):
-    """What all rooms stand on: `now` gives ns UTC, `monotonic` seconds."""
-
-    venue: Venue
-    settings: ExchangeSettings
-    symbols: tuple[str, ...]
-    instruments: Instruments
-    post: Post
-    reporter: ExecutionReporter
-    tasks: BackgroundTasks
-    now: Callable[[], int]
-    monotonic: Callable[[], float]
-    sleep: Sleep
-
-    @property
-    def name(self) -> str:
-        return self.settings.prefix
 
 
 class SymbolRoom:
@@ -72,10 +47,11 @@ class SymbolRoom:
 
 
 class SessionRoom:
-    """`works_again` is called when the keys do after a doubt."""
+    """`works_again` is called when the keys do after a doubt, or the exchange after a silence."""
 
     def __init__(self, at: Surroundings, works_again: Callable[[], None]) -> None:
         venue = at.venue
+        self.breaker = ExchangeBreaker(at, works_again)
         self.stall = StallDetector(at.settings.stall_seconds, at.monotonic)
         self.access = AccessMonitor(
             venue, at.reporter, at.settings,
@@ -173,4 +149,4 @@ class CompareRoom:
         )  # fmt: skip
 
 
-__all__ = ["CompareRoom", "OrderRoom", "SessionRoom", "Surroundings", "SymbolRoom"]
+__all__ = ["CompareRoom", "OrderRoom", "SessionRoom", "SymbolRoom"]
