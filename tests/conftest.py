@@ -32,7 +32,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 PATIENCE_S = 120.0
 SLOW_PATIENCE_S = 300.0
-WORKERS_PER_PROCESSOR = 3
+WORKERS_PER_PROCESSOR = 2
 IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
 """The tests write three gigabytes, and what failed is kept for the next two times."""
@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Three for each processor: a test of a real process waits longer than it works."""
+    """Two for each processor, as a test of a real process also waits; each costs imports of its own."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return WORKERS_PER_PROCESSOR * (os.cpu_count() or 1)

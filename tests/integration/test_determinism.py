@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import BUSY, command, is_seal, journals, tradectl
+from tests.profiles import is_deep
 from tests.real_data import real_data
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -164,22 +165,20 @@ SPOT_FILES = [
 ]
 USDM_FILES = [f"trades/binance_usdm_{s}_20240808T2354_0000.csv.gz" for s in ("BTCUSDT", "ETHUSDT")]
 
+ALONE = [
+    pytest.param(BUSY, SPOT_FILES[:1], 1000, id="spot, busy"),
+    pytest.param(PERPETUAL, USDM_FILES[:1], 1000, id="perpetual"),
+]
+"""What is played with another symbol as well."""
+
 
 @pytest.mark.parametrize(
     ("settings", "names", "fills_at_least"),
     [
-        (DEFAULT, SPOT_FILES[:1], 1),
-        (BUSY, SPOT_FILES[:1], 1000),
-        (BUSY, SPOT_FILES, 1000),
-        (PERPETUAL, USDM_FILES[:1], 1000),
-        (PERPETUAL, USDM_FILES, 1000),
-    ],
-    ids=[
-        "spot, default",
-        "spot, busy",
-        "spot, two symbols",
-        "perpetual",
-        "perpetuals, two symbols",
+        pytest.param(DEFAULT, SPOT_FILES[:1], 1, id="spot, default"),
+        pytest.param(BUSY, SPOT_FILES, 1000, id="spot, two symbols"),
+        pytest.param(PERPETUAL, USDM_FILES, 1000, id="perpetuals, two symbols"),
+        *(ALONE if is_deep() else []),
     ],
 )
 def test_the_profit_of_a_real_file_is_what_its_fills_add_up_to(

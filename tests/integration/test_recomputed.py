@@ -70,16 +70,16 @@ EXPOSED = FUNDED.replace(
 """Much borrowed, so that much is lost."""
 RUINED = EXPOSED.replace("stop_loss_pct = 3.0\n", "").replace("9.0", "19.0")
 """As much as there is, and nothing limits a loss before the exchange does."""
-REAL = [
-    "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz",
-    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz",
-    "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz",
-    "trades/binance_ETHUSDT_20230202.csv.gz",
-]
+REAL = {
+    "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz": ("spot", "exposed"),
+    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz": ("funded", "ruined"),
+    "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz": ("spot", "funded"),
+    "trades/binance_ETHUSDT_20230202.csv.gz": ("spot", "funded", "exposed"),
+}
+"""Each kind of data as spot and as a perpetual, each kind of account with candles; deep, all of all."""
 ENDED_BY_ITS_LOSSES = 6
 KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
-NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else REAL
-RUINING = NAMES if is_deep() else ["candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz"]
+NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else [*REAL]
 COMPARED = examples(50)
 """So many times in a run, at least, the books are compared with what is worked out beside them."""
 WHERE = ["in a record", "before the seal", "in the seal", "before its end"]
@@ -88,6 +88,7 @@ TO_JOURNAL = 30
 
 
 KINDS_OF_ACCOUNTS = {"spot": SEVERAL, "funded": FUNDED, "exposed": EXPOSED, "ruined": RUINED}
+PLAYED = dict.fromkeys(NAMES, KINDS_OF_ACCOUNTS) if is_deep() else REAL
 
 
 class RealFile(NamedTuple):
@@ -173,12 +174,9 @@ def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [(k, n) for k in KINDS_OF_ACCOUNTS for n in NAMES if k != "ruined" or n in RUINING],
+    ("kind", "name"), [(kind, name) for name, kinds in PLAYED.items() for kind in kinds]
 )
 def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
-    """Each file as each kind of account; a liquidation is the same in all, and is seen in one of them but
-    where the tests go deep."""
     words = RealFile.of(name).words(tmp_path, kind)
     answer = tradectl(tmp_path, "run", "--headless", "--json", *words)
     assert answer.code in (0, ENDED_BY_ITS_LOSSES)

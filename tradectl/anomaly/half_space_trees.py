@@ -63,9 +63,13 @@ class _Tree:
         if node >= len(self._axes):
             return
         axis = self._axes[node]
-        half = self._halves[node] = (lows[axis] + highs[axis]) / 2
-        self._halve(2 * node + 1, lows, [*highs[:axis], half, *highs[axis + 1 :]])
-        self._halve(2 * node + 2, [*lows[:axis], half, *lows[axis + 1 :]], highs)
+        low, high = lows[axis], highs[axis]
+        half = self._halves[node] = (low + high) / 2
+        highs[axis] = half
+        self._halve(2 * node + 1, lows, highs)
+        highs[axis], lows[axis] = high, half
+        self._halve(2 * node + 2, lows, highs)
+        lows[axis] = low
 
     def _child(self, node: int, point: list[float]) -> int:
         return 2 * node + 1 + (point[self._axes[node]] >= self._halves[node])

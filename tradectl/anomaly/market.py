@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 from tradectl.anomaly.finding import Finding, Kind
 from tradectl.anomaly.half_space_trees import HalfSpaceTrees
@@ -61,11 +62,16 @@ class MarketWatch:
         self._length = int(seconds * SECOND)
         self._limit = limit
         self._usual = {kind: Usual(least) for kind, least in LEAST.items()}
-        self._trees = HalfSpaceTrees(len(LEAST), seed)
+        self._seed = seed
         self._stretch: Stretch | None = None
         self._before = 0.0
         self._heard = 0
         self._jumped = False
+
+    @cached_property
+    def _trees(self) -> HalfSpaceTrees:
+        """Grown when the first stretch is over: a run that is asked for a minute needs none."""
+        return HalfSpaceTrees(len(LEAST), self._seed)
 
     def take(self, event: MarketDataEvent) -> list[Finding]:
         """What is unusual since the last event of the symbol."""
