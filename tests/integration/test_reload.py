@@ -34,8 +34,9 @@ parameters = {{ timeframe = "1s", entry = {entry}, exit = 4 }}
 virtual = pytest.mark.virtual_time(lasting=3600.0)
 
 
-def text(*, entry: int = 8, risk: str = "", more: str = "") -> str:
-    return f"feed.ticks_per_second = 5\n{more}\n[risk]\n{risk}\n{STRATEGY.format(entry=entry)}"
+def text(*, entry: int = 8, risk: str = "", more: str = "", last: str = "") -> str:
+    tables = f"[risk]\n{risk}\n{STRATEGY.format(entry=entry)}\n{last}"
+    return f"feed.ticks_per_second = 5\n{more}\n{tables}"
 
 
 class Operated:
@@ -183,6 +184,34 @@ async def test_one_setting_that_needs_a_restart_refuses_all(tmp_path: Path) -> N
 
 
 @virtual
+async def test_routes_of_alerts_are_others_from_then_on(tmp_path: Path) -> None:
+    channel = '[[alert_channels]]\nname = "file"\nkind = "log"\n'
+    quiet = '[[alert_routes]]\nchannels = ["file"]\nseverity = "critical"\n'
+    loud = '[[alert_routes]]\nchannels = ["file"]\nseverity = "warning"\n'
+    told = tmp_path / "state" / "alerts.log"
+
+    async def act(operated: Operated) -> None:
+        await operated.sleep(5)
+        operated.write(last=channel + quiet, risk="max_leverage = 3")
+        assert (await operated.apply(confirm=True)).applied
+        await operated.sleep(5)
+        assert not told.exists() or "max_leverage" not in told.read_text()
+        operated.write(last=channel + loud, risk="max_leverage = 3")
+        (only,) = (await operated.apply()).differences
+        assert (only.key, only.verdict) == ("alert_routes", "safe")
+        await operated.sleep(70)  # what comes again within a minute is counted
+        operated.write(last=channel + loud, risk="max_leverage = 4")
+        assert (await operated.apply(confirm=True)).applied
+        operated.write(last=channel + loud + loud.replace("warning", "info") + 'about = "trades"\n')
+        refused = await operated.apply(dry_run=True)
+        assert "who tells of trades" in next(e.reason for e in refused.differences if e.reason)
+
+    operated = Operated(tmp_path, act, last=channel + quiet)
+    assert verified(await operated.trade())
+    assert "risk.max_leverage from 3 to 4 (looser)" in told.read_text()
+
+
+@virtual
 async def test_two_that_ask_at_once_come_one_after_the_other(tmp_path: Path) -> None:
     async def act(operated: Operated) -> None:
         await operated.sleep(20)
@@ -213,7 +242,7 @@ async def test_a_limit_that_the_next_run_does_not_have_keeps_it_from_entering(
         for event in events_of(run.journal_path, SystemEvent)
         if event.kind == SystemEventKind.SETTINGS_LEFT
     ]
-    assert "risk.max_leverage 1 -> 2 (looser)" in said
+    assert "risk.max_leverage from 1 to 2 (looser)" in said
     assert verified(run)
     third = await Operated(tmp_path, risk="max_leverage = 2").trade()
     said_again = [event.kind for event in events_of(third.journal_path, SystemEvent)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fixtures.driven import SPOT, START, Driven, settings_with
+from tests.fixtures.journalled import journalled
 from tests.profiles import examples
 from tradectl.bus.clock import DataClock
 from tradectl.config.reload import change_of, differences
@@ -34,6 +36,9 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
+from tradectl.explain.order_trail import OrderTrail
+from tradectl.feeds.whole_log import read_log
+from tradectl.journal.reader import read_header
 from tradectl.state.account import Account
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
@@ -42,6 +47,7 @@ from tradectl.strategy.parameters import param
 from tradectl.system.trading_system import BookkeepingSystem
 
 D = Decimal
+DONCHIAN: dict[str, Any] = {"timeframe": "1s", "entry": 2, "exit": 2}
 
 
 class Mover(Strategy):
@@ -162,6 +168,39 @@ def test_other_parameters_make_a_new_instance_that_is_warm_and_keeps_its_positio
     assert len(run.of(StrategySignalEvent)) > said
     assert not run.system.books.holdings(SPOT).get("mover", held).quantity
     run.check()
+
+
+def test_a_position_that_is_not_what_the_new_parameters_want_is_named_and_stays() -> None:
+    run = a_run()
+    run.feed(*ticks(-1, 100, 100, 100, 110, 111, 111))
+    (event,) = [
+        each
+        for each in apply(run, with_length(run, 5), mover=bars(100, 140, 140, 120, 111))
+        if isinstance(each, SystemEvent)
+    ]
+    assert f"would not hold {SPOT} as it does" in event.message
+    assert run.system.books.holdings(SPOT)["mover"].quantity
+    run.check()
+
+
+def test_a_denial_is_explained_by_the_limit_that_held_then(tmp_path: Path) -> None:
+    inputs: list[Event] = ticks(-1, 100, 100, 100)
+    run = a_run()
+    wanted = with_limits(run, max_order_notional=D(10))
+    inputs += [
+        change_of(run.settings, differences(run.settings, wanted)), *ticks(2, 110, 111, 111)
+    ]  # fmt: skip
+    builtin = StrategyInstance("d", "donchian-breakout", parameters=DONCHIAN)
+    settings = settings_with(builtin, symbols=(SPOT,))
+    path = journalled(tmp_path, settings, inputs)
+    with read_log(path) as log:
+        (denied,) = [r.event for r in log.records() if isinstance(r.event, OrderDenied)]
+    trail = OrderTrail(read_header(path), denied.order_id)
+    with read_log(path) as log:
+        for record in log.records():
+            trail.take(record)
+    last = trail.weighed[-1]
+    assert (last.code, last.denial and last.denial.limit) == ("ORDER_NOTIONAL", "10")
 
 
 def test_one_that_cannot_be_warmed_goes_on_as_it_was_and_says_why() -> None:

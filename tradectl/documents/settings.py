@@ -22,7 +22,7 @@ class SettingDifference(Struct, kw_only=True, frozen=True):
 class SettingsApplied(Struct, kw_only=True, frozen=True):
     """`applied`: all of it holds, from record `seq` of the journal on. Else nothing does: `why` says what
     is in the way, empty where nothing is (it was only asked for, or nothing differs). `plan` names these
-    differences, for who wants to apply just them."""
+    differences, for who wants to apply just them. `notes` say what else is to be known."""
 
     file: str
     run_id: str
@@ -32,3 +32,4 @@ class SettingsApplied(Struct, kw_only=True, frozen=True):
     plan: str = ""
     seq: int | None = None
     why: str = ""
+    notes: list[str] = []

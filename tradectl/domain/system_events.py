@@ -78,10 +78,10 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
     loosens: bool = False
 
     def said(self) -> str:
-        """Such as `risk.max_leverage 2 -> none (looser)`."""
+        """Such as `risk.max_leverage from 2 to none (looser)`."""
         nothing = "default" if ".parameters." in self.key else "none"
         old, new = (nothing if value is None else str(value) for value in (self.old, self.new))
-        return f"{self.key} {old} -> {new}{' (looser)' if self.loosens else ''}"
+        return f"{self.key} from {old} to {new}{' (looser)' if self.loosens else ''}"
 
 
 class SettingsChanged(CommandReceived, frozen=True, gc=False, kw_only=True):

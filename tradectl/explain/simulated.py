@@ -7,7 +7,7 @@ the operator and the exchange did by themselves is not among it: that is what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.compare import Comparison
-from tradectl.domain.events import MarketDataEvent, Record, WarmUpReceived
+from tradectl.domain.events import Event, MarketDataEvent, Record, SettingsChanged, WarmUpReceived
 from tradectl.explain.compare import comparison, records_of, together
 from tradectl.explain.compared_run import ComparedRun
 from tradectl.explain.decided_again import Judge
@@ -26,9 +26,13 @@ from tradectl.system.trading_system import TradingSystem, on_paper, strategy_has
 
 FED = (MarketDataEvent, WarmUpReceived)
 """What the simulated run gets of the recorded one."""
+FED_AS_IT_WAS = (*FED, SettingsChanged)
+"""... where it goes by the same settings, which were others from some record on."""
 
 
-def simulated(path: Path, settings: Settings) -> Iterator[Record]:
+def simulated(
+    path: Path, settings: Settings, fed: tuple[type[Event], ...] = FED
+) -> Iterator[Record]:
     """All that comes of it, as it is made."""
     with read_log(path) as log:
         header = log.header
@@ -41,23 +45,39 @@ def simulated(path: Path, settings: Settings) -> Iterator[Record]:
         )
         system.open()
         for group in log.groups():
-            market = [record.event for record in group if isinstance(record.event, FED)]
-            yield from system.apply(*market)
+            for events in _in_order(group, fed):
+                yield from system.apply(*events)
         yield from system.end_of_data()
 
 
-def compare_with(path: Path, settings: Settings) -> Comparison:
+def _in_order(group: Iterable[Record], fed: tuple[type[Event], ...]) -> Iterator[list[Event]]:
+    """The events to be fed; a change of settings, which goes before market data that waits, by itself."""
+    waiting: list[Event] = []
+    for record in group:
+        event = record.event
+        if not isinstance(event, fed):
+            continue
+        if isinstance(event, SettingsChanged):
+            yield waiting
+            yield [event]
+            waiting = []
+        else:
+            waiting.append(event)
+    yield waiting
+
+
+def compare_with(path: Path, settings: Settings, fed: tuple[type[Event], ...] = FED) -> Comparison:
     """The run of the journal `path` (A) and its market under `settings` (B). Raises JournalError."""
     with read_log(path) as log:
         header = log.header
         other = _header(header, settings)
         one, two = ComparedRun(header), ComparedRun(other)
-        decisions = together((one, log.records()), (two, simulated(path, settings)))
+        decisions = together((one, log.records()), (two, simulated(path, settings, fed)))
         one.end(log.footer)
         two.end()
     return comparison(
         (one, str(path), lambda: records_of(path)),
-        (two, "", lambda: simulated(path, settings)),
+        (two, "", lambda: simulated(path, settings, fed)),
         decisions,
     )
 
@@ -65,7 +85,8 @@ def compare_with(path: Path, settings: Settings) -> Comparison:
 def compare_with_backtest(path: Path, judge: Judge) -> Comparison:
     """The run and a backtest of its own data by its own configuration."""
     with read_log(path) as log:
-        return compare_with(path, judge(Settings.load(log.header.config)))
+        settings = judge(Settings.load(log.header.config))
+    return compare_with(path, settings, FED_AS_IT_WAS)
 
 
 def _header(header: Header, settings: Settings) -> Header:

@@ -83,7 +83,7 @@ class Reloading:
             raise UsageError(NO_FILE)
         if file and os.path.realpath(file) != os.path.realpath(path):
             raise UsageError(
-                f"this run was begun with {path}, not with {file}: change that one, or start anew"
+                f"this run was begun with {self._path}, not with {file}: change that one, or start anew"
             )
         if self._session.orchestrator.lifecycle is not Lifecycle.RUNNING:
             raise UsageError("the run is ending: what the file says holds for the next one")
@@ -129,9 +129,10 @@ class Reloading:
         if histories:
             await self._read_back(histories)
         history: dict[str, tuple[Market, ...]] = {}
+        notes: list[str] = []
         for each, own in zip(strategies, histories, strict=True):
             history[each.name] = events = own.events()
-            self._refuse_unfit(each, events)
+            notes += filter(None, [self._note_of(each, events)])
         change = change_of(running, found, history, reason=self._path, by="operator")
         await session.orchestrator.configure(change)
         if self._typed is not None:
@@ -139,7 +140,7 @@ class Reloading:
         alerts_out = self._alerts_out()
         if alerts_out is not None and any(each.key.startswith(TELLS) for each in found):
             alerts_out.tell_by(routes_of(wanted))
-        return self._answer(found, seq=session.system.changed_at)
+        return self._answer(found, seq=session.system.changed_at, notes=notes)
 
     def _history(self, config: StrategyInstance) -> OwnHistory:
         session, engine = self._session, self._session.system.strategy.engine
@@ -172,16 +173,23 @@ class Reloading:
         for each in histories:
             each.read_on(bus.core.seq)
 
-    def _refuse_unfit(self, config: StrategyInstance, events: tuple[Market, ...]) -> None:
+    def _note_of(self, config: StrategyInstance, events: tuple[Market, ...]) -> str:
+        """What is to be known of an instance by other parameters. Raises UsageError for an unfit one."""
         engine, now = self._session.system.strategy.engine, self._session.bus.clock.now()
-        why = successor(engine, config, events, now).obstacle
-        if why:
+        made = successor(engine, config, events, now)
+        if made.obstacle:
             raise UsageError(
-                f"strategy {config.name!r} goes on by the parameters before: {why}; nothing was applied"
+                f"strategy {config.name!r} goes on as before: {made.obstacle}; nothing was applied"
             )
+        return f"strategy {config.name!r} runs {made.words}" if made.unlike else ""
 
     def _answer(
-        self, found: list[Difference], *, why: str = "", seq: int | None = None
+        self,
+        found: list[Difference],
+        *,
+        why: str = "",
+        seq: int | None = None,
+        notes: Sequence[str] = (),
     ) -> SettingsApplied:
         return SettingsApplied(
             file=self._path,
@@ -192,6 +200,7 @@ class Reloading:
             plan=_plan(found),
             seq=seq,
             why=why,
+            notes=[harmless(note) for note in notes],
         )
 
 

@@ -105,6 +105,8 @@ class StrategyEngine:
         if best_exchange is not None:
             for running in self._strategies.values():
                 running.may_hold(best_exchange.listings(running.config.name))
+        self.unheard: dict[tuple[str, str], Word] = {}
+        """what was said last, of what was recorded before, by strategy and symbol"""
         self._quoting: set[tuple[str, str]] = set()
         """by strategy and symbol, who has quoted in this run: a word of a run before places nothing"""
         intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
@@ -185,23 +187,19 @@ class StrategyEngine:
         """By their names."""
         return self._strategies
 
-    def place(self, symbol: str, feed: int, at: int) -> None:
-        """Have those that hear `feed` of the symbol there from `at` (ns) on."""
-        self._slots(symbol, feed, at)
-
-    def put(self, new: RunningStrategy, at: int) -> list[Event]:
+    def put(self, new: RunningStrategy, at: int, why: str) -> list[Event]:
         """In the place of the one of its name: what that had yet to say."""
         old = self.instance(new.config.name)
         self._events += old.retire(at)
         new.go_on_from(old)
         self._strategies[new.config.name] = new
         self._routes.reset()
-        self._add_event(SystemEventKind.STRATEGY_RENEWED, new.component, "by other parameters")
+        self._add_event(SystemEventKind.STRATEGY_RENEWED, new.component, why)
         return self.taken()
 
-    def candles_of(self, symbol: str) -> int:
-        """The length (ns) of the candles that its prices come as; 0 for trades."""
-        return self._routes.candles_of(symbol) or TRADES
+    def place(self, symbol: str, at: int, like: StrategyEngine) -> None:
+        """Have those there from `at` (ns) that hear its prices, as they come to another engine."""
+        self._slots(symbol, like._routes.candles_of(symbol) or TRADES, at)
 
     def quarantine(self, name: str, reason: str = "by command") -> list[Event]:
         """Give an instance no more events; its position is not touched. UsageError if unknown."""
@@ -304,7 +302,10 @@ class StrategyEngine:
 
     def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:
         is_quotes = isinstance(word, QuotesWanted)
-        if self._silent or (slot.is_held_back and not ends(word)):
+        if self._silent:
+            self.unheard[word.strategy, word.symbol] = word
+            return
+        if slot.is_held_back and not ends(word):
             return
         if self._view is not None and self._view.quoted():
             known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -331,6 +332,9 @@ class RunningStrategy:
         self.slots.clear()
         self._shared = None
 
+    def held(self, symbol: str) -> Decimal:
+        return self._holdings.position(symbol).quantity
+
     def retire(self, at: int) -> list[Word]:
         """Another instance takes its place: what it had yet to say, which nobody would say later."""
         words: list[Word] = []
@@ -346,7 +350,6 @@ class RunningStrategy:
         self.signals += old.signals
         self.failures += old.failures
         self.throttled += old.throttled
-        self.last_failure = self.last_failure or old.last_failure
         self._last_signal, self._last_signal_at = old._last_signal, old._last_signal_at
 
     def statistics(self) -> StrategyStatistics:

@@ -9,10 +9,17 @@ knows the market less than the old one is not put in its place; who asks is told
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import Event, MarketDataEvent, SystemEventKind
+from tradectl.domain.events import (
+    Event,
+    MarketDataEvent,
+    SignalAction,
+    StrategySignalEvent,
+    SystemEventKind,
+)
 from tradectl.domain.text import counted
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
@@ -24,12 +31,21 @@ NO_HISTORY: History = ()
 
 
 class Successor(NamedTuple):
-    """The new instance, what it said of its history (failures alone), and why it is not to be put in the
-    place of the old one; empty where it may be."""
+    """The new instance, what is recorded of what it said of its history (failures alone), why it is not
+    to be put in the place of the old one (empty where it may be), and the symbols in which it holds what
+    it would not hold by these parameters, as far as it has said so."""
 
     running: RunningStrategy
     events: list[Event]
     obstacle: str
+    unlike: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        if not self.unlike:
+            return "by other parameters"
+        symbols = ", ".join(self.unlike)
+        return f"by other parameters, and would not hold {symbols} as it does: that stays until it speaks"
 
 
 def changed(
@@ -51,8 +67,13 @@ def successor(
     events = alone.warm_up(history, at, goes_on=True)
     for symbol in old.slots:
         if symbol not in running.slots:
-            alone.place(symbol, engine.candles_of(symbol), at)
-    return Successor(running, [*events, *alone.taken()], _obstacle(old, running))
+            alone.place(symbol, at, engine)
+    unlike = tuple(
+        symbol
+        for (_, symbol), word in sorted(alone.unheard.items())
+        if isinstance(word, StrategySignalEvent) and _is_unlike(running.held(symbol), word)
+    )
+    return Successor(running, [*events, *alone.taken()], _obstacle(old, running), unlike)
 
 
 def change_parameters(
@@ -66,16 +87,24 @@ def change_parameters(
     events: list[Event] = []
     for config in changed(instances, engine.instances()):
         try:
-            new, said, why = successor(engine, config, history.get(config.name, NO_HISTORY), at)
+            made = successor(engine, config, history.get(config.name, NO_HISTORY), at)
         except UsageError as error:
-            new, said, why = None, [], str(error)
-        events += said
-        if new is not None and not why:
-            events += engine.put(new, at)
-            continue
+            why = str(error)
+        else:
+            events += made.events
+            why = made.obstacle
+            if not why:
+                events += engine.put(made.running, at, made.words)
+                continue
         component, why = engine.instance(config.name).component, f"goes on as before: {why}"
         events.append(system_event(SystemEventKind.STRATEGY_FAILED, component, why))
     return events
+
+
+def _is_unlike(held: Decimal, word: StrategySignalEvent) -> bool:
+    """What is held is not what it said last."""
+    side = {SignalAction.BUY: 1, SignalAction.SELL: -1}.get(word.action, 0)
+    return bool(held) and side * held <= 0
 
 
 def _obstacle(old: RunningStrategy, new: RunningStrategy) -> str:

@@ -15,8 +15,10 @@ STYLES = {"safe": GOOD, "loosens": WARN, "refused": WARN}
 def applied(found: SettingsApplied) -> RenderableType:
     """A line for each difference, old and new, and what became of all of them."""
     if not found.differences:
-        return Text(f"{found.file} says what the run goes by: nothing differs", PLAIN)
-    return Group(*(_line(each) for each in found.differences), _outcome(found))
+        said = f"nothing differs: the run goes by {found.file}, with its flags and environment"
+        return Text(harmless(said), PLAIN)
+    notes = [Text(note, WARN) for note in found.notes]
+    return Group(*(_line(each) for each in found.differences), _outcome(found), *notes)
 
 
 def _line(each: SettingDifference) -> Text:
