@@ -14,9 +14,10 @@ import msgspec
 from tradectl.domain.errors import JournalError
 from tradectl.domain.events import Record
 from tradectl.files.own import open_named
+from tradectl.journal.decoding import decoded
 from tradectl.journal.groups import SEAL
 from tradectl.journal.parts import JoinedParts
-from tradectl.journal.reader import FOOTER, RECORD, SEALS, decoded
+from tradectl.journal.reader import FOOTER, RECORD, SEALS
 from tradectl.journal.signature import SigningKey
 from tradectl.journal.writer import Seal
 

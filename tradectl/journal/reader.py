@@ -9,24 +9,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
 import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
+from tradectl.journal.decoding import LineDecoder, damaged, decoded
 from tradectl.journal.groups import (
     blocks,
     lines_at_a_time,
-    newest_trades,
     opened,
     sealed_groups,
     without_seal,
 )
 from tradectl.journal.parts import first_of, lost_parts, was_taken_away
 from tradectl.journal.reading import hearing
-from tradectl.journal.reference import ROWS, OpenMarket, ReferenceReader, has_rows, records_in
+from tradectl.journal.reference import ROWS, OpenMarket, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
     BLOCK,
@@ -50,13 +49,11 @@ LONGEST_SEAL = LONGEST_GROUP = 64 * 1024 * 1024
 LARGEST_UNSIGNED_HEADER = 8 * 1024 * 1024
 """Where nobody says that the journal is to be trusted; else it is a group like any other."""
 
-RECORDS, SEALS = msgspec.json.Decoder(Record), msgspec.json.Decoder(SealLine)
+SEALS = msgspec.json.Decoder(SealLine)
 FOOTERS = msgspec.json.Decoder(FooterLine)
 HEADERS, BEGINNINGS = msgspec.json.Decoder(HeaderLine), msgspec.json.Decoder(BeginningLine)
 """Made here and not when first asked for: two threads that make one at once crash the interpreter, and an
 emergency stop reads journals in two."""
-
-Decoded = TypeVar("Decoded")
 
 
 class NoKeys:
@@ -67,14 +64,6 @@ class NoKeys:
 
 
 NO_KEYS = NoKeys()
-
-
-def decoded(decoder: msgspec.json.Decoder[Decoded], line: bytes) -> Decoded:
-    """Raises DecodeError, of what is nested too deeply, too."""
-    try:
-        return decoder.decode(line)
-    except RecursionError:
-        raise msgspec.DecodeError("it is nested too deeply") from None
 
 
 class NotBegun(JournalError):
@@ -104,8 +93,6 @@ class JournalReader:
         self.path = path
         self._keys = keys
         self._largest = largest
-        self._market = market
-        self._referred: ReferenceReader | None = None
         self.footer: Footer | None = None
         self.torn = False
         self.last_seq = -1
@@ -117,6 +104,7 @@ class JournalReader:
         header = self._read_header(glance=glance)
         if header is not None:
             self.header = header
+            self._decoder = LineDecoder(path, header.market, market)
         self.last_seq = 0
 
     def __enter__(self) -> JournalReader:
@@ -149,7 +137,7 @@ class JournalReader:
         """The records of each group, a part of it at a time; whole groups up to `after` are checked but
         passed over. With `newest` so are all but the last of trades in a row in one symbol: for who asks
         for the last price alone."""
-        decode = self._decode_newest if newest else self._decode
+        decode = self._decoder.newest if newest else self._decoder.records
         heard = hearing()
         if heard is None:
             yield from self._parts(after, decode)
@@ -161,14 +149,22 @@ class JournalReader:
         finally:
             heard.over(self.path)
 
-    def _parts(self, after: int, decode: Callable[[bytes], list[Record]]) -> Iterator[list[Record]]:
+    def _parts(
+        self, after: int, decode: Callable[[bytes, int], list[Record]]
+    ) -> Iterator[list[Record]]:
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
                 self.footer = decoded(FOOTERS, lines).footer
             elif last <= after:
                 self.last_seq = last
             else:
-                yield from map(decode, lines_at_a_time(lines))
+                for part in lines_at_a_time(lines):
+                    records = decode(part, self.last_seq + 1)
+                    if (
+                        records
+                    ):  # a line that refers to no rows is written by nobody, yet can be read
+                        self.last_seq = records[-1].seq
+                    yield records
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed
@@ -194,69 +190,6 @@ class JournalReader:
         for last, lines in self._groups:
             self.last_seq = last
             yield self._offset, lines
-
-    def _decode(self, lines: bytes) -> list[Record]:
-        try:
-            refers = self.header.market is not None and has_rows(lines)
-            group = self._expanded(lines) if refers else RECORDS.decode_lines(lines)
-        except (msgspec.DecodeError, RecursionError):
-            self._name_what_is_no_record(lines)
-        first, last = self.last_seq + 1, self.last_seq + len(group)
-        if [record.seq for record in group] != [*range(first, last + 1)]:
-            seq, record = next(each for each in enumerate(group, first) if each[1].seq != each[0])
-            raise self._damaged(seq, f"the record numbered {record.seq} stands in its place")
-        self.last_seq = last
-        return group
-
-    def _decode_newest(self, lines: bytes) -> list[Record]:
-        """What is not as it should be is looked at line by line."""
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            group = RECORDS.decode_lines(newest_trades(lines))
-            numbers = [record.seq for record in group]
-            first, last = self.last_seq + 1, self.last_seq + lines.count(b"\n")
-            if first <= numbers[0] and numbers[-1] == last and numbers == sorted({*numbers}):
-                self.last_seq = last
-                return group
-        return self._decode(lines)
-
-    def _expanded(self, lines: bytes) -> list[Record]:
-        """With the market data that is referred to. Raises DecodeError, JournalError."""
-        records: list[Record] = []
-        for line in lines.splitlines():
-            if not line.startswith(ROWS):
-                records.append(RECORDS.decode(line))
-                continue
-            try:
-                records += self._referred_to().records(line)
-            except LookupError as error:
-                raise JournalError(
-                    f"{self.path} refers to more market data than the {error} events that its files give "
-                    "now: use the tradectl that wrote it"
-                ) from error
-        return records
-
-    def _referred_to(self) -> ReferenceReader:
-        if self._referred is None:
-            source = self.header.market
-            if source is None or self._market is None:
-                raise JournalError(
-                    f"{self.path} only refers to its market data, which is not at hand"
-                )
-            self._referred = ReferenceReader(self._market(source))
-        return self._referred
-
-    def _name_what_is_no_record(self, lines: bytes) -> NoReturn:
-        seq = self.last_seq
-        for line in lines.splitlines():
-            seq += 1
-            try:
-                if line.startswith(ROWS):
-                    seq += records_in(line) - 1
-                else:
-                    decoded(RECORDS, line)
-            except msgspec.DecodeError as error:
-                raise self._damaged(seq, f"it is not a record ({error})") from error
-        raise AssertionError("decoded one by one, all of them are records")
 
     def _read_header(self, *, glance: bool) -> Header | None:
         first = next(self._groups, None)
@@ -318,7 +251,7 @@ class JournalReader:
                 self._held = len(unsealed)
                 looked_at = without_seal(unsealed, 0 if done else looked_at)
                 if len(unsealed) > LONGEST_GROUP:
-                    raise self._damaged(max(self.last_seq + 1, 0), "what follows has no seal")
+                    raise damaged(self.path, max(self.last_seq + 1, 0), "what follows has no seal")
         self._refuse_foreign_line(unsealed)
         self._refuse_lost_parts(self._offset + len(unsealed))
         self.torn = bool(unsealed)
@@ -330,8 +263,8 @@ class JournalReader:
         lost = lost_parts(self.path, end) if self.last_seq >= 0 and self.footer is None else ()
         if lost:
             seq = self.last_seq + 1
-            raise self._damaged(
-                seq, f"the part that follows is missing, and {lost[0].name} is there"
+            raise damaged(
+                self.path, seq, f"the part that follows is missing, and {lost[0].name} is there"
             )
 
     def _refuse_foreign_line(self, unsealed: bytes) -> None:
@@ -340,7 +273,7 @@ class JournalReader:
         is_journal = self.last_seq >= 0
         if is_journal and unsealed and not cut_off and not last.startswith(KNOWN):
             seq = self.last_seq + len(before)
-            raise self._damaged(seq, "a whole line is there, and it is none of a journal's")
+            raise damaged(self.path, seq, "a whole line is there, and it is none of a journal's")
 
     def _check(self, group: bytes, seal_line: bytes) -> Seal:
         """The seal of the group, which is so."""
@@ -348,9 +281,9 @@ class JournalReader:
             seal = decoded(SEALS, seal_line).seal
         except ValueError as error:
             last = self.last_seq + records_in(group)
-            raise self._damaged(last, f"its seal is broken ({error})") from error
+            raise damaged(self.path, last, f"its seal is broken ({error})") from error
         if not group:
-            raise self._damaged(self.last_seq + 1, "a seal over nothing stands there")
+            raise damaged(self.path, self.last_seq + 1, "a seal over nothing stands there")
         actual, chain = make_seal(seal.last, group, self._chain)
         if (actual.blocks, actual.chain) != (seal.blocks, seal.chain):
             raise self._does_not_match(group, actual.blocks, seal.blocks)
@@ -377,18 +310,9 @@ class JournalReader:
                 end = group.find(b"\n", min(start + BLOCK, len(group)) - 1) + 1
                 first = self.last_seq + 1 + records_in(group[:before])
                 last = first + max(records_in(group[before : end or len(group)]) - 1, 0)
-                return self._damaged(first, "what was written there was changed", last)
+                return damaged(self.path, first, "what was written there was changed", last)
         last = self.last_seq + records_in(group)
-        return self._damaged(last, "the lines and their seal do not belong together")
-
-    def _damaged(self, seq: int, why: str, last: int = 0) -> JournalDamaged:
-        """At the record `seq`, or somewhere from there to `last`."""
-        place = f"record {seq}" if seq else "its header"
-        if last > seq:
-            place = f"records {seq}-{last}"
-        return JournalDamaged(
-            f"{self.path} is damaged at {place}: {why}; what comes before it is whole", seq
-        )
+        return damaged(self.path, last, "the lines and their seal do not belong together")
 
 
 def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
