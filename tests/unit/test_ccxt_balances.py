@@ -163,6 +163,29 @@ def test_an_account_for_coins_and_perpetuals_has_a_wallet_for_coins_too(exchange
     assert read(exchange, "spot", answer)["USDT"].wallet == 1000
 
 
+def test_the_purse_of_an_isolated_position_is_part_of_the_wallet() -> None:
+    """It tells what the purse is worth, and what of it the position would yield."""
+    row = {"ccy": "USDT", "cashBal": "840", "isoEq": "120", "isoUpl": "-40", "eq": "960",
+           "availEq": "800", "availBal": "800", "upl": "-40"}  # fmt: skip
+    assert read("okx", "perpetual", {"data": [{"details": [row]}]})["USDT"].wallet == 1000
+
+
+@pytest.mark.parametrize(
+    ("exchange", "info"),
+    [
+        ("kucoin", {"data": {"accounts": [{"currencies": [
+            {"currency": "USDT", "equity": "960", "available": "800"}]}]}}),
+        ("gate", [{"balances": {"USDT": {"equity": "960", "available": "800"}}}]),
+        ("hyperliquid", {"balances": [{"coin": "USDT", "total": "960", "hold": "160"}]}),
+    ],
+)  # fmt: skip
+def test_an_account_for_everything_tells_no_wallet(exchange: str, info: Any) -> None:
+    raw = {"info": info, "total": {}, "free": {}}
+    found, is_known = read_balances(raw, table_of(exchange).balances["perpetual"], str)
+    assert not is_known
+    assert (found["USDT"].equity, found["USDT"].free) == (Decimal(960), Decimal(800))
+
+
 def test_what_ccxt_has_is_taken_where_there_is_no_rule() -> None:
     balance = read("kraken", "spot", {"USDT": "1000"}, "1000")["USDT"]
     assert balance == Balance(Decimal(1000), Decimal(1000), Decimal(800), Decimal(200))

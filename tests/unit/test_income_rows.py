@@ -31,7 +31,7 @@ def read(exchange: str, history: int, raw: dict[str, Any]) -> tuple[Any, ...] | 
     """What is told of it; None where it does not count."""
     nothing: Any = NoMarkets()
     queries = IncomeQueries(None, nothing, nothing, (), (), lambda: 0, account=OURS)
-    row, counts = queries._read(raw, table_of(exchange).income[history], "")
+    row, counts = queries._read(raw, table_of(exchange).income[history], "usdt")
     return (row.kind, row.amount, row.currency) if counts else None
 
 
@@ -63,6 +63,58 @@ def read(exchange: str, history: int, raw: dict[str, Any]) -> tuple[Any, ...] | 
 )  # fmt: skip
 def test_a_line_of_an_account_log(changed: dict[str, Any], told: tuple[Any, ...] | None) -> None:
     assert read("krakenfutures", 0, LOG_LINE | changed) == told
+
+
+ROWS: dict[str, dict[str, Any]] = {
+    "okx": {
+        "billId": "1",
+        "balChg": "-1.5",
+        "posBalChg": "0",
+        "ccy": "USDT",
+        "ts": "1",
+        "instId": "",
+    },
+    "bybit": {
+        "id": "1",
+        "change": "-1.5",
+        "currency": "USDT",
+        "transactionTime": "1",
+        "symbol": "",
+    },
+    "gate": {"time": 1.5, "change": "-1.5", "balance": "7", "contract": ""},
+    "bitget": {"billId": "1", "amount": "-1.5", "coin": "USDT", "cTime": "1", "symbol": ""},
+}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "named", "kind"),
+    [
+        ("okx", {"type": "8", "subType": "173"}, K.FUNDING),
+        ("okx", {"type": "7", "subType": "9"}, K.INTEREST),
+        ("okx", {"type": "5", "subType": "109"}, K.INSURANCE),
+        ("okx", {"type": "1", "subType": "12"}, K.TRANSFER),
+        ("okx", {"type": "27", "subType": "236"}, None),
+        ("okx", {"type": "5", "subType": "100"}, "fills tell it"),
+        ("bybit", {"type": "SETTLEMENT"}, K.FUNDING),
+        ("bybit", {"type": "INTEREST"}, K.INTEREST),
+        ("bybit", {"type": "FEE_REFUND"}, K.REBATE),
+        ("bybit", {"type": "TRANSFER_OUT"}, K.TRANSFER),
+        ("bybit", {"type": "CURRENCY_BUY"}, None),
+        ("bybit", {"type": "LIQUIDATION"}, "fills tell it"),
+        ("gate", {"type": "fund"}, K.FUNDING),
+        ("gate", {"type": "refr"}, K.REBATE),
+        ("gate", {"type": "dnw"}, K.TRANSFER),
+        ("gate", {"type": "bonus_offset"}, None),
+        ("gate", {"type": "pnl"}, "fills tell it"),
+        ("bitget", {"businessType": "contract_settle_fee"}, K.FUNDING),
+        ("bitget", {"businessType": "trans_to_exchange"}, K.TRANSFER),
+    ],
+)
+def test_every_kind_is_told_as_what_it_is(
+    exchange: str, named: dict[str, str], kind: IncomeKind | str | None
+) -> None:
+    told = read(exchange, 0, ROWS[exchange] | named)
+    assert told == (None if kind == "fills tell it" else (kind, Decimal("-1.5"), "USDT"))
 
 
 def delta(kind: str, **more: Any) -> dict[str, Any]:

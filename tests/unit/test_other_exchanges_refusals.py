@@ -7,13 +7,16 @@ little, or one of those that every exchange must be able to say.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.playback import DIALECTS, Facts, Traded, gate, playback
-from tests.playback.server import SYMBOL
+from tests.venues import dialect
+from tests.venues.harness import SYMBOL, venue_at
+from tests.venues.wrong import Said as Words
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -166,116 +169,91 @@ REQUESTS: dict[str, tuple[Said, ...]] = {
 }  # fmt: skip
 
 
-def rows(table: dict[str, tuple[Said, ...]]) -> list[Any]:
-    return [
-        pytest.param(name, each, id=f"{name}-{each.code}-{each.message[:20]}")
-        for name, said in table.items()
-        for each in said
-    ]
+EXCHANGES = sorted(ORDERS)
+OURS = "tcabcdefghijklmnop"
+
+
+def words(said: Said, name: str) -> Words:
+    return Words(said.code, said.message, 400 if name == "gate" else 200)
 
 
 def order() -> OrderSpec:
     return OrderSpec("o", SYMBOL, Side.SELL, Decimal("0.01"), OrderType.MARKET, reduce_only=True)
 
 
-@pytest.mark.parametrize(("name", "said"), rows(ORDERS))
-async def test_an_order_that_is_refused(name: str, said: Said) -> None:
-    refused = DIALECTS[name].refuse(said.code, said.message)
-    async with playback(name, Facts(coins=Decimal("0.01"), orders_refused=refused)) as exchange:
-        with pytest.raises(ExchangeError) as caught:
-            await exchange.venue.submit(order(), "tcabcdefghijklmnop")
-        assert len(exchange.requests(DIALECTS[name].ORDERS[1])) == 1
-    if isinstance(said.outcome, RefusalCause):
-        assert isinstance(caught.value, VenueRefusal), caught.value
-        assert caught.value.cause is said.outcome, caught.value
-    else:
-        assert type(caught.value) is said.outcome, caught.value
-    assert said.why in str(caught.value)
-    assert said.message in str(caught.value), "the exchange's own words are told, too"
+async def raised(asked: Callable[[], Awaitable[Any]]) -> ExchangeError:
+    with pytest.raises(ExchangeError) as caught:
+        await asked()
+    return caught.value
 
 
-@pytest.mark.parametrize(("name", "said"), rows(REQUESTS))
-async def test_a_request_that_is_turned_away(name: str, said: Said) -> None:
-    async with playback(name) as exchange:
-        exchange.facts.refused = DIALECTS[name].turn_away(said.code, said.message)
-        for ask in (
-            exchange.venue.holdings,
-            lambda: exchange.venue.submit(order(), "tcabcdefghijklmnop"),
-        ):
-            with pytest.raises(ExchangeError) as caught:
-                await ask()
-            assert type(caught.value) is said.outcome, caught.value
-            assert said.why in str(caught.value)
+@pytest.mark.parametrize("name", EXCHANGES)
+async def test_orders_that_are_refused(name: str) -> None:
+    async with venue_at(dialect(name, "perpetual")) as at:
+        for said in ORDERS[name]:
+            at.refuse(words(said, name), orders_alone=True)
+            before = len(at.exchange.truth.requests("POST", "/fapi/v1/order"))
+            error = await raised(lambda: at.venue.submit(order(), OURS))
+            assert len(at.exchange.truth.requests("POST", "/fapi/v1/order")) == before + 1, said
+            if isinstance(said.outcome, RefusalCause):
+                assert isinstance(error, VenueRefusal), (said, error)
+                assert error.cause is said.outcome, (said, error)
+            else:
+                assert type(error) is said.outcome, (said, error)
+            assert said.why in str(error), said
+            assert said.message in str(error), "the exchange's own words are told, too"
 
 
-@pytest.mark.parametrize("name", DIALECTS)
-async def test_an_order_that_is_over_cannot_be_cancelled_and_that_is_no_error(name: str) -> None:
+@pytest.mark.parametrize("name", EXCHANGES)
+async def test_requests_that_are_turned_away(name: str) -> None:
+    async with venue_at(dialect(name, "perpetual")) as at:
+        for said in REQUESTS[name]:
+            at.refuse(words(said, name))
+            for asked in (at.venue.holdings, lambda: at.venue.submit(order(), OURS)):
+                error = await raised(asked)
+                assert type(error) is said.outcome, (said, error)
+                assert said.why in str(error), said
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+async def test_what_is_over_or_not_known_is_no_error(name: str) -> None:
     gone = {"okx": "51402", "bybit": "110010", "kucoin": "100004", "gate": "ORDER_FINISHED"}[name]
-    async with playback(name) as exchange:
-        exchange.facts.refused = DIALECTS[name].refuse(gone, "it is over")
-        assert await exchange.venue.cancel(SYMBOL, "tcabcdefghijklmnop", "77") is None
-
-
-@pytest.mark.parametrize("name", DIALECTS)
-@pytest.mark.parametrize("venue_id", ["", "77", "stop:77"])
-async def test_an_order_that_the_exchange_does_not_know_is_none(name: str, venue_id: str) -> None:
-    async with playback(name) as exchange:
-        before = len(exchange.asked)
-        assert await exchange.venue.find(SYMBOL, "tcabcdefghijklmnop", venue_id) is None
-        asked = exchange.asked[before:]
-        assert any("tcabcdefghijklmnop" in each.path + str(each.query) for each in asked)
-        assert not any("None" in each.path + str(each.query) for each in asked)
+    async with venue_at(dialect(name, "perpetual")) as at:
+        for venue_id in ("", "77", "stop:77"):
+            assert await at.venue.find(SYMBOL, OURS, venue_id) is None
+        at.refuse(words(Said(gone, "it is over", C.OTHER), name))
+        assert await at.venue.cancel(SYMBOL, OURS, "77") is None
 
 
 async def test_how_long_to_keep_away_is_read_where_the_exchange_tells_it() -> None:
-    async with playback("kucoin") as exchange:
-        refused = DIALECTS["kucoin"].refuse("429000", "Too many requests", 429)
-        exchange.facts.refused = refused._replace(headers={"gw-ratelimit-reset": "12500"})
-        with pytest.raises(NotExecuted) as caught:
-            await exchange.venue.holdings()
-        assert caught.value.retry_after == 12.5
-
-
-@pytest.mark.parametrize(
-    ("name", "sent"),
-    [
-        ("okx", '"clOrdId":"tcabcdefghijklmnop"'),
-        ("bybit", '"orderLinkId":"tcabcdefghijklmnop"'),
-        ("kucoin", '"clientOid":"tcabcdefghijklmnop"'),
-        ("gate", '"text":"t-tcabcdefghijklmnop"'),
-    ],
-)
-async def test_our_id_goes_with_an_order_in_the_form_that_the_exchange_takes(
-    name: str, sent: str
-) -> None:
-    async with playback(name) as exchange:
-        exchange.facts.refused = DIALECTS[name].refuse("1", "it is not of interest here")
-        with pytest.raises(ExchangeError):
-            await exchange.venue.submit(order(), "tcabcdefghijklmnop")
-        (asked,) = exchange.requests(DIALECTS[name].ORDERS[1])
-        assert sent in asked.body
+    async with venue_at(dialect("kucoin", "perpetual")) as at:
+        at.refuse(Words("429000", "Too many requests", 429), gw_ratelimit_reset="12500")
+        error = await raised(at.venue.holdings)
+        assert isinstance(error, NotExecuted)
+        assert error.retry_after == 12.5
 
 
 def test_an_id_that_had_to_begin_with_something_is_ours_again_without_it() -> None:
     parser = ReportParser(NO_MARKETS, table_of("gate").quirks)
-    assert parser.client_id({"clientOrderId": "t-tcabcdefghijklmnop"}) == "tcabcdefghijklmnop"
+    assert parser.client_id({"clientOrderId": "t-tcabcdefghijklmnop"}) == OURS
     assert parser.client_id({"clientOrderId": "web"}) == "web"
     assert parser.client_id({}) == ""
 
 
-@pytest.mark.parametrize("ended", ["reduce_out", "position_closed", "reduce_only", "stp"])
-async def test_an_end_that_the_client_hands_on_in_the_exchange_s_words_is_an_end(
-    ended: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_end_that_the_client_hands_on_in_the_exchange_s_words_is_an_end() -> None:
     """Without a word for it the order would be of unknown fate for ever."""
-    made = gate._order
+    usual = dialect("gate", "perpetual")
+    ended = {"word": ""}
+    asked = ("GET", "/api/v4/futures/usdt/orders/*")
 
-    def cut(each: Traded) -> dict[str, Any]:
-        return made(each) | {"finish_as": ended, "left": -4}
+    def cut(found: Any, about: Any) -> Any:
+        return usual.routes[asked].show(found, about) | {"finish_as": ended["word"], "left": -4}
 
-    monkeypatch.setattr(gate, "_order", cut)
-    traded = [Traded(1, "trade", "sell", "0.01", 1_795_999_000_000)]
-    async with playback("gate", Facts(traded=traded)) as exchange:
-        found = await exchange.venue.find(SYMBOL, "", "10001")
-    assert found is not None
-    assert (found.status, found.filled) == (OrderStatus.CANCELED, Decimal("0.006"))
+    routes = {**usual.routes, asked: usual.routes[asked]._replace(show=cut)}
+    async with venue_at(replace(usual, routes=routes)) as at:
+        sent = await at.submit("sell", "0.01")
+        for word in ("reduce_out", "position_closed", "reduce_only", "stp"):
+            ended["word"] = word
+            found = await at.venue.find(SYMBOL, "", sent.venue_order_id)
+            assert found is not None
+            assert (found.status, found.filled) == (OrderStatus.CANCELED, Decimal("0.006")), word

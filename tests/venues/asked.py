@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from tradectl.testkit import errors
 from tradectl.testkit.accounts import Account
 from tradectl.testkit.engine import Engine
+from tradectl.testkit.exchange_acts import ADL
 from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -111,6 +112,13 @@ def newest(pairs: list[tuple[Order, Fill]], limit: int) -> list[tuple[Order, Fil
 
 def oldest(pairs: list[tuple[Order, Fill]], limit: int) -> list[tuple[Order, Fill]]:
     return pairs[:limit]
+
+
+def said_of(order: Order, usual: str, liquidation: str, adl: str) -> str:
+    """Why it traded: the exchange's own orders name it."""
+    if not order.forced:
+        return usual
+    return adl if order.client_id.startswith(ADL) else liquidation
 
 
 def fees_of(order: Order) -> Decimal:

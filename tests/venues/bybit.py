@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.venues import acts
 from tests.venues.acts import Held
-from tests.venues.asked import Asked, fees_of, plain
+from tests.venues.asked import Asked, fees_of, plain, said_of
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
@@ -164,7 +164,8 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         "avgPrice": plain(order.average) if order.filled else "", "cumExecFee": plain(fees_of(order)),
         "timeInForce": order.time_in_force, "triggerPrice": plain(order.stop_price),
         "triggerDirection": 0, "stopOrderType": "Stop" if order.type in STOPS else "",
-        "createType": "CreateByLiq" if order.forced else "CreateByUser", "cancelType": "UNKNOWN",
+        "createType": said_of(order, "CreateByUser", "CreateByLiq", "CreateByAdl_PassThrough"),
+        "cancelType": "UNKNOWN",
         "rejectReason": "EC_NoError", "positionIdx": SIDES.index(order.position_side),
         "reduceOnly": order.shown_reduce_only,
         "createdTime": str(order.created_ms), "updatedTime": str(order.updated_ms),
@@ -175,11 +176,13 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
     return shown if asked.dialect.kind == "spot" else shown | {"tpslMode": ""}
 
 
+def exec_type(order: Order) -> str:
+    return said_of(order, "Trade", "BustTrade", "AdlTrade")
+
+
 def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
-    forced = asked.query.get("execType", "Trade") == "BustTrade"
-    if asked.query.get("execType", "Trade") not in ("Trade", "BustTrade"):
-        pairs = []
-    pairs = [(order, fill) for order, fill in pairs if order.forced is forced]
+    wanted = asked.query.get("execType", "Trade")
+    pairs = [(order, fill) for order, fill in pairs if exec_type(order) == wanted]
     return page_of([fill_of(*pair, asked) for pair in pairs[::-1]], asked, 50)
 
 
@@ -196,7 +199,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "side": order.side.capitalize(), "execId": str(fill.id), "execQty": plain(fill.quantity),
         "execPrice": plain(fill.price), "execValue": plain(fill.quantity * fill.price),
         "execFee": plain(fill.fee), "feeCurrency": fill.fee_asset, "feeRate": "0.001",
-        "execType": "BustTrade" if order.forced else "Trade", "execTime": str(fill.ms),
+        "execType": exec_type(order), "execTime": str(fill.ms),
         "isMaker": fill.maker, "orderType": "Limit", "orderQty": plain(order.quantity),
         "orderPrice": plain(order.price), "leavesQty": "0", "stopOrderType": "UNKNOWN", "seq": 1,
         "feeCoin": fill.fee_asset,

@@ -19,7 +19,7 @@ from tradectl.domain.errors import (
     OutcomeUnknown,
     VenueRefusal,
 )
-from tradectl.domain.event import IncomeKind
+from tradectl.domain.event import CloseCause, IncomeKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.domain.refusals import RefusalCause
@@ -222,6 +222,34 @@ async def what_is_held(at: VenueAt) -> None:
 async def a_short_position_is_below_zero(at: VenueAt) -> None:
     await at.submit("sell", "0.02")
     assert await at.held() == Decimal("-0.02")
+
+
+@case("perpetual")
+async def what_a_position_would_yield_is_no_part_of_the_wallet(at: VenueAt) -> None:
+    await at.submit("buy", "0.1")
+    bought = await at.venue.holdings()
+    assert bought.wallets_known
+    for bid in ("59000", "61000"):
+        at.quote(bid, str(int(bid) + 20))
+        at.trade(bid, "0.001")
+        moved = await at.venue.holdings()
+        assert moved.balances == bought.balances
+        balance = moved.detailed[at.dialect.money]
+        profit = Decimal("0.1") * (Decimal(bid) - 60010)
+        assert balance.equity - balance.wallet == (0 if "equity" in at.dialect.cannot else profit)
+
+
+@case("perpetual", cause=(CloseCause.LIQUIDATION, CloseCause.ADL))
+async def what_the_exchange_closes_is_told_as_that(at: VenueAt, cause: CloseCause) -> None:
+    await at.submit("buy", "0.03")
+    close = at.exchange.liquidate if cause is CloseCause.LIQUIDATION else at.exchange.deleverage
+    close(SYMBOL)
+    bought, closed = await at.venue.fills(SYMBOL, at.since)
+    assert bought.forced is None
+    assert (closed.side, closed.quantity) == (Side.SELL, Decimal("0.03"))
+    order = await at.venue.find(SYMBOL, "", closed.venue_order_id)
+    assert cause in (closed.forced, order.forced if order is not None else None)
+    assert await at.held() == 0
 
 
 @case("perpetual")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -12,7 +14,7 @@ from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.dialect import Dialect, Route
 from tests.venues.shapes import fields_of
-from tests.venues.wrong import wrong_of
+from tests.venues.wrong import Said, wrong_of
 from tradectl.testkit import errors, server
 from tradectl.testkit.answers import Answer, reset
 from tradectl.testkit.calls import Call
@@ -20,15 +22,28 @@ from tradectl.testkit.errors import ApiError
 from tradectl.testkit.symbols import SPOT
 
 
+class Refused(NamedTuple):
+    said: Said
+    orders_alone: bool = False
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def is_of(self, act: Act) -> bool:
+        if self.orders_alone:
+            return (act.method, act.path) == ("POST", "order")
+        return not act.public
+
+
 class DialectServer(server.Server):
     """`unknown` are requests that nobody wrote an answer for; `answered`, where that is a set, gets the
-    fields of all answers."""
+    fields of all answers. What is `refused` is refused in these words, of orders alone or all that is
+    signed."""
 
     def __init__(self, exchange: Any, dialect: Dialect) -> None:
         super().__init__(exchange)
         self.dialect = dialect
         self.unknown: list[str] = []
         self.answered: set[str] | None = None
+        self.refused: Refused | None = None
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         exchange, dialect = self.exchange, self.dialect
@@ -49,6 +64,8 @@ class DialectServer(server.Server):
         call = self._call(asked, route)
 
         def carry_out() -> Answer:
+            if (refused := self.refused) is not None and refused.is_of(route.act):
+                return self._said(refused.said, route.act, refused.headers)
             try:
                 shown = self._carried_out(asked, call, route)
             except ApiError as error:
@@ -96,6 +113,8 @@ class DialectServer(server.Server):
     def _wrong(self, error: ApiError, act: Act | None) -> Answer:
         from tests.venues.acts import NOTHING
 
-        said = self.dialect.words[wrong_of(error)]
-        body = self.dialect.refusal(said, act or NOTHING)
-        return Answer(said.status, json.dumps(body).encode(), error.headers)
+        return self._said(self.dialect.words[wrong_of(error)], act or NOTHING, error.headers)
+
+    def _said(self, said: Said, act: Act, headers: Mapping[str, str]) -> Answer:
+        body = self.dialect.refusal(said, act)
+        return Answer(said.status, json.dumps(body).encode(), dict(headers))

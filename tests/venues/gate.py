@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.venues import acts
 from tests.venues.acts import Held
-from tests.venues.asked import Asked, fee_asset, fees_of, plain
+from tests.venues.asked import Asked, fee_asset, fees_of, plain, said_of
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
@@ -232,13 +232,14 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         "size": signed(order, order.quantity, asked), "left": signed(order, order.remaining, asked),
         "price": "0" if is_market else plain(order.price), "fill_price": plain(order.average),
         "tif": "ioc" if is_market else {"GTX": "poc"}.get(order.time_in_force, "gtc"), "iceberg": 0,
-        "is_reduce_only": order.reduce_only, "is_liq": order.forced, "is_close": False,
+        "is_reduce_only": order.reduce_only, "is_close": False,
+        "is_liq": said_of(order, "", "yes", "") == "yes",
         "create_time": order.created_ms / 1000, "mkfr": "0", "tkfr": "0.0005", "refu": 0,
         "status": "open" if order.open else "finished",
     }  # fmt: skip
     if order.open:
         return shown
-    finish = "liquidated" if order.forced else _end(order)
+    finish = said_of(order, _end(order), "liquidated", "auto_deleveraged")
     return shown | {"finish_time": order.updated_ms / 1000, "finish_as": finish}
 
 

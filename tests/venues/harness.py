@@ -10,7 +10,8 @@ from typing import Any
 from unittest import mock
 
 from tests.venues.dialect import Dialect
-from tests.venues.door import DialectServer
+from tests.venues.door import DialectServer, Refused
+from tests.venues.wrong import Said
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
 from tradectl.domain.time import DAY
@@ -75,6 +76,14 @@ class VenueAt:
     def venue_of(self, *symbols: str) -> CcxtVenue:
         theirs = {s: self.dialect.symbol.replace("BTC", s.removesuffix("USDT")) for s in symbols}
         return CcxtVenue(self.settings, theirs, Credentials(*self.dialect.credentials))
+
+    def refuse(self, said: Said, *, orders_alone: bool = False, **headers: str) -> None:
+        """All that is signed, or orders alone, in these words from now on."""
+        door = self.exchange.door
+        assert isinstance(door, DialectServer)
+        door.refused = Refused(
+            said, orders_alone, {k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     @property
     def engine(self) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.venues import acts
 from tests.venues.acts import Act, Held
-from tests.venues.asked import Asked, newest, plain
+from tests.venues.asked import Asked, newest, plain, said_of
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
@@ -214,7 +214,8 @@ def fills(pairs: list[tuple[Order, Fill]], asked: Asked) -> Any:
 
 
 def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
-    kind = "liquidation" if order.forced else "maker" if fill.maker else "taker"
+    usual = "maker" if fill.maker else "taker"
+    kind = said_of(order, usual, "liquidation", "unwindCounterparty")
     return {
         "fill_id": str(fill.id), "order_id": str(order.id), "cliOrdId": order.client_id,
         "symbol": asked.name(order.symbol), "side": order.side.lower(), "fillType": kind,
@@ -363,6 +364,7 @@ DIALECTS = {
     "perpetual": Dialect(
         exchange_id="krakenfutures",
         cannot={
+            "equity": "the worth of positions is told of the account, and not of a currency",
             "fees": "they are worked out from the usual rates",
             "hedge mode": "there is none",
         },

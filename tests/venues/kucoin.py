@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.venues import acts
 from tests.venues.acts import Held
-from tests.venues.asked import Asked, fee_asset, fees_of, newest, plain
+from tests.venues.asked import Asked, fee_asset, fees_of, newest, plain, said_of
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
@@ -286,7 +286,7 @@ def futures_fill(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
         "size": int(fill.quantity / asked.dialect.contract),
         "value": plain(fill.price * fill.quantity), "feeRate": "0.0005", "fixFee": "0",
         "feeCurrency": "USDT", "stop": "", "fee": plain(fill.fee), "orderType": "limit",
-        "tradeType": "liquidation" if order.forced else "trade", "createdAt": fill.ms,
+        "tradeType": said_of(order, "trade", "liquidation", "adl"), "createdAt": fill.ms,
         "settleCurrency": "USDT", "tradeTime": fill.ms * 1_000_000,
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.venues import acts
 from tests.venues.acts import Held
-from tests.venues.asked import Asked, fee_asset, fees_of, plain
+from tests.venues.asked import Asked, fee_asset, fees_of, plain, said_of
 from tests.venues.dialect import Dialect, Params, Route
 from tests.venues.shapes import cases, quoted
 from tests.venues.wrong import Said, Wrong
@@ -177,7 +177,7 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
         "px": plain(order.price) if order.price else "", "state": STATES.get(order.status, "canceled"),
         "avgPx": plain(order.average) if order.filled else "", "fillPx": "", "fillSz": "0",
         "tdMode": "cash" if asked.dialect.kind == "spot" else "cross", "tradeId": "", "lever": "",
-        "category": "full_liquidation" if order.forced else "normal", "tag": "", "source": "",
+        "category": said_of(order, "normal", "full_liquidation", "adl"), "tag": "", "source": "",
         "algoId": str(parent.id) if parent else "", "algoClOrdId": parent.client_id if parent else "",
         "attachAlgoOrds": [], "slTriggerPx": "", "slOrdPx": "", "tpTriggerPx": "", "tpOrdPx": "",
         "fee": plain(-fees_of(order)), "feeCcy": fee_asset(order), "rebate": "0", "pnl": "0", "ccy": "",
@@ -245,7 +245,7 @@ def fill_of(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
     return {
         "instId": asked.name(order.symbol), "instType": _kind(asked), "tradeId": str(fill.id),
         "ordId": str(order.id), "clOrdId": "" if order.child else order.client_id,
-        "billId": str(fill.id + 5_000), "subType": "104" if order.forced else "1", "tag": "",
+        "billId": str(fill.id + 5_000), "subType": said_of(order, "1", "104", "125"), "tag": "",
         "fillPx": plain(fill.price), "fillSz": asked.size(fill.quantity), "side": order.side.lower(),
         "posSide": pos_side(order), "execType": "M" if fill.maker else "T", "feeCcy": fill.fee_asset,
         "fee": plain(-fill.fee), "ts": str(fill.ms), "fillTime": str(fill.ms),

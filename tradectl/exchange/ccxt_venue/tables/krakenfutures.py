@@ -76,7 +76,13 @@ TABLE = ExchangeTable(
         fills_of_all=frozenset({"perpetual"}),
         fills_before=_before,
         forced_keys={
-            "fillType": dict.fromkeys(("liquidation", "assignee"), CloseCause.LIQUIDATION),
+            "fillType": {
+                **dict.fromkeys(
+                    ("liquidation", "partialLiquidation", "assignor", "unwindBankrupt"),
+                    CloseCause.LIQUIDATION,
+                ),
+                "unwindCounterparty": CloseCause.ADL,
+            },
         },
         streamed=frozenset({"fills"}),
         is_of_before=lambda message: str(message.get("feed", "")).endswith("_snapshot"),
