@@ -6,12 +6,15 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.command import events_of, header_of, journals, running, tradectl
+from tests.fixtures.live_trader import settings_for, trading
 from tests.fixtures.run_inputs import private
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
@@ -20,10 +23,12 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind
 from tradectl.recovery.recovery import recover
 from tradectl.replay.replay import Replay
+from tradectl.runtime.reloading import Reloading
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions, Typed
 from tradectl.storage.directory import StateDir
 
+D = Decimal
 STRATEGY = """
 [[strategies]]
 name = "trend"
@@ -283,3 +288,32 @@ def test_by_the_command_line_it_holds_after_a_kill_and_a_restart(tmp_path: Path)
         run.send(signal.SIGTERM)
         run.end()
     assert header_of(journals(state)[-1]).continues == journals(state)[0].stem
+
+
+@virtual
+@pytest.mark.usefixtures("key_environment")
+async def test_with_money_it_is_the_same_way(exchange: Any, tmp_path: Path) -> None:
+    file = private(tmp_path / "live.toml", "")
+    settings = settings_for(exchange)
+    asked = [settings]
+
+    def now(**limits: Any) -> None:
+        asked.append(replace(asked[-1], risk=replace(asked[-1].risk, **limits)))
+
+    async with trading(exchange, tmp_path / "state", settings=settings) as trader:
+        run = trader.run
+        typed = Typed(settings, lambda: asked[-1])
+        options = replace(run.options, config=file, typed=typed)
+        reloading = Reloading(run, options, lambda: None)
+        bought = await trader.orders_done(trader.buy("0.1"))
+        now(max_order_notional=D(50), max_data_age_seconds=D(5))
+        assert (await reloading.apply()).applied
+        denied = trader.buy("0.1")
+        await trader.judged(denied)
+        assert trader.denied(denied) == "ORDER_NOTIONAL"
+        await trader.orders_done(trader.sell(str(bought.filled)))  # an exit
+        now(max_data_age_seconds=None)
+        assert not (await reloading.apply()).applied
+        assert (await reloading.apply(confirm=True)).applied
+        assert run.books.limits.max_data_age_seconds == D(30)  # as old as the feed's may be
+        await trader.quiet()

@@ -79,11 +79,15 @@ def is_own_user(connection: socket.socket) -> bool:
     return bool(uid == os.geteuid())
 
 
+SHOWN_BY = {"order": "orders", "close": "orders", "cancel": "orders", "apply_settings": "events"}
+"""The command that shows what came of it; `status` of the others."""
+
+
 def _what_then(command: str) -> str:
     """What becomes of a command whose asker waits no longer."""
     if COMMANDS[command].done_late:
         return "it does it as soon as it goes on"
-    where = "orders" if command in ("order", "close", "cancel") else "status"
+    where = SHOWN_BY.get(command, "status")
     return (
         "it refuses what it has not begun by now and does not do it later; "
         f"`tradectl {where}` shows whether it was done"

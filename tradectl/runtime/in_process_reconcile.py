@@ -103,7 +103,7 @@ async def compare(
     proposal, left_out = None, list[str]()
     if accepted is not None:
         _, reached = await _asked(session, ends)
-        proposal = propose(session.books, reached, accepted, session.settings)
+        proposal = propose(session.books, reached, accepted, session.system.settings)
         if confirm:
             await session.orchestrator.pause(f"reconcile --accept {accepted.kind}")
             told = await session.gateway.reconcile(accepted=accepted, within=COMPARED_WITHIN_S)

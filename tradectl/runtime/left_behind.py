@@ -37,7 +37,8 @@ def settings_left(session: Session) -> list[Event]:
         )
     ]
     if looser:
-        why = f"{', '.join(looser)} looser than was applied to run {recovered.run_id}"
+        verb = "is" if len(looser) == 1 else "are"
+        why = f"{', '.join(looser)} {verb} looser than what was applied to run {recovered.run_id}"
         pause = CommandReceived(source_component="run", command=Command.PAUSE, reason=harmless(why))
         events.append(pause)
     return events

@@ -322,9 +322,10 @@ class Session:
             self._report(SystemEventKind.INCONSISTENT, recovered.lost)
         still = paused(self.books)
         if still is not None and self.source not in SHORT:
+            before = ", as before" if still.since < iso(self.started_at) else ""
             self._report(
                 SystemEventKind.STILL_PAUSED,
-                f"paused since {still.since}, as before: {still.reason or 'no reason given'}; "
+                f"paused since {still.since}{before}: {still.reason or 'no reason given'}; "
                 "`tradectl resume` allows entries again",
             )
         left = absent(self.books)
