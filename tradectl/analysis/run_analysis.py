@@ -12,7 +12,6 @@ does not grow with the number of records: two figures for each round trip, one l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,54 +19,35 @@ from msgspec import Struct
 
 from tradectl.analysis.attribution import OTHERS, Attribution, reason_kind
 from tradectl.analysis.benchmark import BuyAndHold
-from tradectl.analysis.causes import Causes
 from tradectl.analysis.equity import EquityCurve
-from tradectl.analysis.movements import Movements
 from tradectl.analysis.round_trips import OnTrip, RoundTrip
+from tradectl.analysis.trip_analysis import TripAnalysis, Watch, no_watch
 from tradectl.analysis.trip_figures import TripFigures
-from tradectl.bus.core import Core
-from tradectl.config.reload import in_force
 from tradectl.config.settings import Settings
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
-    AccountReported,
     BarOpened,
-    BracketTriggered,
-    CashMoved,
     Event,
-    FundingPaid,
     LimitBreached,
     MarketDataEvent,
     OrderDenied,
-    OrderFilled,
-    OrderInitialized,
-    OrderSubmitted,
-    PositionLiquidated,
     Record,
-    StrategiesCrossed,
     StrategySignalEvent,
     TargetComputed,
 )
 from tradectl.domain.money import less_exactly
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.writer import Footer, Header
-from tradectl.state.account import Account
 from tradectl.state.availability import Available, RunTime, held_until
 from tradectl.state.books import Books
-from tradectl.storage.manager import attach_books
 from tradectl.storage.reader import RECORDED_ACCOUNT
 
 Reason = tuple[str, str]
 """A code, and words."""
-Watch = Callable[[Record, Books], None]
 
 NO_REFUSAL = (None, ReasonCode.ON_TARGET, ReasonCode.NOT_FILLED)
 """Of a target: nothing was refused."""
 MOST_REASONS = 200
-
-
-def no_watch(_record: Record, _books: Books) -> None:
-    """Nobody else looks on."""
 
 
 class RunFigures(Struct, kw_only=True):
@@ -113,36 +93,23 @@ class RunFigures(Struct, kw_only=True):
         return self.curve.growth - 1.0
 
 
-class RunAnalysis:
-    """Takes the records of a run in their order. `on_trip` hears of each round trip that is over, `watch`
-    of each record once it is in the books."""
+class RunAnalysis(TripAnalysis):
+    """And what the account was worth at each mark, what its profit is made of, and what was refused."""
 
     def __init__(
         self, header: Header, on_trip: OnTrip | None = None, watch: Watch = no_watch
     ) -> None:
-        self.header = header
-        account = Account.begun_with(header.state, header.run_id)
-        self.settings = settings = in_force(Settings.load(header.config), account.applied)
-        account.configured = tuple(strategy.name for strategy in settings.strategies)
-        self.books = Books(
-            account, settings.all_instruments(), limits=settings.risk, projected=False
-        )
-        self._core = Core(header.run_id)
-        attach_books(self._core, self.books)
-        self._on_trip, self._watch = on_trip, watch
-        self.causes = Causes(self.books)
+        super().__init__(header, on_trip, watch)
+        account = self.books.account
         self.attribution = Attribution()
         self.trips = TripFigures()
-        self._movements = Movements(self.books, self.causes, self._finished)
-        self._hold = BuyAndHold(settings.paper.taker_fee)
+        self._hold = BuyAndHold(self.settings.paper.taker_fee)
         self._refused: Counter[Reason] = Counter()
         self._refused_first: dict[Reason, str] = {}
         self._limits: Counter[str] = Counter()
         self._signals = self._records = 0
         self._begun: _Begun | None = None
-        self._at = self._first_data = 0
-        self.data_at = 0
-        """the time (ns) of the data that the records of a step came from: its own, where it is known"""
+        self._first_data = 0
         self._is_due = self._changed = False
         self._inside: set[str] = set()
         self._orders_before, self._fills_before = account.orders_count, account.fills_count
@@ -151,38 +118,27 @@ class RunAnalysis:
     # --- records ---------------------------------------------------------------------------------------
 
     def take(self, record: Record) -> None:
-        """The next one."""
-        if record.at != self._at:
-            self._go_to(record.at)
         self._records += 1
-        event = record.event
-        if isinstance(event, MarketDataEvent):
-            self._on_market(event, record)
-        else:
-            self._on_other(event, record)
-        self._watch(record, self.books)
+        super().take(record)
 
     def _go_to(self, at: int) -> None:
-        """Another moment: what is known now is the mark of the one before."""
-        if self._begun is not None:
+        """What is known now is the mark of the moment before."""
+        if self._is_begun:
             self._measure()
-        elif at > 0:  # before there is data its clock stands still
-            self._begin(at)
-        self._at = at
+        super()._go_to(at)
 
-    def _begin(self, at: int) -> _Begun:
+    def _begin(self, at: int) -> None:
         self._begun = _Begun(self.books, at)
-        self._movements.begin(at)
-        return self._begun
+        super()._begin(at)
 
     def _on_market(self, event: MarketDataEvent, record: Record) -> None:
-        self.data_at = event.ts or record.at
-        if event.__class__ is BarOpened:
+        opens = event.__class__ is BarOpened
+        if opens:
             self._measure()
-            self._core.fold(record)
+        super()._on_market(event, record)
+        if opens:
             self._inside.add(event.symbol)
         else:
-            self._core.fold(record)
             if self._inside:
                 self._inside.discard(event.symbol)
             self._is_due = True
@@ -190,22 +146,9 @@ class RunAnalysis:
         self._first_data = self._first_data or record.at
 
     def _on_other(self, event: Event, record: Record) -> None:
-        kind = event.__class__
-        if not record.cause:
-            self.data_at = record.at
-        if kind in MOVES_MONEY:
-            self._on_money(event, record)
-            return
-        self._core.fold(record)
+        super()._on_other(event, record)
         if isinstance(event, StrategySignalEvent):
             self._signals += 1
-            self.causes.on_signal(event, record, self.data_at)
-        elif isinstance(event, BracketTriggered):
-            self.causes.on_triggered(event, record, self.data_at)
-        elif isinstance(event, OrderInitialized):
-            self.causes.on_order(event, record)
-        elif isinstance(event, OrderSubmitted):
-            self.causes.on_submitted(event, record)
         elif isinstance(event, OrderDenied):
             self._refuse(event.code, event.message)
         elif isinstance(event, TargetComputed):
@@ -215,19 +158,15 @@ class RunAnalysis:
             self._limits[event.code] += 1
 
     def _on_money(self, event: Event, record: Record) -> None:
-        """Positions, cash, or what was put in may be others after it. Before there is data the run only
-        begins with them."""
-        if self._begun is None:
-            self._core.fold(record)
+        if not self._is_begun:
+            super()._on_money(event, record)
             return
-        books, curve = self.books, self._curve
+        books = self.books
         before, invested = books.equity(), books.account.invested
-        self._movements.before(event)
-        self._core.fold(record)
-        self._movements.after(event, record)
+        super()._on_money(event, record)
         put_in = books.account.invested - invested
         if put_in:
-            curve.moved(record.at, before, put_in)
+            self._curve.moved(record.at, before, put_in)
         self._changed = True
 
     def _refuse(self, code: str, words: str) -> None:
@@ -242,7 +181,10 @@ class RunAnalysis:
 
     @property
     def _curve(self) -> EquityCurve:
-        return (self._begun or self._begin(self._at)).curve
+        if self._begun is None:
+            self._begin(self._at)
+        assert self._begun is not None
+        return self._begun.curve
 
     def _measure(self) -> None:
         if not (self._is_due or self._changed):
@@ -262,8 +204,7 @@ class RunAnalysis:
     def _finished(self, trip: RoundTrip) -> None:
         self.trips.add(trip)
         self.attribution.add(trip)
-        if self._on_trip is not None:
-            self._on_trip(trip)
+        super()._finished(trip)
 
     # --- the end ---------------------------------------------------------------------------------------
 
@@ -277,7 +218,7 @@ class RunAnalysis:
         self._is_due = True
         self._measure()
         curve.end(self._at)
-        open_trips = self._movements.end(self._at)
+        open_trips = self.open_trips()
         for trip in open_trips:
             self.attribution.add(trip)
         for (strategy, symbol), amount in self._movements.outside().items():
@@ -333,11 +274,6 @@ class _Begun:
         self.invested = books.account.invested
         self.curve = EquityCurve(at, self.equity)
         self.time = RunTime.of(books.account, at)
-
-
-MOVES_MONEY: frozenset[type[Event]] = frozenset(
-    {OrderFilled, StrategiesCrossed, PositionLiquidated, FundingPaid, CashMoved, AccountReported}
-)
 
 
 def analyse(path: Path, on_trip: OnTrip | None = None, watch: Watch = no_watch) -> RunFigures:

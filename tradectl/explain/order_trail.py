@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tradectl.analysis.round_trips import RoundTrip
-from tradectl.analysis.run_analysis import RunAnalysis
+from tradectl.analysis.trip_analysis import TripAnalysis
 from tradectl.config.reload import patched
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
@@ -59,7 +59,7 @@ class OrderTrail:
 
     def __init__(self, header: Header, order_id: str) -> None:
         self.header, self.order_id = header, order_id
-        self._analysis = RunAnalysis(header, self._trip_over, self._after)
+        self._analysis = TripAnalysis(header, self._trip_over, self._after)
         self._settings = settings = self._analysis.settings
         self._risk = RiskEngine(settings.risk_limits())
         self._bars = HeardBars(settings.strategies)
@@ -175,7 +175,7 @@ class OrderTrail:
     def go_on(self, header: Header) -> None:
         """The order works on in the next run of the account."""
         self.end()
-        self._analysis = RunAnalysis(header, self._trip_over, self._after)
+        self._analysis = TripAnalysis(header, self._trip_over, self._after)
 
     @property
     def works(self) -> bool:
@@ -184,8 +184,7 @@ class OrderTrail:
 
     def end(self) -> None:
         if self.fills:
-            figures = self._analysis.end()
-            self.trips += [trip for trip in figures.open_trips if self._is_part_of(trip)]
+            self.trips += [t for t in self._analysis.open_trips() if self._is_part_of(t)]
 
 
 def trail_of(path: Path, order_id: str) -> OrderTrail:
