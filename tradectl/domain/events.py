@@ -123,8 +123,8 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
 
     def __post_init__(self) -> None:
         """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
-        for name, value in (("strength", self.strength), ("confidence", self.confidence)):
-            number = value
+        for name in ("strength", "confidence"):
+            number = value = getattr(self, name)
             if type(value) is not float:
                 number = float(value) if isinstance(value, (float, int, Decimal)) else nan
                 force_setattr(self, name, number)

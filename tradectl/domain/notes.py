@@ -31,25 +31,13 @@ def sane_notes(given: Mapping[str, object], spell: Spell = _line) -> dict[str, N
     Raises TypeError, or ValueError for too many."""
     if len(given) > MOST_NOTES:
         raise ValueError(f"expected at most {MOST_NOTES} notes beside a signal, got {len(given)}")
-    if all(map(_is_plain, given, given.values())):
-        return dict(given)  # type: ignore[arg-type]  # looked at one by one
-    return {
-        spell(name)[:LONGEST_NAME]: (
+    sane: dict[str, NoteValue] = {}
+    for name, found in given.items():
+        is_plain = name.isascii() and name.isidentifier() and len(name) <= LONGEST_NAME
+        sane[name if is_plain else spell(name)[:LONGEST_NAME]] = (
             found if type(found) is float and isfinite(found) else _value(name, found, spell)
         )
-        for name, found in given.items()
-    }
-
-
-def _is_plain(name: str, found: object) -> bool:
-    """A finite number under a short name: what nearly all notes are."""
-    return (
-        type(found) is float
-        and isfinite(found)
-        and name.isascii()
-        and name.isidentifier()
-        and len(name) <= LONGEST_NAME
-    )
+    return sane
 
 
 def _value(name: str, found: object, spell: Spell) -> NoteValue:

@@ -181,7 +181,7 @@ class WorkingOrders:
         if self._of_one is None:
             self._of_one = {BUY: {}, SELL: {}}
             for order in self:
-                self._enters(order.spec, order.remaining)
+                self._enters(order.spec, order.remaining, self._of_one)
         found = {
             side: {name: shortest(sum_) for name, sum_ in sums.items()}
             for side, sums in self._of_one.items()
@@ -192,9 +192,10 @@ class WorkingOrders:
                 side[name] = side.get(name, ZERO) + abs(coming)
         return found
 
-    def _enters(self, spec: OrderSpec, quantity: Decimal) -> None:
-        if self._of_one is not None and spec.is_for_one and not spec.reduce_only:
-            sums = self._of_one[spec.side]
+    @staticmethod
+    def _enters(spec: OrderSpec, quantity: Decimal, of_one: dict[Side, dict[str, Decimal]]) -> None:
+        if spec.is_for_one and not spec.reduce_only:
+            sums = of_one[spec.side]
             sums[spec.strategy] = plus_exactly(sums.get(spec.strategy, ZERO), quantity)
 
     # --- as they come, change and go ------------------------------------------------------------------
@@ -270,7 +271,8 @@ class WorkingOrders:
     def _count(self, order: Order, quantity: Decimal) -> None:
         """So much of it, and below zero no longer."""
         spec, apart = order.spec, not counts(order)
-        self._enters(spec, quantity)
+        if self._of_one is not None:
+            self._enters(spec, quantity, self._of_one)
         if spec.side is SELL:
             if spec.reduce_only:
                 self._closing_sells = plus_exactly(self._closing_sells, quantity)

@@ -60,9 +60,10 @@ class OrderRateCheck(RememberingCheck):
         self._times.extend(other._times)
 
 
-class MessageRateCheck(RememberingCheck):
+class MessageRateCheck(Check):
     """At most so many messages in a window: orders, and the cancels of orders. What reduces or protects
-    a position passes, and no cancel is ever held back: no more can leave than came in by entries."""
+    a position passes, and no cancel is ever held back: no more can leave than came in by entries. The
+    books remember them."""
 
     code = "MESSAGE_RATE"
 
@@ -85,12 +86,6 @@ class MessageRateCheck(RememberingCheck):
     def figures(self, context: RiskContext) -> Figures | None:
         sent = lately(context.view.risk.messages, context.at, self._window)
         return Figures(Decimal(self._window[0]), Decimal(sent + 1))
-
-    def remember(self, order: OrderSpec, at: int) -> None:
-        """The books do, of cancels as well."""
-
-    def go_on_from(self, other: Self) -> None:
-        """The books do."""
 
 
 class WorkingOrdersCheck(Check):
