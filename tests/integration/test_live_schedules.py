@@ -32,6 +32,7 @@ from tests.fixtures.run_inputs import Character
 from tests.profiles import is_deep, schedule_seeds
 from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
+from tests.schedules.hedged_plans import hedged_plan
 from tests.schedules.limited_plans import allotted_plan, braked_plan, legs_plan
 from tests.schedules.named_plans import NAMED
 from tests.schedules.plans import Plan, plan_of
@@ -246,6 +247,17 @@ def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path)
 @pytest.mark.parametrize("seed", range(300) if is_deep() else LEFT_ALONE)
 def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
     judged(left_alone_plan(seed), tmp_path / str(seed))
+
+
+HEDGED_SEED = [int(n) for n in os.environ.get("TRADECTL_HEDGED_SEED", "").split(",") if n]
+HEDGED = (0, 1, 2, 3, 4, 5, 6, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
+@pytest.mark.parametrize("seed", HEDGED_SEED or (range(300) if is_deep() else HEDGED))
+def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path: Path) -> None:
+    judged(hedged_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")

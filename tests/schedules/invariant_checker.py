@@ -64,6 +64,8 @@ LINES = {
     "rebates": ("COMMISSION_REBATE", "REFERRAL_KICKBACK"),
 }
 ROUNDED = Decimal("0.0000001")
+STOPS_ARE_BACK_S = 8.0
+"""In hedge mode, where the exchange had cancelled them."""
 
 
 class InvariantChecker:
@@ -78,6 +80,7 @@ class InvariantChecker:
         self.path = path
         self.wrong: list[str] = []
         self.run: TradingRun | None = None
+        self.run_since = self.hedge_mode_since = 0.0
         self._latched: tuple[float, TradingState] | None = None
         """since when, and whether closing orders may pass"""
         self.lowest: dict[str, Decimal] = {}
@@ -130,8 +133,11 @@ class InvariantChecker:
         if client_id not in self.durable.intents:
             self.say(f"{client_id} was sent and its intent is not durable")
         self.protection.sent(symbol, params["side"], Decimal(params["quantity"]))
-        closes = params.get("reduceOnly") == "true" or (
-            self.market == "spot" and params["side"] == "SELL"
+        by_side = params.get("positionSide"), params["side"]
+        closes = (
+            params.get("reduceOnly") == "true"
+            or by_side in (("LONG", "SELL"), ("SHORT", "BUY"))
+            or (self.market == "spot" and params["side"] == "SELL")
         )
         if self._latched is not None:
             since, state = self._latched
@@ -323,6 +329,19 @@ class InvariantChecker:
             there = self.exchange.position(symbol)
         before = books.account.at_exchange().external.get(symbol, ZERO)
         return there - before - books.position(symbol).quantity
+
+    def protected_in_hedge_mode(self) -> None:
+        """Whoever has traded here, in hedge mode, for so long has placed the stops that are missing."""
+        run, now = self.run, self.system.clock.now
+        if run is None or now - max(self.hedge_mode_since, self.run_since) < STOPS_ARE_BACK_S:
+            return
+        if run.books.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
+            for symbol in self.lowest:
+                held = run.books.position(symbol).quantity
+                if run.books.is_dust(symbol, held, run.books.mark(symbol)):
+                    continue
+                if not self.protection.open_against(symbol, held):
+                    self.say(f"{held} {symbol} has no stop in hedge mode")
 
     def what_others_did_is_held(self, books: Books) -> None:
         """Nobody trades it away or takes it for ours: the symbol waits for the operator."""

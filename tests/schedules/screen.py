@@ -18,6 +18,7 @@ class Screen:
 
     async def start(self, run: TradingRun) -> None:
         self._life.run = self._checker.run = run
+        self._checker.run_since = self._checker.system.clock.now
         halt = run.options.halt
         if halt is not None:
             self._checker.softened.begins(halt.state, self._left_in)

@@ -28,7 +28,7 @@ class ExchangeActs:
     _broadcast: Broadcast
     _funding: asyncio.Task[None] | None = None
     liquidating: str = ""
-    """the symbol whose orders it cancels and whose position it closes at this moment"""
+    """the symbol whose orders it cancels by itself, or whose position it closes, at this moment"""
 
     def fund(
         self,

@@ -166,6 +166,7 @@ class Sessions:
 
 class SessionControls:
     sessions: Sessions
+    liquidating: str
     accounts: dict[str, Account]
     engines: dict[str, Engine]
 
@@ -195,7 +196,9 @@ class SessionControls:
         engine = self.engines[FUTURES]
         for order in [o for o in engine.live.values() if o.account == account]:
             if cancels or not order.reduce_only:
+                self.liquidating = order.symbol
                 engine.cancel(order)
+                self.liquidating = ""
             else:
                 closed = "LONG" if order.side == "SELL" else "SHORT"
                 order.position_side = closed if on else "BOTH"
