@@ -15,7 +15,7 @@ from decimal import Decimal
 import pytest
 
 from tests.venues import dialect, spoken
-from tests.venues.contract import CASES, holds
+from tests.venues.contract import CASES, holds, of_streams
 from tests.venues.harness import SYMBOL, venue_at
 from tests.venues.shapes import words_of
 from tradectl.domain.orders import OrderStatus
@@ -39,7 +39,8 @@ async def test_the_contract_holds(name: str, kind: str) -> None:
     for case, runs in CASES.items():
         for run in runs if WANTED in case and holds(case, dialect(name, kind)) else ():
             try:
-                async with venue_at(dialect(name, kind), answered=answered) as at:
+                streams = of_streams(case)
+                async with venue_at(dialect(name, kind), answered=answered, streams=streams) as at:
                     await run(at)
             except Exception as error:  # all that is wrong is told, not the first of it
                 error.add_note(f"{name} {kind}: {case} {getattr(run, 'keywords', '')}")

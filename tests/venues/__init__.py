@@ -23,7 +23,20 @@ from tradectl.testkit import LoopbackExchange
 pytest.register_assert_rewrite(f"{__name__}.contract")
 
 _INFRASTRUCTURE = frozenset(
-    {"__main__", "acts", "asked", "contract", "dialect", "door", "harness", "shapes", "wrong"}
+    {
+        "__main__",
+        "acts",
+        "asked",
+        "contract",
+        "dialect",
+        "door",
+        "harness",
+        "pushed",
+        "shapes",
+        "streams",
+        "talks",
+        "wrong",
+    }
 )
 
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.venues import dialect, spoken
+from tests.venues import Dialect, dialect, spoken
 from tests.venues.contract import CASES, holds
 from tradectl.exchange.ccxt_venue import tables
 
@@ -31,10 +31,22 @@ def proofs() -> dict[str, Any]:
         exchanges.setdefault(name, {})[kind] = {
             "tests": tests,
             "cases": [case for case in CASES if holds(case, spoken_there)],
-            "cannot": dict(spoken_there.cannot),
-            "source": spoken_there.source,
+            "cannot": cannot(spoken_there),
+            "source": source(spoken_there),
         }
     return exchanges
+
+
+def cannot(spoken_there: Dialect) -> dict[str, str]:
+    why = dict(spoken_there.cannot)
+    if spoken_there.talk is None and not spoken_there.is_native:
+        why["streams"] = "what it pushes is not played back: proven is what it is asked for"
+    return why
+
+
+def source(spoken_there: Dialect) -> str:
+    talk = spoken_there.talk
+    return spoken_there.source if talk is None else f"{spoken_there.source}; pushed: {talk.source}"
 
 
 def text() -> str:

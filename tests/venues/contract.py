@@ -27,6 +27,7 @@ from tradectl.exchange.venue import TakenUnseen
 
 S = OrderStatus
 Case = Callable[..., Awaitable[None]]
+STREAMS = "streams"
 CASES: dict[str, list[Callable[[VenueAt], Awaitable[None]]]] = {}
 """By name, each with all of its variants."""
 
@@ -58,9 +59,14 @@ def case(
 
 def holds(name: str, dialect: Dialect) -> bool:
     """It is a case of that kind of market, and of what the exchange can."""
-    return KINDS[name] in ("", dialect.kind) and not any(
-        need in dialect.cannot for need in NEEDS[name]
-    )
+    if KINDS[name] not in ("", dialect.kind) or (of_streams(name) and dialect.talk is None):
+        return False
+    return not any(need in dialect.cannot for need in NEEDS[name])
+
+
+def of_streams(name: str) -> bool:
+    """It is a case of what is pushed."""
+    return STREAMS in NEEDS[name]
 
 
 FAULTS: tuple[tuple[dict[str, Any], type[ExchangeError]], ...] = (
@@ -553,3 +559,6 @@ async def rules_and_prices(at: VenueAt) -> None:
     assert (trades[-1].price, trades[-1].volume) == (Decimal(60000), Decimal("0.5"))
     if at.venue._at.tells_time:
         assert abs(await at.venue.clock_offset()) < 2_000_000_000
+
+
+from tests.venues import pushed  # noqa: E402, F401  its cases are of the contract, too

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.shapes import Shape
+from tests.venues.streams import StreamTalk
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.exchange import KEY, SECRET, LoopbackExchange
 from tradectl.testkit.orders import Fill
@@ -86,6 +89,16 @@ class Dialect:
         from tests.venues.door import DialectServer
 
         return Server(exchange) if self.is_native else DialectServer(exchange, self)
+
+    @property
+    def talk(self) -> StreamTalk | None:
+        """How it talks on a websocket; without that nothing is pushed."""
+        from tests.venues import talks
+
+        if self.exchange_id not in {module.name for module in pkgutil.iter_modules(talks.__path__)}:
+            return None
+        found: StreamTalk = importlib.import_module(f"{talks.__name__}.{self.exchange_id}").TALK
+        return found
 
     @property
     def market(self) -> str:

@@ -14,6 +14,7 @@ from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.dialect import Dialect, Route
 from tests.venues.shapes import fields_of
+from tests.venues.streams import DialectStreams
 from tests.venues.wrong import Said, wrong_of
 from tradectl.testkit import errors, server
 from tradectl.testkit.answers import Answer, reset
@@ -42,6 +43,8 @@ class DialectServer(server.Server):
         super().__init__(exchange)
         self.dialect = dialect
         self.unknown: list[str] = []
+        talk = dialect.talk
+        self.streams = None if talk is None else DialectStreams(exchange, dialect, talk)
         self.answered: set[str] | None = None
         self.refused: Refused | None = None
 
@@ -53,6 +56,9 @@ class DialectServer(server.Server):
             if turned_away.status != 418:
                 return turned_away
             return self._wrong(errors.banned(1, exchange.now_ms()), None).respond()
+        is_websocket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if is_websocket and self.streams is not None:
+            return await self.streams.accept(request)
         query = dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
         text = await request.text()
         path, method = request.path, request.method

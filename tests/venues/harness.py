@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from decimal import Decimal
 from functools import wraps
 from typing import Any
@@ -89,6 +89,17 @@ class VenueAt:
     def engine(self) -> Any:
         return self.exchange.engines[self.market]
 
+    def channels(self) -> set[str]:
+        """That somebody subscribed to, as the dialect calls them."""
+        door = self.exchange.door
+        assert isinstance(door, DialectServer)
+        assert door.streams is not None
+        return door.streams.channels()
+
+    def listens(self, *channels: str) -> bool:
+        """Somebody subscribed to each of them, as the dialect calls them."""
+        return all(any(name in c for c in self.channels()) for name in channels)
+
     @property
     def since(self) -> int:
         """Before anything happened, ns."""
@@ -126,15 +137,16 @@ class VenueAt:
 
 @asynccontextmanager
 async def venue_at(
-    dialect: Dialect, *, answered: set[str] | None = None, **settings: Any
+    dialect: Dialect, *, answered: set[str] | None = None, streams: bool = False, **settings: Any
 ) -> AsyncIterator[VenueAt]:
-    """`answered` gets the fields of all that the exchange answers."""
+    """`answered` gets the fields of all that the exchange answers. Without `streams` what it could push
+    is polled."""
     async with LoopbackExchange(seed=1, dialect=dialect, fees=Fees(asset="quote")) as exchange:
         if isinstance(exchange.door, DialectServer):
             exchange.door.answered = answered
         at = VenueAt(exchange, dialect, **settings)
         at.quote("59990", "60010")
-        with without_streams():
+        with nullcontext() if streams else without_streams():
             await at.venue.open()
         try:
             yield at

@@ -224,6 +224,8 @@ class Abilities(Struct, frozen=True):
     user_stream: bool = False
     order_stream: bool = False
     """it tells of every step of an order, not of fills alone"""
+    fill_stream: bool = False
+    """it tells fills with what they cost"""
     dead_man: bool = False
     stop_orders: bool = False
     income: bool = False

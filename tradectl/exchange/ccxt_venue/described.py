@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from tradectl.documents.market import ExchangeDetail, ExchangeRow, ProvenKind
 from tradectl.domain.errors import UsageError
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.order_calls import takes_stops
+from tradectl.exchange.ccxt_venue.quirks import Quirks
 from tradectl.exchange.ccxt_venue.tables import ExchangeTable, described_exchanges, table_of
 
 KINDS = {"spot": "spot", "perpetual": "swap"}
@@ -50,7 +51,8 @@ def exchange_detail(name: str) -> ExchangeDetail:
         hint = f": did you mean {', '.join(near)}?" if near else ""
         raise UsageError(f"ccxt knows no exchange {name!r}{hint}")
     proofs, table = _proofs(), table_of(name)
-    row = _row(name, _client(name), proofs)
+    client = _client(name)
+    row = _row(name, client, proofs)
     proven = [
         ProvenKind(
             kind=kind,
@@ -69,7 +71,7 @@ def exchange_detail(name: str) -> ExchangeDetail:
             "fence_read_in": table.fence.read_in,
             "cannot": [
                 *(f"{kind}: {why}" for kind, why in table.quirks.not_traded.items()),
-                *_cannot(row),
+                *_cannot(row, _pushed(client, table.quirks)),
             ],
             "note": "; ".join([UNTESTED if row["described"] else UNDESCRIBED, *_elsewhere(table)]),
         },
@@ -91,7 +93,6 @@ def _row(name: str, client: Any, proofs: Mapping[str, Any]) -> dict[str, Any]:
         for kind, theirs in KINDS.items()
         if client.has.get(theirs) and kind not in quirks.not_traded
     ]
-    pushed = (("watchOrders", "orders"), ("watchMyTrades", "fills"))
     row = {
         "id": name,
         "name": client.name,
@@ -102,9 +103,7 @@ def _row(name: str, client: Any, proofs: Mapping[str, Any]) -> dict[str, Any]:
         "testnet": bool(client.urls.get("test")),
         "passphrase": bool(client.requiredCredentials.get("password")),
         "described": _is_described(name, table),
-        "user_stream": any(
-            client.has.get(w) is True and what in quirks.streamed for w, what in pushed
-        ),
+        "user_stream": bool(_pushed(client, quirks)),
         "lookup_by_client_id": bool(quirks.client_id_param),
         "stops": [
             kind for kind in kinds if takes_stops(client, quirks, kind, OrderType.STOP_MARKET)
@@ -138,18 +137,25 @@ def _proven(name: str, proofs: Mapping[str, Any]) -> dict[str, Any]:
     return dict(proofs.get(name, {})) | {kind: found for kind, found in others.items() if found}
 
 
+def _pushed(client: Any, quirks: Quirks) -> list[str]:
+    """What of an account's news ccxt pushes, and reads right."""
+    known = (("watchOrders", "orders"), ("watchMyTrades", "fills"))
+    return [what for w, what in known if client.has.get(w) is True and what in quirks.streamed]
+
+
 def _is_described(name: str, table: ExchangeTable) -> bool:
     return name in described_exchanges() or name in table.also
 
 
-def _cannot(row: Mapping[str, Any]) -> list[str]:
+def _cannot(row: Mapping[str, Any], pushed: Sequence[str]) -> list[str]:
     """What a configuration may want and is not there, in words."""
     kinds = [kind for kind in KINDS if row[kind]]
     found = [f"no stops that rest there on {kind}" for kind in kinds if kind not in row["stops"]]
     if not row["lookup_by_client_id"]:
         found.append("an order is not looked up by our id: lists are searched, those of late only")
-    if not row["user_stream"]:
-        found.append("orders and fills are not pushed: they are asked for")
+    asked_for = [what for what in ("orders", "fills") if what not in pushed]
+    if asked_for:
+        found.append(f"{' and '.join(asked_for)} are not pushed: they are asked for")
     if not row["dead_man_switch"]:
         found.append("no dead-man switch that leaves others' orders alone")
     if row["perpetual"] and not row["funding_history"]:

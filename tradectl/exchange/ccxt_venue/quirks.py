@@ -42,6 +42,15 @@ class LoginPart(Struct, frozen=True):
     words: str
 
 
+class AccountNumber(Struct, frozen=True):
+    """What the user stream is subscribed to with, besides the key: the method of ccxt that tells it, what
+    it is asked with, and where its answer has it."""
+
+    method: str
+    asked: Mapping[str, str]
+    key: str
+
+
 class PositionRow(Struct, frozen=True):
     """The signed `quantity` (contracts) held of a market; `side` where it is one of two."""
 
@@ -225,16 +234,30 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """a message of the user stream that tells what was before it began"""
     fee_currency: Callable[[Mapping[str, Any]], str] = lambda _: ""
     """of a fill, what its fee was paid in, where ccxt takes it for another"""
+    fees_below_zero: bool = False
+    """of a fill of the user stream: ccxt hands on as it is what was paid, which is below zero there"""
+    filled_key: str = ""
+    """in a pushed order: what is filled of it in all, where ccxt takes its last fill for that"""
     whole_is_sum: bool = False
     """of an order of the user stream ccxt takes what is filled for all: the rest comes on top"""
     login: Mapping[str, LoginPart] = {}
     """what ccxt calls the parts of the credentials, by what we call them, where not as usual"""
     lost_events: frozenset[str] = frozenset()
     """messages of the user stream that say that it is over, which ccxt does not act on"""
+    account_number: Mapping[str, AccountNumber] = {}
+    """by kind of market"""
     listen_key: Mapping[str, ListenKey] = {}
     """the key of the user stream that must be kept alive, by kind of market"""
     forget_orders: bool = False
     """the cache of orders breaks on a second fill of an order: empty it after each message"""
 
 
-__all__ = ["NEVER_MS", "HedgeMode", "ListenKey", "PositionRow", "Quirks", "StopBook"]
+__all__ = [
+    "NEVER_MS",
+    "AccountNumber",
+    "HedgeMode",
+    "ListenKey",
+    "PositionRow",
+    "Quirks",
+    "StopBook",
+]

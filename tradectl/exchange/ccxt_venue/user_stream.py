@@ -9,7 +9,12 @@ from tradectl.bus.clock import ComputerClock, Sleep
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.calls import Caller
-from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse, not_negative
+from tradectl.exchange.ccxt_venue.decimals import (
+    ForeignMarket,
+    InvalidResponse,
+    exact,
+    not_negative,
+)
 from tradectl.exchange.ccxt_venue.listen_key import keep_alive
 from tradectl.exchange.ccxt_venue.position_modes import PositionModes
 from tradectl.exchange.ccxt_venue.quirks import Quirks
@@ -51,6 +56,7 @@ class UserStream:
         self._quirks = quirks
         self._modes = modes
         self._listen_key = quirks.listen_key.get(kind)
+        self._account_number = quirks.account_number.get(kind)
         self._monotonic, self._sleep = monotonic, sleep
 
     async def run(self, on_reports: OnVenueReports) -> None:
@@ -60,6 +66,7 @@ class UserStream:
         if self._listen_key is not None:
             # it may have run out while we were away: ask for a new one
             self._client.options.pop(self._listen_key.option, None)
+        await self._learn_account_number()
         self._guard.updates.clear()
         self._guard.follows_account = True
         self._guard.on_account_message = lambda message: self._money(message, on_reports)
@@ -76,6 +83,17 @@ class UserStream:
         finally:
             self._guard.follows_account = False
             self._deliver(on_reports)  # what it is that cannot be read matters no more
+
+    async def _learn_account_number(self) -> None:
+        number = self._account_number
+        if number is None or self._client.uid:
+            return
+        method = getattr(self._client, number.method)
+        self._client.uid = await self._caller.ask(
+            "the account's number",
+            lambda: method(dict(number.asked)),
+            lambda raw: str(raw[number.key]),
+        )
 
     def _money(self, message: Mapping[str, Any], on_reports: OnVenueReports) -> None:
         if reason := self._quirks.money_reason(message):
@@ -108,8 +126,16 @@ class UserStream:
         return unreadable
 
     def _parsed(self, raw: Any, *, is_fill: bool) -> VenueReport:
+        if is_fill and self._quirks.fees_below_zero:
+            fee = raw.get("fee") or {}
+            cost = fee.get("cost")
+            paid = None if cost is None else -exact(cost)
+            return self._parser.fill({**raw, "fees": [], "fee": {**fee, "cost": paid}})
         if is_fill:
             return self._parser.fill(raw)
+        filled = (raw.get("info") or {}).get(self._quirks.filled_key)
+        if filled is not None:
+            return self._parser.order({**raw, "filled": filled})
         if self._quirks.whole_is_sum and raw.get("remaining") is not None:
             whole = not_negative(raw.get("filled")) + not_negative(raw["remaining"])
             return self._parser.order({**raw, "amount": whole})

@@ -207,6 +207,7 @@ class VenueSession:
             channels=pushed_channels(self.client),
             user_stream=has_keys and (orders or fills),
             order_stream=has_keys and orders,
+            fill_stream=has_keys and fills,
             dead_man=kind in self.quirks.dead_man,
             stop_orders=self.trading.takes(OrderType.STOP_MARKET),
             income=has_keys and self.income.is_told,

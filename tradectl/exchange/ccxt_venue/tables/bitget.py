@@ -60,6 +60,7 @@ TABLE = ExchangeTable(
                 "delivery_sell_single": CloseCause.SETTLEMENT,
             },
         },
+        filled_key="accBaseVolume",
         position_modes=("one-way", "hedge"),
         hedge_mode=HedgeMode(
             "privateMixGetV2MixAccountAccount",

@@ -12,7 +12,7 @@ from tradectl.exchange.ccxt_venue.client_ids import ClientIds
 from tradectl.exchange.ccxt_venue.error_codes import ErrorCodes, N, U, each
 from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Paging, Subject, by_name
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
-from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks
+from tradectl.exchange.ccxt_venue.quirks import AccountNumber, HedgeMode, Quirks
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
 from tradectl.exchange.venue import PositionSide
 
@@ -36,6 +36,11 @@ TABLE = ExchangeTable(
             tells_of_orders=False,
         ),
         position_modes=("one-way", "hedge"),
+        account_number={
+            "perpetual": AccountNumber(
+                "privateFuturesGetSettleAccounts", {"settle": "usdt"}, "user"
+            )
+        },
         # a market buy is by cost, and a stop on spot does not carry our id
         bounded={"spot": frozenset({OrderType.MARKET})},
         no_stops=frozenset({"spot"}),

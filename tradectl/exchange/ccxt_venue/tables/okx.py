@@ -49,6 +49,7 @@ TABLE = ExchangeTable(
         order_id_key="ordId",
         original_id_keys=("algoClOrdId",),
         trade_client_id_key="clOrdId",
+        fees_below_zero=True,
         # a trigger order, of the two that a stop may be, is never reduce-only
         stop_params={"perpetual": "stopLossPrice"},
         stop_id_param="algoClOrdId",

@@ -1,0 +1,153 @@
+"""What the live exchange needs of a venue's streams, case by case, through the real ccxt's websockets:
+what becomes of orders, fills with what they cost, trades and the best prices. What an exchange does not
+push, or ccxt reads wrong, is asked for: its table says so, and the cases go by that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from tests.venues.contract import STREAMS, S, case
+from tests.venues.harness import SYMBOL, VenueAt
+from tradectl.domain.money import Side
+from tradectl.exchange.venue import Channel, VenueFill, VenueOrder
+
+
+class Listening:
+    """`told` is what a stream of the venue has told so far."""
+
+    def __init__(self, at: VenueAt, stream: Callable[[Callable[..., None]], Any]) -> None:
+        self.at = at
+        self.told: list[Any] = []
+        self._stream = stream
+
+    async def __aenter__(self) -> Listening:
+        self._task = asyncio.ensure_future(self._stream(self.told.extend))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def until(self, done: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not done():
+                if self._task.done():
+                    self._task.result()
+                await asyncio.sleep(0.002)
+
+    @property
+    def orders(self) -> list[VenueOrder]:
+        return [one for one in self.told if isinstance(one, VenueOrder)]
+
+    @property
+    def fills(self) -> list[VenueFill]:
+        return [one for one in self.told if isinstance(one, VenueFill)]
+
+
+async def _subscribed(account: Listening) -> None:
+    talk = account.at.dialect.talk
+    assert talk is not None
+    at = account.at
+    both = at.venue.abilities.order_stream and at.venue.abilities.fill_stream
+    wanted = talk.account if both or len(talk.account) == 1 else talk.account[:1]
+    if at.venue.abilities.fill_stream and not at.venue.abilities.order_stream:
+        wanted = talk.account[-1:]
+    await account.until(lambda: at.listens(*wanted))
+
+
+def _of_account(at: VenueAt) -> Listening:
+    return Listening(at, at.venue.stream_account)
+
+
+@case(needs=STREAMS)
+async def what_becomes_of_an_order_is_pushed(at: VenueAt) -> None:
+    """Where orders are: its rest, a part of it filled, its cancel. Else they are asked for."""
+    if not at.venue.abilities.order_stream:
+        return
+    async with _of_account(at) as account:
+        await _subscribed(account)
+        order = await at.submit("buy", "0.02", "50000")
+        await account.until(lambda: account.orders)
+        told = account.orders[-1]
+        assert (told.symbol, told.client_order_id) == (SYMBOL, at.client_id)
+        assert (told.venue_order_id, told.side) == (order.venue_order_id, Side.BUY)
+        assert (told.status, told.quantity, told.price) == (
+            S.ACCEPTED,
+            Decimal("0.02"),
+            Decimal(50_000),
+        )
+        for part in ("0.003", "0.007"):
+            at.engine.take(at.exchange.truth.ours()[-1], Decimal(part))
+        await account.until(lambda: account.orders[-1].filled == Decimal("0.01"))
+        assert account.orders[-1].status is S.PARTIALLY_FILLED
+        await at.venue.cancel(SYMBOL, at.client_id, order.venue_order_id)
+        await account.until(lambda: account.orders[-1].status is S.CANCELED)
+        assert account.orders[-1].filled == Decimal("0.01")
+        assert {one.client_order_id for one in account.orders} == {at.client_id}
+
+
+@case(needs=STREAMS)
+async def an_order_at_the_market_is_pushed_to_its_end(at: VenueAt) -> None:
+    if not at.venue.abilities.order_stream:
+        return
+    async with _of_account(at) as account:
+        await _subscribed(account)
+        await at.submit("buy", "0.01")
+        await account.until(lambda: account.orders and account.orders[-1].status is S.FILLED)
+        assert account.orders[-1].filled == Decimal("0.01")
+        assert account.orders[-1].client_order_id == at.client_id
+
+
+@case(needs=STREAMS, side=("buy", "sell"))
+async def a_fill_is_pushed_as_it_is_told_when_asked_for(at: VenueAt, side: str) -> None:
+    """With its fee, and once; of an order that rested and of one that took."""
+    await at.submit("buy", "0.05")
+    async with _of_account(at) as account:
+        await _subscribed(account)
+        begin = at.exchange.now_ns()
+        await at.submit(side, "0.01")
+        await at.submit(side, "0.02", "50000" if side == "buy" else "70000")
+        at.engine.take(at.exchange.truth.ours()[-1], Decimal("0.02"))
+        asked = [
+            fill for fill in await at.venue.fills(SYMBOL, at.since) if fill.ts >= begin - 10**7
+        ]
+        wanted = {at.exchange.truth.ours()[n].id for n in (-1, -2)}
+        asked = [fill for fill in asked if fill.venue_order_id in map(str, wanted)]
+        assert len(asked) == 2
+        if not at.venue.abilities.fill_stream:
+            return
+        await account.until(lambda: len(account.fills) >= 2)
+        pushed = sorted(account.fills, key=lambda fill: fill.quantity)
+        for one, other in zip(sorted(asked, key=lambda fill: fill.quantity), pushed, strict=True):
+            assert (other.trade_id, other.venue_order_id) == (one.trade_id, one.venue_order_id)
+            assert (other.side, other.quantity, other.price) == (one.side, one.quantity, one.price)
+            assert (other.fee, other.fee_currency) == (one.fee, one.fee_currency)
+            assert other.liquidity is one.liquidity
+
+
+def _other(at: VenueAt, known: set[str]) -> set[str]:
+    return at.channels() - known
+
+
+@case(needs=STREAMS)
+async def trades_and_prices_are_pushed(at: VenueAt) -> None:
+    symbols = [SYMBOL]
+    for channel in (Channel.TRADES, Channel.QUOTES):
+        if channel not in at.venue.abilities.channels:
+            continue
+        known = at.channels()
+        stream = partial(at.venue.stream, channel, symbols)
+        async with Listening(at, stream) as market:
+            await market.until(partial(_other, at, known))
+            at.quote("59980", "60020")
+            at.trade("60000", "0.5")
+            await market.until(lambda: market.told)
+            if channel is Channel.TRADES:
+                (trade,) = market.told
+                assert (trade.price, trade.volume) == (Decimal(60000), Decimal("0.5"))
+            else:
+                assert (market.told[-1].bid, market.told[-1].ask) == (59_980, 60_020)

@@ -1,0 +1,1 @@
+"""How exchanges talk on a websocket, one in a module: beside its dialect, whose rows it pushes."""
