@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 
 from tests.fixtures.documents import document
 from tests.unit.test_cli_panel import SIZES, a_view
 from tradectl.cli.panel.keys import Keys
 from tradectl.cli.panel.look import HELP, KEYS, VIEWS, Deed, Look
 from tradectl.cli.panel.panel import render
+from tradectl.cli.panel.views import lines_of
 from tradectl.documents.run import LiveStatus
 
 PASTE, END = b"\x1b[200~", b"\x1b[201~"
@@ -155,10 +157,35 @@ def test_only_rows_with_the_text_are_shown() -> None:
 
 
 def test_a_small_terminal_says_what_it_has_no_room_for() -> None:
-    assert "no room for" in sheet(Look(), 80, 12)[-1]
-    assert "no room for" not in sheet(Look(), 160, 50)[-1]
-    (head,) = [line for line in sheet(Look(view="positions"), 44, 12) if "Positions" in line]
-    assert head.rstrip().endswith("+")
+    assert "no room for Market, Orders (order), " in sheet(Look(), 80, 12)[-1]
+    assert "no room for Orders (order): 1-8 show more" in sheet(Look(), 160, 50)[-1]
+    assert "no room for" not in sheet(Look(view="positions"), 80, 24)[-1]
+    lines = sheet(Look(view="positions"), 60, 12)
+    head = next(line for line in lines if "Positions" in line)
+    assert head.rstrip().endswith("+2")
+    assert lines[-1].rstrip().endswith("no room for Positions (price, realised)")
+
+
+def test_facts_that_have_no_room_in_their_line_are_named() -> None:
+    assert "Margin" in sheet(Look(), 80, 24)[2]
+    narrow = sheet(Look(), 73, 24)
+    assert "Margin" not in narrow[2]
+    assert "no room for Margin" in narrow[-1]
+
+
+def test_how_many_symbols_have_no_room_is_said() -> None:
+    prices = {f"COIN{number}USDT": "1.5" for number in range(30)}
+    assert " symbols" in sheet(Look(), 120, 50, prices=prices, data_age_s={})[-1]
+
+
+def test_a_view_that_goes_on_below_says_so() -> None:
+    found = Text("\n".join(f"line {number}" for number in range(30)))
+    status = document(LiveStatus, a_view())
+    for skip, said in ((0, "no room for 9 lines below (j)"), (9, "1-8 views")):
+        lines = lines_of(status, 80, 24, Look(view="risk", skip=skip), found)
+        assert said in "".join(segment.text for segment in lines[-1])
+    lines = lines_of(status, 80, 24, Look(view="risk", skip=9), found)
+    assert any("line 29" in "".join(segment.text for segment in line) for line in lines)
 
 
 def test_what_was_taken_for_a_paste_is_said() -> None:

@@ -117,7 +117,7 @@ def _reaches(row: Stress) -> Cell:
 
 LIMITS: list[Column[LimitUse]] = [
     Column("limit", lambda r: Cell(harmless(r.limit)), keep=9),
-    Column("of", lambda r: Cell(harmless(r.of)), keep=5),
+    Column("of", lambda r: Cell(harmless(r.of)), keep=9),
     Column("value", lambda r: _figure(r.value, r.value, r.unit), keep=7, right=True),
     Column("used", lambda r: _figure(r.use, r.value), keep=6, right=True),
     Column("left", _left, keep=8, right=True),

@@ -18,8 +18,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from tradectl.cli.output.cells import Cell
-from tradectl.domain.text import harmless
+from tradectl.cli.output.cells import DIM, Cell
+from tradectl.domain.text import counted, harmless
 
 ELASTIC = 0
 WIDEST = 10_000
@@ -53,15 +53,29 @@ class Part(Protocol):
         """At most `height` lines of `width` cells."""
         ...
 
+    def unseen(self, width: int, height: int) -> list[str]:
+        """What of it has no room when it is drawn so, by name."""
+        ...
+
+
+class Lines(list[Line]):
+    """Lines of facts, and the names of those facts that had no room in them."""
+
+    left_out: Sequence[str] = ()
+    missed: int = 0
+    """how many those are, nameless ones included"""
+
 
 @dataclass(slots=True)
 class Ready:
-    """Lines drawn already, one or more: facts, a chart."""
+    """Lines drawn already, one or more: facts, a chart; of some that `scrolls` those below can be moved
+    to."""
 
     lines: list[Line]
     rank: int = 0
     least: int = 1
     name: str = ""
+    scrolls: bool = False
 
     @property
     def most(self) -> int:
@@ -69,6 +83,13 @@ class Ready:
 
     def draw(self, width: int, height: int) -> list[Line]:
         return self.lines[:height]
+
+    def unseen(self, width: int, height: int) -> list[str]:
+        names = [*self.lines.left_out] if isinstance(self.lines, Lines) else []
+        below = len(self.lines) - height
+        return (
+            [*names, f"{counted(below, 'line')} below (j)"] if self.scrolls and below > 0 else names
+        )
 
 
 class Filler:
@@ -78,6 +99,9 @@ class Filler:
 
     def draw(self, width: int, height: int) -> list[Line]:
         return [[Segment(" " * width)] for _ in range(height)]
+
+    def unseen(self, width: int, height: int) -> list[str]:
+        return []
 
 
 @dataclass(slots=True)
@@ -91,13 +115,20 @@ class Columns:
     name: str = ""
 
     def draw(self, width: int, height: int) -> list[Line]:
-        each, rest = divmod(width - GAP * (len(self.stacks) - 1), len(self.stacks))
+        widths = self._widths(width)
         drawn = [
-            stacked(stack, each + (n >= len(self.stacks) - rest), height)
-            for n, stack in enumerate(self.stacks)
+            stacked(stack, size, height) for stack, size in zip(self.stacks, widths, strict=True)
         ]
         gap = Segment(" " * GAP)
         return [_beside(row, gap) for row in zip(*drawn, strict=True)]
+
+    def unseen(self, width: int, height: int) -> list[str]:
+        widths = zip(self.stacks, self._widths(width), strict=True)
+        return [name for stack, size in widths for name in left_out(stack, size, height)]
+
+    def _widths(self, width: int) -> list[int]:
+        each, rest = divmod(width - GAP * (len(self.stacks) - 1), len(self.stacks))
+        return [each + (n >= len(self.stacks) - rest) for n in range(len(self.stacks))]
 
 
 def _beside(row: Sequence[Line], gap: Segment) -> Line:
@@ -116,13 +147,13 @@ def stacked(parts: Sequence[Part], width: int, height: int) -> list[Line]:
     return lines[:height]
 
 
-def left_out(parts: Sequence[Part], height: int) -> list[str]:
-    """The names of those that have no line in a stack of that height."""
-    names = []
+def left_out(parts: Sequence[Part], width: int, height: int) -> list[str]:
+    """The names of what has no room in a stack of that size: of parts, and of what is in parts."""
+    names: list[str] = []
     for part, lines in zip(parts, share(parts, height), strict=True):
-        if isinstance(part, Columns) and lines:
-            names += [name for stack in part.stacks for name in left_out(stack, lines)]
-        elif not lines and part.name:
+        if lines:
+            names += part.unseen(width, lines)
+        elif part.name:
             names.append(part.name)
     return names
 
@@ -157,9 +188,11 @@ def share(parts: Sequence[Part], height: int) -> list[int]:
     return given
 
 
-def wrapped(phrases: Iterable[Phrase], width: int, most: int = 1) -> list[Line]:
-    """Phrases in a row, wrapped onto `most` lines; one that fits nowhere is left out."""
+def wrapped(phrases: Iterable[Phrase], width: int, most: int = 1) -> Lines:
+    """Phrases in a row, wrapped onto `most` lines; one that fits nowhere is left out. Its name is what it
+    begins with, dim."""
     room = width - MARGIN
+    without: list[Phrase] = []
     rows: list[list[Cell]] = [[]]
     used = 0
     for phrase in phrases:
@@ -171,7 +204,12 @@ def wrapped(phrases: Iterable[Phrase], width: int, most: int = 1) -> list[Line]:
         if used + before + size <= room:
             rows[-1] += [Cell(" " * before), *phrase]
             used += before + size
-    return [drawn([SPACE, *cells], width) for cells in rows if cells]
+        else:
+            without.append(phrase)
+    lines = Lines(drawn([SPACE, *cells], width) for cells in rows if cells)
+    lines.left_out = [p[0].text.strip() for p in without if p and p[0].style == DIM]
+    lines.missed = len(without)
+    return lines
 
 
 def drawn(cells: Iterable[Cell], width: int, ground: Cell = SPACE) -> Line:

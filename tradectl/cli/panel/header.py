@@ -193,7 +193,10 @@ def market(status: LiveStatus, width: int) -> list[Line]:
         if symbol in ages:
             phrase.append(Cell(f" {figures.age(ages[symbol])}", _age_style(stale[symbol])))
         phrases.append(phrase)
-    return wrapped(phrases, width)
+    lines = wrapped(phrases, width)
+    if lines.missed:
+        lines.left_out = [figures.counted(lines.missed, "symbol")]
+    return lines
 
 
 def bus(status: LiveStatus, width: int) -> list[Line]:
@@ -243,7 +246,9 @@ def hints(status: LiveStatus, width: int) -> list[Line]:
     ]
     if status.journal:
         phrases.insert(1, [Cell("journal ", DIM), Cell(harmless(status.journal), DIM)])
-    return wrapped(phrases, width)
+    lines = wrapped(phrases, width)
+    lines.left_out = ()  # nobody misses them
+    return lines
 
 
 def _equity(status: LiveStatus) -> list[Phrase]:

@@ -48,8 +48,7 @@ class Table(Generic[Row]):
     def draw(self, width: int, height: int) -> list[Line]:
         if not self.rows:
             return [self._nothing(width)]
-        rows = [[c.show(row) for c in self.columns] for row in self.rows[: max(height - 1, 0)]]
-        head = self._head(len(rows))
+        rows, head = self._cells(height)
         shown, widths = self._fitted(head, rows, width - 2 * MARGIN)
         lines = [self._heads(head, shown, widths, width)]
         for row in rows:
@@ -58,6 +57,14 @@ class Table(Generic[Row]):
                 cells += [_placed(row[i], size, self.columns[i].right), Cell(" " * GAP)]
             lines.append(drawn(cells, width))
         return lines
+
+    def unseen(self, width: int, height: int) -> list[str]:
+        if not self.rows:
+            return []
+        rows, head = self._cells(height)
+        shown, _ = self._fitted(head, rows, width - 2 * MARGIN)
+        columns = [c.name for i, c in enumerate(self.columns) if i not in shown and c.name]
+        return [f"{self.title} ({', '.join(columns)})"] if columns else []
 
     def narrowed(self, only: str, skip: int) -> Table[Row]:
         """The rows that have the text `only` in a cell, from row `skip` on, but never past the last."""
@@ -70,6 +77,11 @@ class Table(Generic[Row]):
         empty = f"none of {len(self.rows)} has {only!r}" if self.rows and not found else self.empty
         rows = found[min(skip, max(len(found) - 1, 0)) :]
         return replace(self, rows=rows, empty=empty)
+
+    def _cells(self, height: int) -> tuple[list[list[Cell]], str]:
+        """Of the rows that are shown, and the title."""
+        rows = [[c.show(row) for c in self.columns] for row in self.rows[: max(height - 1, 0)]]
+        return rows, self._head(len(rows))
 
     def _head(self, shown: int) -> str:
         total = len(self.rows)
@@ -91,6 +103,9 @@ class Table(Generic[Row]):
             for i, (name, column) in enumerate(zip(names, self.columns, strict=True))
         ]
         shown = fitting(self.columns, tight, width, GAP)
+        if len(shown) < len(self.columns):
+            width -= len(f" +{len(self.columns)}") - MARGIN  # how many have no room is said there
+            shown = fitting(self.columns, tight, width, GAP)
         return shown, self._widened(shown, natural, tight, width)
 
     def _widened(

@@ -39,7 +39,7 @@ def lines_of(
     if look is None:
         return stacked(_overview(status, width, height), width, height)
     parts = _parts(status, width, height, look, risk)
-    hidden = left_out(parts, height - 1)
+    hidden = left_out(parts, width, height - 1)
     return [*stacked(parts, width, height - 1), _footer(look, hidden, width)]
 
 
@@ -55,13 +55,18 @@ def _parts(
         Ready(header.equity(status, width), rank=-7),
     ]
     if look.view == HELP:
-        return [*top, Ready(_help(look, width), rank=1), Filler()]
+        return [*top, Ready(_help(look, width), rank=1, scrolls=True), Filler()]
     if look.view == "risk":
-        return [*top, Ready(_rendered(risk, width)[look.skip :] or [[]], rank=1), Filler()]
+        return [
+            *top,
+            Ready(_rendered(risk, width)[look.skip :] or [[]], rank=1, scrolls=True),
+            Filler(),
+        ]
     if look.view == "log":
         wanted = [line for line in log_of(status) if look.only.lower() in line.text.lower()]
         shown = [drawn([SPACE, line], width) for line in wanted[look.skip :]]
-        return [*top, Ready(shown or [drawn([Cell(" nothing yet", DIM)], width)], rank=1), Filler()]
+        nothing = [drawn([Cell(" nothing yet", DIM)], width)]
+        return [*top, Ready(shown or nothing, rank=1, scrolls=True), Filler()]
     return [
         *top,
         *(each.narrowed(look.only, look.skip) for each in _tables(status, look)),
@@ -174,7 +179,8 @@ def _footer(look: Look, hidden: list[str], width: int) -> Line:
     if look.only:
         said.append(Cell(f"  only {look.only!r}", WARN))
     if hidden:
-        said.append(Cell(f"  no room for {', '.join(hidden)}: 1-{len(VIEWS)} show more", DIM))
+        more = f": 1-{len(VIEWS)} show more" if look.view == VIEWS[0] else ""
+        said.append(Cell(f"  no room for {', '.join(hidden)}{more}", DIM))
     else:
         said.append(Cell("  1-8 views  / filter  p pause  r resume  e emergency stop", DIM))
     return drawn(said, width)
