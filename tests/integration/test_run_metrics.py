@@ -24,7 +24,14 @@ from tests.fixtures.command import BUSY, journals, records_of
 from tests.fixtures.monitoring import LONGEST_S, until
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import EventType, OrderAccepted, OrderFilled, OrderSubmitted, Record
+from tradectl.domain.events import (
+    EventPriority,
+    EventType,
+    OrderAccepted,
+    OrderFilled,
+    OrderSubmitted,
+    Record,
+)
 from tradectl.domain.statistics import DOUBLINGS
 from tradectl.monitoring.metrics_server import MOST_AT_ONCE, MetricsServer
 from tradectl.runtime.run import TradingRun
@@ -40,7 +47,6 @@ OF_CHANNELS_AND_EXCHANGES = {
     "breaker_open", "requests_answered", "requests_failed",
 }  # fmt: skip
 SUFFIXES = re.compile(r"_(total|bucket|sum|count)$")
-SOMETIMES_OF_A_CLASS = {"emergency", "command", "risk"}
 
 
 def figures_in(text: str) -> dict[str, float]:
@@ -161,7 +167,9 @@ def check_counts(figures: dict[str, float], records: list[Record]) -> None:
         for name, count in figures.items()
         if name.startswith("tradectl_bus_wait_seconds_count")
     }
-    assert all(count for name, count in waited.items() if name not in SOMETIMES_OF_A_CLASS)
+    assert {*waited} == {priority.name.lower() for priority in EventPriority}
+    assert waited["market_data"]
+    assert waited["execution"]
     assert figures['tradectl_bus_queue_depth{"class": "market_data"}'] >= 0
 
 

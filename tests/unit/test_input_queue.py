@@ -44,20 +44,21 @@ def test_one_input_of_each_class_after_the_other_is_timed_until_it_is_taken() ->
     first, second = timer(), timer()
     queue.put(first)  # timed from 1,000
     queue.put(second)  # not looked at: there is one
-    queue.put_market([trade(), trade()])  # timed from 2,000
+    queue.put_market([trade(), trade()])  # the first is timed from 2,000
     assert queue.take_urgent() is first
     assert (queue.waits[TIMER].count, queue.waits[TIMER].total_ns) == (1, 2_000)
     assert queue.take_urgent() is second
     assert queue.waits[TIMER].count == 1
-    queue.market.popleft()
     queue.look(50_000)
     assert queue.waits[MARKET].count == 0
     queue.market.popleft()
     queue.look(52_000)
     assert (queue.waits[MARKET].count, queue.waits[MARKET].total_ns) == (1, 50_000)
-    queue.look(60_000)
-    assert queue.waits[MARKET].count == 1
+    assert queue.looks_for == 0
     queue.put_market([trade()])  # the next is timed from 4,000
+    queue.market.popleft()
+    queue.look(4_006)
+    assert queue.looks_for == 3  # the one before it is there still
     queue.market.popleft()
     queue.look(4_007)
     assert (queue.waits[MARKET].count, queue.waits[MARKET].total_ns) == (2, 50_007)
@@ -77,5 +78,5 @@ def test_on_recorded_time_nothing_is_timed() -> None:
     queue.put(timer())
     queue.take_urgent()
     queue.market.clear()
-    queue.look(7)
+    assert queue.looks_for == 0
     assert not any(waits.count for waits in queue.waits.values())

@@ -227,7 +227,6 @@ class EventBus:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)
                 now = ticks()
-                inputs.look(now)
                 most = note(now - started, steps, core.seq)
                 if now > turn_end:
                     break
@@ -383,6 +382,8 @@ class EventBus:
             self._wake.clear()
             while self._has_work() and self.failure is None:
                 self.turn()
+                if self._inputs.looks_for:
+                    self._inputs.look(self.clock.ticks())
                 self._room.set()
                 await asyncio.sleep(0)
             self._room.set()

@@ -18,7 +18,7 @@ class InputQueue:
     """`market` and `urgent_waiting` are read once an event: they are plain attributes.
 
     How long inputs wait is measured by `ticks` (ns), if at all, of one of each class at a time: for the
-    next one once that was taken.
+    next one once that was taken. Of market data `looks_for` is how many have to be gone by then.
     """
 
     def __init__(self, limit: int, ticks: Callable[[], int] | None = None) -> None:
@@ -29,7 +29,7 @@ class InputQueue:
         self.closed = False
         self._limit = limit
         self.waits = {priority: Durations() for priority in EventPriority}
-        self._looks_for = 0
+        self.looks_for = 0
         self._ticks = ticks
         self._looked_at: list[tuple[Event, int] | None] = [None] * len(EventPriority)
         self._market_put = self._market_put_at = 0
@@ -71,9 +71,9 @@ class InputQueue:
         self.published += len(events)
         self.market.extend(events)
         if self._ticks is not None:
+            if not self.looks_for:
+                self.looks_for, self._market_put_at = self._market_put + 1, self._ticks()
             self._market_put += len(events)
-            if not self._looks_for:
-                self._looks_for, self._market_put_at = self._market_put, self._ticks()
         while len(self.market) > self._limit:
             self.market.popleft()
             self.dropped += 1
@@ -92,10 +92,10 @@ class InputQueue:
         return event
 
     def look(self, now: int) -> None:
-        """Whether the market data that is looked for is gone by `now` (ticks)."""
-        if self._looks_for and self._market_put - len(self.market) >= self._looks_for:
+        """Whether the market data that is looked for is gone by `now` (ticks), at the end of a turn."""
+        if self._market_put - len(self.market) >= self.looks_for:
             self.waits[EventPriority.MARKET_DATA].note(now - self._market_put_at)
-            self._looks_for = 0
+            self.looks_for = 0
 
     def depths(self) -> dict[EventPriority, int]:
         """What waits, by class."""

@@ -65,6 +65,7 @@ class LogWriter(Generic[T]):
         self._waiting: deque[T] = deque()
         self._counting = threading.Lock()
         self._filled, self._ended = threading.Event(), threading.Event()
+        self._rests = True
         self._thread: threading.Thread | None = None
         self._untold = 0
         self.written = self.dropped = 0
@@ -76,7 +77,8 @@ class LogWriter(Generic[T]):
             self._drop(1)
             return
         self._waiting.append(item)
-        if not self._filled.is_set():
+        if self._rests:
+            self._rests = False
             self._filled.set()
 
     def start(self) -> None:
@@ -100,6 +102,9 @@ class LogWriter(Generic[T]):
             self._filled.wait()
             self._ended.wait(RETRY_S if self.is_failing else LINGER_S)
             self._filled.clear()
+            self._rests = (
+                True  # from now on it is woken again: what comes meanwhile is written, too
+            )
             self._write_what_waits()
         self._file.close()
 
