@@ -13,8 +13,10 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 
 
-def settings_of(plan: Plan, url: str, exchange_id: str = "binance") -> Settings:
-    """A live run by the plan, at the exchange that `url` leads to."""
+def settings_of(
+    plan: Plan, url: str, exchange_id: str = "binance", allows: float | None = None
+) -> Settings:
+    """A live run by the plan, at the exchange that `url` leads to, with so many requests a second."""
     exchange = ExchangeSettings(
         id=exchange_id,
         market="spot" if plan.market == "spot" else "perpetual",
@@ -25,8 +27,7 @@ def settings_of(plan: Plan, url: str, exchange_id: str = "binance") -> Settings:
         not_found_seconds=plan.not_found,
         dead_man_seconds=plan.dead_man,
         silent_stream_seconds=4.0,
-        # what others publish is for humans: a comparison every other second is beyond it
-        requests_per_second=None if exchange_id == "binance" else 1000.0,
+        requests_per_second=allows,
     )
     portfolio = PortfolioSettings(
         fraction=Decimal(str(plan.fraction)),

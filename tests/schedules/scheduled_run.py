@@ -123,6 +123,7 @@ class ScheduledRun(Stops):
         self.folder = folder
         asset = (dialect.fees_in if dialect is not None else "") or plan.fee_asset
         fees = Fees(asset=asset)  # type: ignore[arg-type]
+        self._allows = dialect.allows if dialect is not None else None
         self._is_played_back = dialect is not None and not dialect.is_native
         self.exchange = LoopbackExchange(plan.seed, fees=fees, dialect=dialect)
         self.exchange.accounts["main"].spot.free["BNB"] = Decimal(1)
@@ -238,7 +239,9 @@ class ScheduledRun(Stops):
 
     async def _main(self, life: Life) -> None:
         options = RunOptions(
-            settings=settings_of(self.plan, self.exchange.url, speaks_for(self.exchange)),
+            settings=settings_of(
+                self.plan, self.exchange.url, speaks_for(self.exchange), self._allows
+            ),
             state_dir=StateDir(self.folder),
         )
         halt = self.latch.read()

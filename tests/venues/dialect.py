@@ -73,6 +73,9 @@ class Dialect:
     cannot: Mapping[str, str] = field(default_factory=dict)
     any_contracts: bool = False
     """any number of contracts may be traded: there is no other lot that it could tell of"""
+    allows: float | None = None
+    """requests a second that schedules are played with; None: as many as it allows itself, unless that is
+    so few that a plan's short waits for an answer end before it is asked"""
     not_scheduled: str = ""
     """why fault schedules are not played there"""
     is_native: bool = False

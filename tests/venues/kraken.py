@@ -276,6 +276,7 @@ DIALECTS = {
         words=WORDS,
         refusal=refusal,
         shapes=SHAPES,
+        allows=1000.0,
         fees_in="quote",
         fill_id=fill_id,
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),

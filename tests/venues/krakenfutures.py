@@ -374,6 +374,7 @@ DIALECTS = {
         words=WORDS,
         refusal=refusal,
         shapes=SHAPES,
+        allows=1000.0,
         unified="BTC/USD:USD",
         money="USD",
         credentials=("key-of-nobody", "c2VjcmV0LW9mLW5vYm9keQ==", ""),
