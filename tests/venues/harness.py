@@ -25,14 +25,14 @@ SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
 
 
 @contextmanager
-def without_streams() -> Iterator[None]:
-    """Nothing is pushed: the streams of a dialect are not played back."""
+def without_streams(exchange_id: str = "") -> Iterator[None]:
+    """Nothing is pushed, by one exchange or by any: the streams of a dialect are not played back."""
     make = make_client
 
     def made(*args: Any) -> Any:
         client = make(*args)
         for name in client.has:
-            if name.startswith("watch"):
+            if name.startswith("watch") and exchange_id in ("", client.id):
                 client.has[name] = False
         return client
 
