@@ -17,6 +17,8 @@ from tradectl.bus.clock import Clock
 
 ADDRESS, PERIOD, OF = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 MICROSECONDS = 1_000_000
+LONGER_S = 60
+"""What starts or stops is given so much more time."""
 
 
 class ServiceManager:
@@ -28,7 +30,7 @@ class ServiceManager:
     def __init__(
         self, address: str, period: float, status: Callable[[], str], clock: Clock
     ) -> None:
-        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._address = address
         self._pause = period / 2 if period else 0.0
         self._status = status
         self._clock = clock
@@ -36,12 +38,12 @@ class ServiceManager:
 
     async def start(self) -> None:
         if self._task is None:
-            self._tell(f"READY=1\nSTATUS={self._status()}\nMAINPID={os.getpid()}")
+            _tell(self._address, f"READY=1\nSTATUS={self._status()}\nMAINPID={os.getpid()}")
             self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._tell("STOPPING=1\nSTATUS=stopping")
+            _tell(self._address, "STOPPING=1\nSTATUS=stopping")
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -49,16 +51,26 @@ class ServiceManager:
     async def _run(self) -> None:
         while self._pause:
             await self._clock.sleep(self._pause)
-            self._tell(f"WATCHDOG=1\nSTATUS={self._status()}")
+            _tell(self._address, f"WATCHDOG=1\nSTATUS={self._status()}")
 
-    def _tell(self, words: str) -> None:
-        """Nobody may be listening, and nobody is waited for."""
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender,
-        ):
-            sender.setblocking(False)
-            sender.sendto(words.encode(), self._address)
+
+def take_longer(address: str, status: str) -> None:
+    """What starts or stops goes on doing so: to be said again before LONGER_S are over. Without an
+    address nobody waits."""
+    if address:
+        _tell(address, f"EXTEND_TIMEOUT_USEC={LONGER_S * MICROSECONDS}\nSTATUS={status}")
+
+
+def _tell(address: str, words: str) -> None:
+    """Nobody may be listening, and nobody is waited for."""
+    if address.startswith("@"):
+        address = f"\0{address[1:]}"
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender,
+    ):
+        sender.setblocking(False)
+        sender.sendto(words.encode(), address)
 
 
 def service_manager_of(
@@ -81,4 +93,4 @@ def _period(environ: Mapping[str, str]) -> float:
     return int(asked) / MICROSECONDS if asked.isdecimal() and is_ours else 0.0
 
 
-__all__ = ["ServiceManager", "service_manager_of"]
+__all__ = ["ADDRESS", "ServiceManager", "service_manager_of", "take_longer"]

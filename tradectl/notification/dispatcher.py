@@ -224,7 +224,7 @@ class Dispatcher:
         if self._rows is None:
             return
         try:
-            letters = [_letter(row) for row in self._rows.all()]
+            letters = [letter_of(row) for row in self._rows.all()]
         except (StateError, msgspec.DecodeError) as error:
             log.warning("what was not told before is not read: %s", described(error))
             return
@@ -303,7 +303,8 @@ def _row(letter: Letter) -> OutboxRow:
     )
 
 
-def _letter(row: OutboxRow) -> Letter:
+def letter_of(row: OutboxRow) -> Letter:
+    """As it was stored. Raises msgspec.DecodeError."""
     return Letter(
         id=row.id,
         key=row.key,
@@ -314,4 +315,4 @@ def _letter(row: OutboxRow) -> Letter:
     )
 
 
-__all__ = ["Dispatcher", "unaddressed"]
+__all__ = ["Dispatcher", "letter_of", "unaddressed"]

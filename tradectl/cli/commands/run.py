@@ -37,8 +37,10 @@ from tradectl.cli.options import (
     TrustJournalOption,
     parse_speed,
     print_data,
+    say,
     telling,
 )
+from tradectl.domain.errors import Halted
 
 if TYPE_CHECKING:
     from tradectl.documents.run import Summary
@@ -108,6 +110,7 @@ def run(
 
     keys = take_keys(os.environ)  # before a strategy runs
     from tradectl.cli.commands.live_approval import approval
+    from tradectl.monitoring.service_manager import ADDRESS
     from tradectl.runtime.run_options import RunOptions, Typed
     from tradectl.storage.directory import StateDir
 
@@ -129,9 +132,33 @@ def run(
         approve=approval(yes, config) if settings.mode == "live" else None,
         config=config,
     )
-    summary = _traded(options, headless=headless)
+    manager = os.environ.get(ADDRESS, "")  # it is taken out while the run goes on
+    try:
+        summary = _traded(options, headless=headless)
+    except Halted as error:
+        _stand_by(options, manager, str(error))
+        raise
     print_data(summary, as_json, "render.summary")
+    if summary.exit_code:
+        _stand_by(options, manager)
     raise typer.Exit(summary.exit_code)
+
+
+def _stand_by(options: RunOptions, manager: str, why: str = "") -> None:
+    """Where a halt is still to be told on."""
+    if not options.settings.alert_escalations or options.data:
+        return
+    from tradectl.domain.time import iso
+    from tradectl.runtime.standing_by import stand_by
+
+    def tell(due: int) -> None:
+        line = (
+            f"the halt is told on at {iso(due)[:19]}Z unless somebody acknowledges it: `tradectl alerts "
+            "ack ID`; Ctrl-C ends this, and leaves it to the next run"
+        )
+        say(f"{why}; {line}" if why else line, err=True)
+
+    stand_by(options.settings, options.state_dir, options.environ, tell, manager)
 
 
 def _traded(options: RunOptions, *, headless: bool) -> Summary:
