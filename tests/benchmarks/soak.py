@@ -8,7 +8,7 @@ until the journals have so many events. On its way, at parts of it that stand in
     kill     kill -9, at once and once more while it recovers, and start again
     stop     a graceful stop, and start again
     outage   the process is stopped for longer than market data may be old, and goes on
-    reload   strategy parameters are changed in the file and applied; without that, pause and resume
+    reload   a strategy's parameters are changed in the file and applied; a pause of a second
     vacuum   all of it is two days old: parts are compressed, journals of ended runs removed
 
 The second half is one process. Figures are taken all along, and told by tenth: what the process itself
@@ -47,6 +47,7 @@ DAY_S = 86_400.0
 TENTHS = 10
 MOST_RSS_RISE_MB, MOST_RISE = 3.0, 1.05
 """What a figure of the last tenth may be above that of the middle: by so much, or so many times."""
+TRIES = 5
 ASKED_NOW = 2
 """What answering somebody may take for a moment."""
 
@@ -194,10 +195,10 @@ class Soak:
         self._process.send_signal(signal.SIGCONT)
 
     def _reload(self) -> None:
+        """Other parameters of a strategy, and a pause of a second."""
         self._fast = 30 + (self._fast - 20) % 60
         self._configure()
-        if self._ask("config", "apply", str(self._config), "--confirm", may_fail=True):
-            return
+        self._ask("config", "apply", "-c", str(self._config), "--confirm")
         self._ask("pause")
         time.sleep(1)
         self._ask("resume")
@@ -216,16 +217,21 @@ class Soak:
                 os.utime(path, (then, then))
         self._ask("vacuum")
 
-    def _ask(self, *words: str, may_fail: bool = False) -> bool:
-        asked = subprocess.run(
-            [*COMMAND, *words, "--state-dir", str(self.state)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.returncode and not may_fail:
-            raise SystemExit(f"{' '.join(words)}: {asked.stderr.strip()}")
-        return not asked.returncode
+    def _ask(self, *words: str) -> None:
+        """Once more where a busy machine had it answer too late."""
+        for _ in range(TRIES):
+            asked = subprocess.run(
+                [*COMMAND, *words, "--state-dir", str(self.state)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if not asked.returncode:
+                return
+            self.done.append(f"{' '.join(words)}: {asked.stderr.strip()}")
+            print(self.done[-1], file=sys.stderr)
+            time.sleep(LOOK_EVERY_S)
+        raise SystemExit(f"in vain: {' '.join(words)}")
 
     # --- figures -------------------------------------------------------------------------------------
 
@@ -249,7 +255,7 @@ class Soak:
         sizes = {path: size_of(path) / MB for path in names}
         journals = sum(size for path, size in sizes.items() if path.parent.name == "journals")
         database = sum(size for path, size in sizes.items() if path.name.startswith("state.db"))
-        self.figures.append(
+        self._keep(
             Figures(
                 events=self._before + self._seq,
                 seq=self._seq,
@@ -263,6 +269,12 @@ class Soak:
                 orders=int(told.get("orders_total", told.get("orders", 0))),
             )
         )
+
+    def _keep(self, found: Figures) -> None:
+        """Also in a file, whatever comes."""
+        self.figures.append(found)
+        with (self._folder / "figures.jsonl").open("ab") as file:
+            file.write(msgspec.json.encode(found) + b"\n")
 
     def replayed(self) -> dict[str, Any]:
         """The journal of the last run, by all its parts."""
