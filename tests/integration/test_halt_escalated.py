@@ -21,7 +21,7 @@ from tradectl.storage.reader import StateReader
 
 CONFIG = """
 [[alert_channels]]
-name = "desk"
+name = "ops"
 [[alert_channels]]
 name = "boss"
 [[alert_escalations]]
@@ -34,11 +34,11 @@ HALTED, KILLED = 6, -9
 class Setup:
     """A state directory with a configuration, and the other ends of its channels."""
 
-    def __init__(self, folder: Path, desk: OtherEnd, boss: OtherEnd) -> None:
-        self.state, self.desk, self.boss = folder / "state", desk, boss
+    def __init__(self, folder: Path, ops: OtherEnd, boss: OtherEnd) -> None:
+        self.state, self.ops, self.boss = folder / "state", ops, boss
         self.config = folder / "c.toml"
         self.env: dict[str, Any] = {
-            "TRADECTL_CHANNEL_DESK_URL": desk.url,
+            "TRADECTL_CHANNEL_OPS_URL": ops.url,
             "TRADECTL_CHANNEL_BOSS_URL": boss.url,
         }
 
@@ -74,8 +74,8 @@ class Setup:
 
 @pytest.fixture
 def setup(tmp_path: Path) -> Iterator[Setup]:
-    with other_end() as desk, other_end() as boss:
-        yield Setup(tmp_path, desk, boss)
+    with other_end() as ops, other_end() as boss:
+        yield Setup(tmp_path, ops, boss)
 
 
 def test_it_is_told_on_by_the_process_that_stays_and_the_account_is_free(setup: Setup) -> None:
@@ -84,7 +84,7 @@ def test_it_is_told_on_by_the_process_that_stays_and_the_account_is_free(setup: 
         assert StateDir(setup.state).owner() is None
         answer = run.end()
     assert answer.code == HALTED
-    assert [body["severity"] for body in setup.desk.posted] == ["critical"]
+    assert [body["severity"] for body in setup.ops.posted] == ["critical"]
     (text,) = setup.told_boss()
     assert text.startswith("nobody has acknowledged: CRITICAL ")
     assert "smoke" in text
