@@ -182,12 +182,16 @@ def test_an_order_sent_without_a_price_or_by_an_earlier_run_is_not_measured(
     assert engine.slippage_cost == engine.slippage_notional == 0
 
 
-def test_only_so_many_prices_at_submission_are_remembered(account: FakeAccount) -> None:
-    engine = ExecutionEngine(arrivals_kept=2)
-    sent(engine, account, *[spec(f"o{n}") for n in range(3)])
-    for n in range(3):
+def test_prices_at_submission_are_remembered_for_as_long_as_the_books_know_the_order() -> None:
+    engine, account = ExecutionEngine(arrivals_kept=2), FakeAccount().price(SPOT.symbol, "100")
+    for n in range(100):
+        sent(engine, account, spec(f"o{n}"))
+        if n % 10:
+            del account.orders[f"o{n}"]
+    assert len(engine._arrival) <= 2 * 10
+    for n in range(0, 100, 10):
         engine.on_fill(fill("101", "1", f"o{n}"))
-    assert engine.slippage_notional == 200
+    assert engine.slippage_notional == 1_000
 
 
 @given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 9), st.integers(90, 110))))

@@ -9,12 +9,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, instruments
 from tradectl.domain.events import Liquidity, OrderCanceled, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, client_order_id, order_tag
+from tradectl.exchange.live import order_tracker
 from tradectl.exchange.live.order_tracker import OrderTracker, Reports
 from tradectl.exchange.live.tracked_order import TrackedOrder, TrackingState
 from tradectl.exchange.venue import VenueFill, VenueOrder
@@ -280,6 +282,29 @@ def test_what_was_presumed_not_to_exist_is_still_so_after_a_restart() -> None:
 def test_nothing_is_reported_of_an_order_that_the_books_have_forgotten() -> None:
     made = tracker(in_books=lambda _: False)
     assert made.apply([order(S.ACCEPTED), fill("t1", client=CLIENT)]) == []
+
+
+def test_orders_that_work_are_not_looked_through_for_each_that_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And those are let go that the books have forgotten."""
+    monkeypatch.setattr(order_tracker, "KEPT", 10)
+    looked = 0
+
+    def in_books(order_id: str) -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    made = OrderTracker("venue", RUN, instruments(), in_books)
+    for n in range(200):
+        tracked = made.track(replace(SPEC, order_id=f"o{n}"), 0)
+        assert tracked is not None
+        if n % 2:
+            tracked.state = TrackingState.OVER
+    assert looked <= 200
+    assert [*made.working()] == [made.get(f"o{n}") for n in range(0, 200, 2)]
+    assert made.get("o1") is None
 
 
 def test_a_restored_order_goes_on_where_it_was() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -15,7 +14,8 @@ from tradectl.domain.protection import protects
 from tradectl.domain.states import TradingState
 from tradectl.domain.views import AccountView
 
-ARRIVALS_KEPT = 10_000
+ARRIVALS_KEPT = 1_000
+"""Of orders that may be over; of those that work, there may be more."""
 APPROVED = OrderStatus.APPROVED
 
 
@@ -27,10 +27,10 @@ class ExecutionEngine:
     """
 
     def __init__(self, *, arrivals_kept: int = ARRIVALS_KEPT) -> None:
-        self._arrivals_kept = arrivals_kept
+        self._arrivals_kept = self._looked_through_at = arrivals_kept
         self.slippage_cost = ZERO
         self.slippage_notional = ZERO
-        self._arrival: OrderedDict[str, Decimal] = OrderedDict()
+        self._arrival: dict[str, Decimal] = {}
 
     def submit(self, approved: ApprovedOrder, view: AccountView) -> SubmitOrder:
         """The command for an order that risk let pass. Raises CoreError where the books hold another
@@ -44,9 +44,14 @@ class ExecutionEngine:
         mark = view.mark(approved.spec.symbol)
         if mark is not None:
             self._arrival[order_id] = mark
-            if len(self._arrival) > self._arrivals_kept:
-                self._arrival.popitem(last=False)
+            if len(self._arrival) > self._looked_through_at:
+                self._forget(view)
         return SubmitOrder(approved)
+
+    def _forget(self, view: AccountView) -> None:
+        """What the books have forgotten, no fill is booked of; once in as many orders as there are."""
+        self._arrival = {o: mark for o, mark in self._arrival.items() if view.order(o) is not None}
+        self._looked_through_at = max(self._arrivals_kept, 2 * len(self._arrival))
 
     def cancel(self, event: CancelRequested, view: AccountView) -> CancelOrder:
         order = self._order(event.order_id, view)

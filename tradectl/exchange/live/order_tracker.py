@@ -45,6 +45,7 @@ from tradectl.exchange.venue import OrderKey, VenueFill, VenueOrder, VenueReport
 PARKED = 1_000
 """Fills kept that name an order not known yet; most of them are somebody else's."""
 KEPT = 1_000
+"""Orders that may be over; of those that work, there may be more."""
 ENDINGS: dict[OrderStatus, type[ExecutionEvent]] = {
     OrderStatus.CANCELED: OrderCanceled,
     OrderStatus.REJECTED: OrderRejected,
@@ -76,6 +77,7 @@ class OrderTracker:
         self.may_switch_cancel: Callable[[TrackedOrder], bool] = lambda _: False
         """the dead-man switch of its symbol may have run out"""
         self._orders: dict[str, TrackedOrder] = {}
+        self._looked_through_at = KEPT
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[OrderKey, TrackedOrder] = {}
         self._parked: dict[tuple[OrderKey, str], VenueFill] = {}
@@ -87,7 +89,7 @@ class OrderTracker:
         if spec.order_id in self._orders:
             self.duplicates += 1
             return None
-        if len(self._orders) >= KEPT:
+        if len(self._orders) >= self._looked_through_at:
             self._forget()
         tracked = TrackedOrder(spec, client_order_id(self._account_id, spec.order_id), created_at)
         self._orders[spec.order_id] = tracked
@@ -112,7 +114,8 @@ class OrderTracker:
         return tracked
 
     def _forget(self) -> None:
-        """What is over, and what the books have forgotten: nothing can be reported of it."""
+        """What is over, and what the books have forgotten: nothing can be reported of it. They are looked
+        through once in as many orders as there are."""
         for tracked in [*self._orders.values()]:
             if tracked.is_over and not self._in_books(tracked.spec.order_id):
                 del self._orders[tracked.spec.order_id]
@@ -120,6 +123,7 @@ class OrderTracker:
                 key = tracked.spec.symbol, tracked.venue_id
                 if self._by_venue.get(key) is tracked:
                     del self._by_venue[key]
+        self._looked_through_at = max(KEPT, 2 * len(self._orders))
 
     def get(self, order_id: str) -> TrackedOrder | None:
         return self._orders.get(order_id)
