@@ -19,6 +19,7 @@ Without a name, all of them:
     component how long one that fails is away
     state    orders, reports and fills folded into the books
     alerts   from an alert to its handler
+    channel  tick to order beside a channel that never answers
     growth   what an order and an event cost where there is much, beside where there is little
 
 `--peer` names an interpreter that has NautilusTrader (2.0.0rc6 needs Python 3.12 or later, in an

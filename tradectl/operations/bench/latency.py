@@ -90,6 +90,13 @@ async def waits_on_the_bus(events: list[MarketDataEvent]) -> list[int]:
 # --- the whole way --------------------------------------------------------------------------------
 
 
+Watched = Callable[[Session], AlertManager]
+
+
+def watched_by_alerts(session: Session) -> AlertManager:
+    return AlertManager(session.bus, store=session.store, run_id=session.run_id)
+
+
 def tick_to_fill(ticks: list[MarketDataEvent], folder: Path) -> Iterator[Row]:
     stamps = Stamps()
     journal = asyncio.run(trade(ticks, StateDir(folder), stamps))
@@ -112,9 +119,14 @@ def tick_to_fill(ticks: list[MarketDataEvent], folder: Path) -> Iterator[Row]:
     yield row(f"tick to fill shown, {pace}: worst", fill, 1.0)
 
 
-async def trade(ticks: list[MarketDataEvent], state_dir: StateDir, stamps: Stamps) -> Path:
+async def trade(
+    ticks: list[MarketDataEvent],
+    state_dir: StateDir,
+    stamps: Stamps,
+    watched: Watched = watched_by_alerts,
+) -> Path:
     """Post the ticks into a running system, and stamp what becomes of them; its journal."""
-    async with trading(state_dir) as session:
+    async with trading(state_dir, watched) as session:
         bus = session.bus
         bus.attach(OrderApproved, lambda _, r: note(r, stamps.decided), Stage.PORTFOLIO)
         bus.observe([OrderFilled], lambda r: note(r, stamps.shown), name="benchmark")
@@ -126,7 +138,9 @@ async def trade(ticks: list[MarketDataEvent], state_dir: StateDir, stamps: Stamp
 
 
 @asynccontextmanager
-async def trading(state_dir: StateDir) -> AsyncIterator[Session]:
+async def trading(
+    state_dir: StateDir, watched: Watched = watched_by_alerts
+) -> AsyncIterator[Session]:
     """A session as `run` composes it, but for feed, screen and control socket."""
     settings = load_settings(CONFIGS / "flip.toml")
     state_dir.create()
@@ -134,7 +148,7 @@ async def trading(state_dir: StateDir) -> AsyncIterator[Session]:
     session = Session(
         settings, state_dir, account, WallClock(), source="recorded", account_kind="recorded"
     )
-    alerts = AlertManager(session.bus, store=session.store, run_id=session.run_id)
+    alerts = watched(session)
     session.orchestrator.add("alerts", alerts)
     session.orchestrator.add("monitor", SystemMonitor(session.bus, session.state, alerts))
     for name, component in session.system.components():

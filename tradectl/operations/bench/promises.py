@@ -14,6 +14,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.operations.bench import (
     bus_speed,
     component,
+    dead_channel,
     growth,
     latency,
     memory,
@@ -46,6 +47,7 @@ ALONE: dict[str, Measure] = {
     "component": component.measure,
     "state": state_and_alerts.measure_state,
     "alerts": state_and_alerts.measure_alerts,
+    "channel": dead_channel.measure,
     "growth": growth.measure,
 }
 """Those that are compared with no peer."""
