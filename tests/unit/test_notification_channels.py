@@ -178,7 +178,9 @@ def test_the_file_has_a_line_each_and_is_its_owners_alone(tmp_path: Path) -> Non
     channel = open_channel(AlertChannel(name="file", kind="log"), {}, tmp_path)
     channel.send(message_of("k", [notice("a1"), notice("a2", message="x\ny")]))
     path = tmp_path / "alerts.log"
-    assert len(path.read_text().splitlines()) == 2
+    channel.send(message_of("k", [notice("a1")], unanswered=True))
+    first, _, told_on = path.read_text().splitlines()
+    assert told_on == first.replace(" ERROR ", " nobody has acknowledged: ERROR ")
     assert path.stat().st_mode & 0o777 == 0o600
 
 

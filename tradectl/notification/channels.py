@@ -14,7 +14,7 @@ from tradectl.domain.time import iso
 from tradectl.files.own import open_own
 from tradectl.notification.address import address_of, refuse_address
 from tradectl.notification.channel import Channel, ChannelFailed
-from tradectl.notification.notice import Message
+from tradectl.notification.notice import UNANSWERED, Message
 from tradectl.notification.notification_settings import AlertChannel
 
 LOG_FILE, OLDER_LOG_FILE = "alerts.log", "alerts.log.1"
@@ -53,8 +53,10 @@ class LogFile:
 
     def send(self, message: Message) -> None:
         path = self._folder / LOG_FILE
+        again = f"{UNANSWERED}: " if message.unanswered else ""
         lines = "".join(
-            f"{iso(notice.updated_at)} {harmless(notice.line())}\n" for notice in message.notices
+            f"{iso(notice.updated_at)} {again}{harmless(notice.line())}\n"
+            for notice in message.notices
         )
         try:
             if path.exists() and path.stat().st_size > LARGEST_LOG:

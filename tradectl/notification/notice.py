@@ -76,13 +76,15 @@ class Notice(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """What a channel sends at once. `key` is the same when it is sent again."""
+    """What a channel sends at once. `key` is the same when it is sent again; it is `unanswered` where
+    nobody has acknowledged one of them, as title and text say."""
 
     key: str
     title: str
     text: str
     severity: AlertSeverity
     notices: tuple[Notice, ...]
+    unanswered: bool = False
 
 
 def safe(text: str) -> str:
@@ -118,7 +120,8 @@ def message_of(key: str, notices: Sequence[Notice], *, unanswered: bool = False)
         text=text,
         severity=severity,
         notices=tuple(worst),
+        unanswered=unanswered,
     )
 
 
-__all__ = ["TRADES", "Message", "Notice", "message_of", "safe"]
+__all__ = ["TRADES", "UNANSWERED", "Message", "Notice", "message_of", "safe"]
