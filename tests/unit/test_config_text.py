@@ -24,6 +24,7 @@ from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
 from tradectl.domain.setting import fields_of, is_struct
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.notification.notification_settings import AlertChannel, AlertEscalation, AlertRoute
+from tradectl.notification.threshold_settings import Threshold
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.strategy.configured import StrategyInstance
@@ -145,7 +146,11 @@ def test_the_template_uncommented_is_the_defaults_too() -> None:
     assert chosen.alert_channels == (AlertChannel(name="phone"),)
     assert chosen.alert_routes == (AlertRoute(channels=("phone",)),)
     assert chosen.alert_escalations == (AlertEscalation(channels=("phone",)),)
-    lists = ("instruments", "exchanges", "alert_channels", "alert_routes", "alert_escalations")
+    assert chosen.thresholds == (Threshold(reading="rss_mb", raised_at=1_000),)
+    lists = (
+        "instruments", "exchanges", "alert_channels", "alert_routes", "alert_escalations",
+        "thresholds",
+    )  # fmt: skip
     assert msgspec.structs.replace(chosen, **dict.fromkeys(lists, ())) == Settings()
 
 

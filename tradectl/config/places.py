@@ -28,6 +28,7 @@ LISTS = (
     "alert_channels",
     "alert_routes",
     "alert_escalations",
+    "thresholds",
 )
 """Tables that there may be several of."""
 LONGEST_KEY = 100

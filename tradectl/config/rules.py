@@ -41,6 +41,7 @@ def check(settings: Settings) -> None:
     _check_budgets(settings)
     _check_execution(settings)
     _check_channels(settings)
+    _check_thresholds(settings)
 
 
 def _check_time_zone(name: str) -> None:
@@ -107,6 +108,13 @@ def _check_channels(settings: Settings) -> None:
                         f"{table}[{index}].channels: no [[alert_channels]] has the name {name!r:.60}; "
                         f"{suggest(name, names)}"
                     )
+
+
+def _check_thresholds(settings: Settings) -> None:
+    """One of each reading."""
+    twice = _first_repeated([each.reading for each in settings.thresholds])
+    if twice is not None:
+        raise ConfigError(f"thresholds: two are of {twice}: expected one of each reading")
 
 
 def _check_symbols(settings: Settings) -> None:

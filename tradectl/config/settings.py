@@ -26,6 +26,7 @@ from tradectl.notification.notification_settings import (
     AlertSettings,
     MonitoringSettings,
 )
+from tradectl.notification.threshold_settings import Threshold
 from tradectl.portfolio.allocation_settings import AllocationSettings
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
@@ -38,10 +39,19 @@ Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
 ANOTHER_RUN = Reload(refused="a run that trades by another is another run")
 OTHER_STRATEGIES = Reload(refused="strategies come and go as a run begins, and so does their order")
+WATCHED_FROM_THE_START = Reload(refused="what is watched is settled as a run begins")
 OPENED_AT_THE_START = Reload(refused="channels are opened as a run begins")
 
 WATCHING = frozenset(
-    ("monitoring", "log", "alerts", "alert_channels", "alert_routes", "alert_escalations")
+    (
+        "monitoring",
+        "log",
+        "alerts",
+        "alert_channels",
+        "alert_routes",
+        "alert_escalations",
+        "thresholds",
+    )
 )
 """What decides nothing, and may have addresses in it that nobody is to see."""
 
@@ -207,6 +217,7 @@ class Settings(Section, frozen=True, kw_only=True):
     alert_channels: Annotated[tuple[AlertChannel, ...], OPENED_AT_THE_START] = ()
     alert_routes: Annotated[tuple[AlertRoute, ...], HOT] = ()
     alert_escalations: Annotated[tuple[AlertEscalation, ...], HOT] = ()
+    thresholds: Annotated[tuple[Threshold, ...], WATCHED_FROM_THE_START] = ()
 
     def risk_limits(self) -> RiskLimits:
         """With no more working orders than `orchestrator.max_concurrent_orders`."""

@@ -18,6 +18,7 @@ from tradectl.domain.instruments import BUILT_IN
 from tradectl.domain.setting import Field, choices_of, fields_of, is_struct, one_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.notification.notification_settings import AlertChannel, AlertEscalation, AlertRoute
+from tradectl.notification.threshold_settings import Threshold
 
 WIDTH = 100
 PREFACE = (
@@ -39,6 +40,7 @@ def template() -> str:
         "alert_channels": AlertChannel(name="phone"),
         "alert_routes": AlertRoute(channels=("phone",)),
         "alert_escalations": AlertEscalation(channels=("phone",)),
+        "thresholds": Threshold(reading="rss_mb", raised_at=1_000),
     }
     top = [name for name in fields if name not in sections and name not in LISTS]
     lines = [*_prose(PREFACE), "", *_lines_of_keys(defaults, top)]

@@ -162,12 +162,16 @@ class Progress(Struct, kw_only=True, frozen=True):
 
 
 class Resources(Struct, kw_only=True, frozen=True):
-    """What the process uses: `cpu_pct` of one core; null where the machine does not tell."""
+    """What the process uses: `cpu_pct` of one core, `open_files_pct` of those that it may open; and what
+    is left of the disk that its state is on. Null where the machine does not tell."""
 
     cpu_pct: float | None = None
     rss_mb: float | None = None
     open_files: int | None = None
+    open_files_pct: float | None = None
     threads: int | None = None
+    disk_free_mb: float | None = None
+    journal_mb: float | None = None
     loop_lag_ms: float | None = None
 
 

@@ -30,6 +30,7 @@ from tradectl.monitoring.health import (
     worst,
 )
 from tradectl.monitoring.resources import ResourceReader
+from tradectl.monitoring.thresholds import ThresholdWatch
 from tradectl.monitoring.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class SystemMonitor:
     """Times are in seconds. `stall_limit` is how long the loop may stand still before the watchdog
     calls `on_stall(seconds)` from its thread, and `on_lasting_stall(seconds)` once it has stood still for
     `lasting_stall`; zero does without a watchdog. What the monitor finds
-    goes to `post`, by default the bus, where it is journalled like any other input."""
+    goes to `post`, by default the bus, where it is journalled like any other input; `thresholds` are
+    held against what `resources` reads."""
 
     name = "monitor"
 
@@ -67,6 +69,8 @@ class SystemMonitor:
         lasting_stall: float = 0.0,
         on_lasting_stall: Callable[[float], object] | None = None,
         post: Callable[[SystemEvent], object] | None = None,
+        resources: ResourceReader | None = None,
+        thresholds: ThresholdWatch | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._bus = bus
@@ -90,7 +94,8 @@ class SystemMonitor:
             monotonic=self._clock.monotonic,
         )
         self._has_watchdog = stall_limit > 0
-        self._resources = ResourceReader()
+        self._resources = resources or ResourceReader()
+        self._thresholds = thresholds
         self._last_resources = Resources()
         self._loop_lag_ms = 0.0
         self._slow_seq = 0
@@ -178,6 +183,8 @@ class SystemMonitor:
 
     async def _check_all(self) -> None:
         self._last_resources = await asyncio.to_thread(self._resources.read)
+        if self._thresholds is not None:
+            self._thresholds.look(self.resources(), self._clock.monotonic())
         for event in (*self._data.changes(), *self._slow_steps(), *self._clock_moves()):
             self._post(event)
         for name, health in (await self._health.all()).items():

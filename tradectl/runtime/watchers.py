@@ -15,6 +15,9 @@ from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
+from tradectl.monitoring.resources import ResourceReader
+from tradectl.monitoring.thresholds import Found, ThresholdWatch, worst_age, worst_clock
+from tradectl.notification.threshold_settings import in_force
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.run_log import RunLog
@@ -84,6 +87,8 @@ class Watchers:
             lasting_stall=settings.monitoring.stall_stop_seconds,
             on_lasting_stall=self._stalls.stop if self._stalls else None,
             post=self.alerts.on_event if recorded else None,
+            resources=ResourceReader(state_dir.path, session.journal_path),
+            thresholds=None if recorded else self._thresholds(),
         )
 
         if not recorded:
@@ -93,6 +98,29 @@ class Watchers:
     def dispatcher(self) -> Dispatcher | None:
         """Who tells people, if anybody does."""
         return self._dispatcher
+
+    def _thresholds(self) -> ThresholdWatch:
+        """What its settings let the run use, with all that no machine tells."""
+        session = self._session
+        bus = session.bus
+
+        def read() -> dict[str, Found]:
+            depths = bus.queue_depths()
+            deepest = max(depths, key=depths.__getitem__)
+            return {
+                "step_p99_ms": Found(bus.step_times.percentiles_us(0.99)[0] / 1000),
+                "queue_depth": Found(depths[deepest], deepest.name.lower()),
+                **dict(worst_age(self.monitor.data_age())),
+                **dict(worst_clock(session.gateway.status())),
+            }
+
+        return ThresholdWatch(
+            in_force(session.settings.thresholds),
+            self.alerts,
+            session.books.account,
+            read,
+            bus.post,
+        )
 
     async def _latch_health(self) -> ComponentHealth:
         """One that cannot be read denies every order, and no event tells of it."""

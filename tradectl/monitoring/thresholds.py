@@ -1,0 +1,200 @@
+"""What a run uses of its machine, against the levels of its settings.
+
+    below --(beyond `raised_at` for a while)--> raised --(back at `cleared_at` for a while)--> below
+                                                  `-- gone, and beyond once more: counted
+
+Between the two levels nothing changes, so that a reading that wavers is one alert with a count, and not
+one each time. It ends by itself. Where the settings say so nothing is entered meanwhile: a pause of its
+own, in the journal like any other, which the reading lifts, over a restart too, or the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from tradectl.documents.run import ExchangeStatus, Resources
+from tradectl.domain.events import Event, LimitBreached, PauseEnded, RiskAction
+from tradectl.domain.risk_memory import OR_RESUMED
+from tradectl.domain.states import TradingState
+from tradectl.domain.text import harmless
+from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.notification.threshold_settings import Threshold
+from tradectl.state.account import Account
+
+MONITOR = "monitor"
+PREFIX = "RESOURCE_"
+WORDS = {
+    "cpu_pct": "it takes {:.0f}% of a core",
+    "rss_mb": "it takes {:,.0f} MB of memory",
+    "open_files_pct": "{:.0f}% of the files that it may open are open",
+    "threads": "it has {:.0f} threads",
+    "disk_free_mb": "{:,.0f} MB are left on the disk of the state directory",
+    "journal_mb": "its journal has {:,.0f} MB",
+    "loop_lag_ms": "its loop turns {:,.0f} ms late",
+    "step_p99_ms": "one step in a hundred takes {:,.1f} ms",
+    "queue_depth": "{:,.0f} inputs wait",
+    "data_age_seconds": "the newest data is {:,.0f} s old",
+    "clock_offset_ms": "the clock is {:,.0f} ms off",
+}
+"""Of each reading."""
+
+
+class Found(NamedTuple):
+    """A reading, and what it is of where there are several."""
+
+    value: float
+    of: str = ""
+
+
+Readings = Mapping[str, Found]
+
+
+class Change(StrEnum):
+    """What a look at a reading comes to."""
+
+    NONE = "none"
+    RAISED = "raised"
+    AGAIN = "again"
+    CLEARED = "cleared"
+
+
+class Hysteresis:
+    """Of one reading. `at` are seconds of a clock that is never set."""
+
+    def __init__(self, threshold: Threshold, *, raised: bool = False) -> None:
+        self.threshold = threshold
+        self.raised = raised
+        self._since: float | None = None
+        self._dipped = False
+
+    def look(self, value: float, at: float) -> Change:
+        return self._while_raised(value, at) if self.raised else self._before(value, at)
+
+    def _before(self, value: float, at: float) -> Change:
+        if not self.threshold.is_beyond(value):
+            self._since = None
+        elif self._lasts(at, self.threshold.for_seconds):
+            self.raised, self._since, self._dipped = True, None, False
+            return Change.RAISED
+        return Change.NONE
+
+    def _while_raised(self, value: float, at: float) -> Change:
+        if self.threshold.is_beyond(value):
+            again, self._dipped, self._since = self._dipped, False, None
+            return Change.AGAIN if again else Change.NONE
+        self._dipped = True
+        if not self.threshold.is_back(value):
+            self._since = None
+        elif self._lasts(at, self.threshold.clear_seconds):
+            self.raised, self._since = False, None
+            return Change.CLEARED
+        return Change.NONE
+
+    def _lasts(self, at: float, seconds: float) -> bool:
+        if self._since is None:
+            self._since = at
+        return at - self._since >= seconds
+
+
+class ThresholdWatch:
+    """`read` gives the readings that are no resources of the process; `post` takes pauses and their ends
+    as inputs."""
+
+    def __init__(
+        self,
+        thresholds: Iterable[Threshold],
+        alerts: AlertManager,
+        account: Account,
+        read: Callable[[], Readings],
+        post: Callable[[Event], object],
+    ) -> None:
+        self._alerts, self._account = alerts, account
+        self._read, self._post = read, post
+        left = {code for code in account.pauses if code.startswith(PREFIX)}
+        self._watched = [
+            Hysteresis(each, raised=each.pause and code_of(each) in left) for each in thresholds
+        ]
+        self._over = left - {code_of(each.threshold) for each in self._watched if each.raised}
+
+    def look(self, resources: Resources, at: float) -> None:
+        """At the readings of now; `at` as Hysteresis has it."""
+        for code in sorted(self._over):
+            self._post(
+                PauseEnded(source_component=MONITOR, code=code, message="not watched any more")
+            )
+        self._over.clear()
+        found = {**of_resources(resources), **self._read()}
+        for watched in self._watched:
+            reading = found.get(watched.threshold.reading)
+            if reading is not None:
+                self._tell(watched.threshold, watched.look(reading.value, at), reading)
+
+    def _tell(self, threshold: Threshold, change: Change, reading: Found) -> None:
+        code, message = code_of(threshold), said_of(threshold, reading)
+        if change is Change.RAISED and threshold.pause and self._may_pause():
+            self._post(
+                LimitBreached(
+                    source_component=MONITOR,
+                    code=code,
+                    message=f"{message}: no entries until it is back at {threshold.back:g}{OR_RESUMED}",
+                    action=RiskAction.PAUSE,
+                )
+            )
+        elif change is Change.RAISED or change is Change.AGAIN:
+            self._alerts.raise_alert(code, message, threshold.severity, MONITOR)
+        elif change is Change.CLEARED:
+            if code in self._account.pauses:
+                self._post(PauseEnded(source_component=MONITOR, code=code, message=message))
+            self._alerts.resolve_type(code, MONITOR)
+
+    def _may_pause(self) -> bool:
+        """A halt is more."""
+        return self._account.trading_state in (TradingState.RUNNING, TradingState.PAUSED)
+
+
+def code_of(threshold: Threshold) -> str:
+    """Of its alert, and of its pause."""
+    return PREFIX + threshold.reading.upper()
+
+
+def said_of(threshold: Threshold, reading: Found) -> str:
+    of = f"{harmless(reading.of, 60)}: " if reading.of else ""
+    words = WORDS[threshold.reading].format(reading.value)
+    return f"{of}{words} (the limit is {threshold.raised_at:g})"
+
+
+def of_resources(found: Resources) -> dict[str, Found]:
+    """Those that the machine tells."""
+    names = (
+        "cpu_pct", "rss_mb", "open_files_pct", "threads", "disk_free_mb", "journal_mb", "loop_lag_ms",
+    )  # fmt: skip
+    values = ((name, getattr(found, name)) for name in names)
+    return {name: Found(float(value)) for name, value in values if value is not None}
+
+
+def worst_age(ages: Mapping[str, float]) -> Iterator[tuple[str, Found]]:
+    """Of all symbols the oldest."""
+    if ages:
+        symbol = max(ages, key=ages.__getitem__)
+        yield "data_age_seconds", Found(ages[symbol], symbol)
+
+
+def worst_clock(exchanges: Iterable[ExchangeStatus]) -> Iterator[tuple[str, Found]]:
+    """Of all exchanges that tell their time, the one furthest from ours."""
+    known = [(abs(e.clock_offset_ms), e.name) for e in exchanges if e.clock_offset_ms is not None]
+    if known:
+        off, name = max(known)
+        yield "clock_offset_ms", Found(off, name)
+
+
+__all__ = [
+    "Change",
+    "Found",
+    "Hysteresis",
+    "Readings",
+    "ThresholdWatch",
+    "worst_age",
+    "worst_clock",
+]
