@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.documents.run import ComponentRow
+from tradectl.domain.resilience import CLOSED, HALF_OPEN
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
 
@@ -42,7 +43,8 @@ class Terms(Struct, frozen=True):
 
 class ComponentState(Struct):
     """What is known of one component. `last_heartbeat` is ns UTC and `heartbeat_at` the same moment in
-    monotonic seconds, so that a clock that is set cannot age it; both are None before the first."""
+    monotonic seconds, so that a clock that is set cannot age it; both are None before the first.
+    `breaker` is that of what is restarted when it fails, `restarts` how often it was."""
 
     in_loop: bool = False
     status: ComponentStatus = ComponentStatus.REGISTERED
@@ -50,6 +52,8 @@ class ComponentState(Struct):
     error_count: int = 0
     last_heartbeat: int | None = None
     heartbeat_at: float | None = None
+    breaker: str = CLOSED
+    restarts: int = 0
 
     def row(self) -> ComponentRow:
         """As `status --json` shows it."""
@@ -59,6 +63,8 @@ class ComponentState(Struct):
             last_heartbeat=None if beat is None else iso(beat),
             error_count=self.error_count,
             message=self.message,
+            breaker=self.breaker,
+            restarts=self.restarts,
         )
 
 
@@ -87,6 +93,15 @@ class ComponentRegistry:
         component = self.heartbeat(name)
         component.status, component.message = status, message
         component.error_count += status.is_failure
+
+    def supervised(
+        self, name: str, status: ComponentStatus, message: str = "", breaker: str = CLOSED
+    ) -> None:
+        """The status of what is restarted when it fails."""
+        self.report(name, status, message)
+        component = self._components[name]
+        component.restarts += breaker == HALF_OPEN
+        component.breaker = breaker
 
     def count_error(self, name: str, message: str) -> None:
         """What `name` runs failed once and it goes on; names that are not known are left out."""

@@ -69,7 +69,7 @@ class RecordQueue:
 
 class Mailbox(Delivery[Record]):
     """`handler` gets the event, or the whole Record when `wants_records`. `on_open(name, error)` is told
-    of an observer that keeps failing."""
+    of an observer that keeps failing, `on_close(name)` of one that works again."""
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Mailbox(Delivery[Record]):
         limit: int,
         on_dead: Callable[[DeadLetter], None],
         on_open: Callable[[str, str], None] = lambda name, error: None,
+        on_close: Callable[[str], None] = lambda name: None,
         wants_records: bool = False,
         policy: RetryPolicy | None = None,
         slice_ns: int = SLICE_NS,
@@ -92,6 +93,7 @@ class Mailbox(Delivery[Record]):
             policy or RetryPolicy(),
             on_dead=lambda record, error, n: on_dead(DeadLetter(record, name, error, n)),
             on_open=lambda error: on_open(name, error),
+            on_close=lambda: on_close(name),
             argument=None if wants_records else attrgetter("event"),
             slice_ns=slice_ns,
             clock=clock,
@@ -108,4 +110,5 @@ class Mailbox(Delivery[Record]):
             waiting=len(self),
             mean_us=round(figures.busy_ns / max(1, figures.handled) / 1000, 1),
             max_us=round(figures.max_ns / 1000, 1),
+            breaker=self.breaker.state,
         )

@@ -66,6 +66,7 @@ class Observers:
             limit=self._limit,
             on_dead=self._keep_dead_letter,
             on_open=self._keeps_failing,
+            on_close=self._works_again,
             wants_records=records,
             clock=self._clock,
         )
@@ -127,6 +128,16 @@ class Observers:
                 kind=SystemEventKind.HANDLER_FAILED,
                 component=name,
                 message=f"{name} keeps failing: {error}",
+            )
+        )
+
+    def _works_again(self, name: str) -> None:
+        self._post(
+            SystemEvent(
+                source_component="bus",
+                kind=SystemEventKind.HANDLER_FAILED_OVER,
+                component=name,
+                message=f"{name} works again",
             )
         )
 

@@ -21,14 +21,20 @@ from tradectl.domain.states import AlertSeverity, AlertStatus, ComponentStatus
 
 
 class ComponentRow(Struct, kw_only=True, frozen=True):
+    """`breaker` is closed, open (it failed, and waits for its restart, or was given up) or half_open (it
+    was restarted, and has to run for a while); `restarts` is how often it was."""
+
     status: ComponentStatus
     last_heartbeat: Time | None = None
     error_count: int = 0
     message: str = ""
+    breaker: str = "closed"
+    restarts: int = 0
 
 
 class HandlerFigures(Struct, kw_only=True, frozen=True):
-    """One observer of the bus: events handled, and microseconds that they took."""
+    """One observer of the bus: events handled, and microseconds that they took. `breaker` is open while
+    it keeps failing and gets nothing, half_open when it may try one more."""
 
     handled: int
     failures: int
@@ -37,6 +43,7 @@ class HandlerFigures(Struct, kw_only=True, frozen=True):
     waiting: int
     mean_us: float
     max_us: float
+    breaker: str = "closed"
 
 
 class BusFigures(Struct, kw_only=True, frozen=True):

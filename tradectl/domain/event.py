@@ -236,6 +236,11 @@ class SystemEventKind(StrEnum):
     """orders of others bind coins of ours: no stop covers them, and no exit can sell them"""
     COINS_BOUND_OVER = "coins_bound_over"
     COMPONENT_FAILED = "component_failed"
+    COMPONENT_RESTARTED = "component_restarted"
+    """a component that failed is tried again"""
+    COMPONENT_RECOVERED = "component_recovered"
+    COMPONENT_GIVEN_UP = "component_given_up"
+    """a component failed too often: nobody restarts it any more"""
     DATA_IGNORED = "data_ignored"
     """market data came that no strategy asked for"""
     DEAD_MAN_FAILED = "dead_man_failed"
@@ -262,6 +267,7 @@ class SystemEventKind(StrEnum):
     FUNDING_MISSING = "funding_missing"
     """a file of funding rates does not cover what is traded: an alert"""
     HANDLER_FAILED = "handler_failed"
+    HANDLER_FAILED_OVER = "handler_failed_over"
     INCOME_FAILED = "income_failed"
     """an exchange does not tell what it moved money for"""
     INCOME_FAILED_OVER = "income_failed_over"
@@ -330,11 +336,13 @@ ENDS = {
     _K.CLOCK_MOVED_OVER: _K.CLOCK_MOVED,
     _K.CLOCK_SKEW_OVER: _K.CLOCK_SKEW,
     _K.COINS_BOUND_OVER: _K.COINS_BOUND,
+    _K.COMPONENT_RECOVERED: _K.COMPONENT_FAILED,
     _K.DEAD_MAN_FAILED_OVER: _K.DEAD_MAN_FAILED,
     _K.ENTRY_REFUSED_OVER: _K.ENTRY_REFUSED,
     _K.EXIT_REFUSED_OVER: _K.EXIT_REFUSED,
     _K.FEED_BACK: _K.FEED_LOST,
     _K.FEED_FRESH: _K.FEED_STALE,
+    _K.HANDLER_FAILED_OVER: _K.HANDLER_FAILED,
     _K.INCOME_FAILED_OVER: _K.INCOME_FAILED,
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
     _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,

@@ -81,6 +81,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
     SystemEventKind.CLOCK_SKEW: ERROR,
     SystemEventKind.COINS_BOUND: CRITICAL,
     SystemEventKind.COMPONENT_FAILED: ERROR,
+    SystemEventKind.COMPONENT_GIVEN_UP: CRITICAL,
     SystemEventKind.DEAD_MAN_FAILED: ERROR,
     SystemEventKind.ENTRY_REFUSED: WARNING,
     SystemEventKind.EXIT_REFUSED: CRITICAL,
@@ -125,6 +126,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
 SILENT = frozenset(
     {
         SystemEventKind.BREAKER_HALF_OPEN,
+        SystemEventKind.COMPONENT_RESTARTED,
         SystemEventKind.DATA_IGNORED,
         SystemEventKind.STRATEGY_IDLE,
     }

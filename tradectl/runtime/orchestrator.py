@@ -64,6 +64,25 @@ class SupervisedLoop(NamedTuple):
     retry: bool
 
 
+class SupervisedBy(NamedTuple):
+    """What becomes of loops goes to the list of components, and to the journal, of this bus."""
+
+    bus: EventBus
+
+    def status(self, name: str, status: ComponentStatus, message: str, breaker: str) -> None:
+        self.bus.components.supervised(name, status, message, breaker)
+
+    def tell(self, kind: SystemEventKind, name: str, message: str) -> None:
+        self.bus.post(
+            SystemEvent(
+                source_component="orchestrator",
+                kind=kind,
+                component=name,
+                message=harmless(message),
+            )
+        )
+
+
 class TradingOrchestrator:
     """Owns the bus and the state manager, and everything that is added to it.
 
@@ -170,7 +189,7 @@ class TradingOrchestrator:
         await supervise(
             supervised.name,
             supervised.loop,
-            self.update_component_status,
+            SupervisedBy(self.event_bus),
             clock=self.event_bus.clock,
             max_restarts=self.config.max_restarts,
             retry=supervised.retry and self.config.enable_auto_recovery,
