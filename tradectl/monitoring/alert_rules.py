@@ -129,6 +129,7 @@ SILENT = frozenset(
         SystemEventKind.COMPONENT_RESTARTED,
         SystemEventKind.DATA_IGNORED,
         SystemEventKind.STRATEGY_IDLE,
+        SystemEventKind.STRATEGY_RENEWED,
     }
 )
 """They stand in the journal and alert nobody, like a kind of a user's own."""
