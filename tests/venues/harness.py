@@ -11,6 +11,7 @@ from unittest import mock
 
 from tests.venues.dialect import Dialect
 from tests.venues.door import DialectServer, Refused
+from tests.venues.streams import Connection
 from tests.venues.wrong import Said
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
@@ -89,12 +90,16 @@ class VenueAt:
     def engine(self) -> Any:
         return self.exchange.engines[self.market]
 
-    def channels(self) -> set[str]:
-        """That somebody subscribed to, as the dialect calls them."""
+    def connections(self) -> list[Connection]:
+        """Websockets that are open."""
         door = self.exchange.door
         assert isinstance(door, DialectServer)
         assert door.streams is not None
-        return door.streams.channels()
+        return door.streams.open
+
+    def channels(self) -> set[str]:
+        """That somebody subscribed to, as the dialect calls them."""
+        return set[str]().union(*(connection.channels for connection in self.connections()))
 
     def listens(self, *channels: str) -> bool:
         """Somebody subscribed to each of them, as the dialect calls them."""

@@ -53,6 +53,8 @@ class StreamTalk:
     source: str
     account: tuple[str, ...]
     """what stands in the names of the channels that carry the account's orders and fills"""
+    pushes_prices: bool = True
+    """the best ones, by themselves"""
     greets: Callable[[Connection, Asked], list[Any]] = lambda _connection, _asked: []
 
 
@@ -95,10 +97,6 @@ class DialectStreams:
             for channel, message in messages.items():
                 if channel in connection.channels:
                     connection.socket.send_text(json.dumps(message, default=str))
-
-    def channels(self) -> set[str]:
-        """Those that somebody listens to."""
-        return set().union(*(connection.channels for connection in self.open))
 
     async def accept(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse(autoping=True)

@@ -236,6 +236,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """of a fill, what its fee was paid in, where ccxt takes it for another"""
     fees_below_zero: bool = False
     """of a fill of the user stream: ccxt hands on as it is what was paid, which is below zero there"""
+    took_key: str = ""
+    """in a fill: whether it took, where ccxt does not say it"""
     filled_key: str = ""
     """in a pushed order: what is filled of it in all, where ccxt takes its last fill for that"""
     whole_is_sum: bool = False

@@ -115,6 +115,8 @@ class ReportParser:
         told = self._quirks.fee_currency(info) if info else ""
         currency = harmless(told, 20) or currency
         maker = raw.get("takerOrMaker") == "maker"
+        if raw.get("takerOrMaker") is None and info:
+            maker = info.get(self._quirks.took_key) is False
         ours = self._whose(self._as_ours(named), (found.symbol, venue_id))
         return VenueFill(
             symbol=found.symbol,

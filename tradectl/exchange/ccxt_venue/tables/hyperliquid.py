@@ -170,6 +170,7 @@ TABLE = ExchangeTable(
         "hyperliquid-dex/hyperliquid-python-sdk, hyperliquid/exchange.py, set_expires_after",
     ),
     quirks=Quirks(
+        took_key="crossed",
         position_modes=("one-way",),
         # each does what ccxt asks for before the first order: nothing of it is ours
         options={"builderFee": False, "refSet": True},
