@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradectl.domain.redaction import HIDDEN, LOOKED_AT, SHOWN, Redaction
+from tradectl.domain.redaction import (
+    _HEADERS,
+    _MARKS,
+    _POSITIONS,
+    HIDDEN,
+    LOOKED_AT,
+    SHOWN,
+    Redaction,
+)
 
 SECRET = "Canary+Key/0123456789=abcdefghijklmnopqrstuvwxyz"
 Form = Callable[[str], str]
@@ -126,3 +134,18 @@ def test_what_is_none_stays() -> None:
     text = "order 12 of BTCUSDT: price 60000.5 is off the tick, sign it again; 2026-01-05T08:00:00Z"
     assert Redaction([SECRET]).clean(text) == text
     assert Redaction(["abc"]).clean("abc ABC") == f"{HIDDEN} ABC"
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["sign", "token", "authorization", "\\", "u003", "u", "3d", "3a", "'", " ", "x"]
+        )
+    )
+)
+def test_what_gives_nothing_a_value_has_nothing_to_hide(parts: list[str]) -> None:
+    """Those texts are not looked at closer."""
+    text = "".join(parts)
+    if not any(mark in text for mark in _MARKS):
+        assert not _HEADERS.search(text)
+        assert not _POSITIONS.search(text)

@@ -26,6 +26,8 @@ _SPLIT = r"(?:\\[nrt]|[\s\"'`+,\\:-])*"
 _PAIRS = r"[:\s]?"
 _ALSO = {"+": r"(?:\+|-|%2[bB])", "/": "(?:/|_|%2[fF])"}
 _IS = r"\\*[\"']?\s*(?:[=:]|%3[ad]|%253[ad]|\\u003[ad])\s*\\*[\"']?"
+_MARKS = ("=", ":", "%", "003")
+"""Each of the signs that `_IS` knows has one of them."""
 _VALUE = r"[^\s&\"',}\\]+"
 _BEGINS = r"(?:(?<![a-z0-9])|(?<=%26)|(?<=%3f)|(?<=%2526)|(?<=u0026))"
 _NAMES = (
@@ -58,6 +60,8 @@ class Redaction:
     def _cleaned(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
+        if not any(mark in text for mark in _MARKS):
+            return text  # nothing is given a value: most lines of a log
         text = _HEADERS.sub(rf"\1{HIDDEN}", text)
         return _POSITIONS.sub(rf"\1\2{HIDDEN}", text)
 
