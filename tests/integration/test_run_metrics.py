@@ -33,14 +33,14 @@ from tradectl.domain.events import (
     Record,
 )
 from tradectl.domain.statistics import DOUBLINGS
-from tradectl.monitoring.metrics_server import MOST_AT_ONCE, MetricsServer
+from tradectl.monitoring.metrics_server import MOST_AT_ONCE, OWN_HELPS, MetricsServer
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_metrics import HELPS, MONEY, MOST_SYMBOLS, RunMetrics
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "monitoring"
-OF_THE_SERVER = {"loop_answers", "disk_free_bytes", "journal_bytes"}
+OF_THE_SERVER = OWN_HELPS.keys()
 OF_CHANNELS_AND_EXCHANGES = {
     "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio", "alert_delivery_seconds",
     "clock_offset_seconds",
@@ -221,6 +221,7 @@ async def test_metrics_health_and_ready_are_served(server: MetricsServer) -> Non
         5,
     )
     assert found["tradectl_loop_answers{}"] == 1
+    assert all(f"# HELP tradectl_{name} " in text for name in OWN_HELPS)
     for state, troubles, health, ready in (
         ("RUNNING", [], 200, 200),
         ("PAUSED", [], 200, 200),

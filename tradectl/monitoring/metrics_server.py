@@ -33,6 +33,12 @@ LONGEST_HEAD = 16 * 1024
 TEXT, JSON = "text/plain; version=0.0.4; charset=utf-8", "application/json"
 READY_STATES = ("RUNNING", "PAUSED", "REDUCING")
 PREFIX = "tradectl_"
+OWN_HELPS = {
+    "loop_answers": "0 while the loop stands still: the other figures are those of before",
+    "disk_free_bytes": "left where the state directory is",
+    "journal_bytes": "of this run's journal",
+}
+"""Of figures that are to be had without the loop."""
 
 
 Answer = TypeVar("Answer")
@@ -152,8 +158,7 @@ class MetricsServer:
             own["disk_free_bytes"] = shutil.disk_usage(self._folder).free
         with contextlib.suppress(OSError):
             own["journal_bytes"] = size_of(self._journal)
-        lines = (f"# TYPE {PREFIX}{n} gauge\n{PREFIX}{n} {value}\n" for n, value in own.items())
-        return self._last + "".join(lines)
+        return self._last + "".join(_gauge(name, value) for name, value in own.items())
 
     async def _verdict(self, *, ready: bool) -> Answered:
         """200 where all is well: and ready only once it trades, and is not halted."""
@@ -182,6 +187,11 @@ class MetricsServer:
         except (RuntimeError, TimeoutError):
             future.cancel()
         return None
+
+
+def _gauge(name: str, value: float) -> str:
+    given = PREFIX + name
+    return f"# HELP {given} {OWN_HELPS[name]}\n# TYPE {given} gauge\n{given} {value}\n"
 
 
 def _host_in(head: str) -> str:
@@ -214,4 +224,4 @@ def _spelled(answered: Answered, *, has_body: bool = True) -> bytes:
     return "\r\n".join((*head, "", "")).encode() + (body if has_body else b"")
 
 
-__all__ = ["MetricsServer"]
+__all__ = ["OWN_HELPS", "MetricsServer"]

@@ -26,6 +26,7 @@ from tradectl.domain.states import AlertSeverity, ComponentStatus, TradingState
 from tradectl.domain.time import SECOND
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.metrics import MetricsCollector
+from tradectl.monitoring.metrics_server import OWN_HELPS
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.notification.dispatcher import Dispatcher
 from tradectl.runtime.session import Session
@@ -42,6 +43,7 @@ MOST_ORDERS = 10_000
 MEBIBYTE = 1 << 20
 
 HELPS = {
+    **OWN_HELPS,
     "info": "1; the version, the mode and the source of market data are labels",
     "events": "events of this run by class, as its journal has them, market data aside",
     "journal_seq": "the number of the newest record",
@@ -96,9 +98,6 @@ HELPS = {
     "process_threads": "threads",
     "loop_lag_seconds": "how late the loop woke the monitor last",
     "loop_tasks": "asyncio tasks that are not done",
-    "loop_answers": "0 while the loop stands still: the other figures are those of before",
-    "disk_free_bytes": "left where the state directory is",
-    "journal_bytes": "of this run's journal",
     "equity": "of the account, in its currency",
     "profit": "since the account was opened, open positions included",
     "fees": "paid",
