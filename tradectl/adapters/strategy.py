@@ -18,7 +18,6 @@ from tradectl.domain.events import (
 )
 from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
-from tradectl.strategy.succession import change_parameters
 
 
 class StrategyAdapter(Adapter):
@@ -58,6 +57,8 @@ class StrategyAdapter(Adapter):
         at: int,
     ) -> list[Event]:
         """New instances of those with other parameters, each warmed by its history."""
+        from tradectl.strategy.succession import change_parameters  # only where there are some
+
         return change_parameters(self.engine, instances, history, at)
 
     def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:

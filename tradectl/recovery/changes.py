@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tradectl.config.reload import patched
 from tradectl.config.settings import WATCHING, Settings
 from tradectl.journal.reader import NotBegun, read_header
 from tradectl.journal.writer import SHORT, Header
@@ -34,7 +33,9 @@ def changes(state_dir: StateDir, now: Header, applied: Mapping[str, Any] = NONE_
     if before.program != now.program:
         found.append(f"tradectl {now.program} in place of {before.program}")
     if before.config_hash != now.config_hash or applied:
-        then, current = patched(Settings.load(before.config), applied), Settings.load(now.config)
+        from tradectl.config.reload import in_force  # only where something differs
+
+        then, current = in_force(Settings.load(before.config), applied), Settings.load(now.config)
         if keys := _differing(then, current):
             found.append(f"other settings under {', '.join(keys)}")
         if symbols := _other_rules(then, current):

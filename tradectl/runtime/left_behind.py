@@ -7,7 +7,6 @@ nothing is entered until an operator has said that it is meant: exits go on, and
 
 from __future__ import annotations
 
-from tradectl.config.reload import left_behind
 from tradectl.domain.events import Command, CommandReceived, Event, SystemEvent, SystemEventKind
 from tradectl.domain.system_events import SettingChange
 from tradectl.domain.text import harmless
@@ -17,8 +16,10 @@ from tradectl.runtime.session import Session
 def settings_left(session: Session) -> list[Event]:
     """The inputs that say so; none where nothing was left."""
     recovered = session.recovered
-    if recovered is None:
+    if recovered is None or not recovered.applied:
         return []
+    from tradectl.config.reload import left_behind  # hardly ever
+
     found = left_behind(recovered.applied, session.settings)
     if not found:
         return []

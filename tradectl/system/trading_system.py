@@ -24,7 +24,6 @@ from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.components import Component
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.config.reload import in_force, patched
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.documents.reasons import Untraded
 from tradectl.domain.brackets import NO_BRACKET
@@ -86,7 +85,11 @@ class BookkeepingSystem:
         projected: bool = False,
         max_queue_size: int = 10_000,
     ) -> None:
-        self.settings = settings = in_force(settings, account.applied)
+        if account.applied:
+            from tradectl.config.reload import patched  # hardly ever
+
+            settings = patched(settings, account.applied)
+        self.settings = settings
         self.bus = EventBus(max_queue_size, clock=clock, core=Core(run_id))
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         account.history = settings.begun_history(account.history)
@@ -205,6 +208,8 @@ class TradingSystem(BookkeepingSystem):
     def _on_settings(self, change: SettingsChanged, record: Record) -> list[Event]:
         """Whoever goes by a setting that is another one from here on is told, and what strategies say
         that begin anew by other parameters follows."""
+        from tradectl.config.reload import patched  # only where somebody changes them
+
         self.settings = settings = patched(self.settings, change.values())
         self.changed_at = record.seq
         if change.limits is not None:
