@@ -25,7 +25,7 @@ from tradectl.testkit import Fees, LoopbackExchange
 
 OTHER = f"other:{SPOT}"
 CHOSEN = [int(seed) for seed in os.environ.get("TRADECTL_TWO_SEEDS", "").split(",") if seed]
-FIXED, DEEP = (0, 1, 2), 60
+FIXED, DEEP = (0, 1), 60
 ACTS, CALM = 20, 5
 AT_REST = frozenset({OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 NAMES = sorted(

@@ -355,7 +355,7 @@ async def what_it_moves_money_for_is_told_once_and_as_what_it_is(at: VenueAt) ->
     assert await at.income() == told
 
 
-@case("perpetual", needs="income", count=(1, 51, 230, 620))
+@case("perpetual", needs="income", count=(51, 620))
 async def no_income_is_lost_between_pages(at: VenueAt, count: int) -> None:
     """A page ends amid rows of one moment, and what fills tell better stands between them."""
     now = at.exchange.now_ms()
