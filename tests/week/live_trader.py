@@ -84,6 +84,7 @@ def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Se
         risk=limits,
         orchestrator=OrchestratorConfig(
             risk_check_interval_seconds=600.0,
+            portfolio_rebalance_interval_seconds=600.0,
             health_check_interval_seconds=600.0,
             store_interval_seconds=1800.0,
         ),

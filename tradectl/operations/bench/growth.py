@@ -58,10 +58,10 @@ def measure(bench: Bench) -> Iterator[Row]:
     for growth in GROWTHS:
         sizes = growth.quick_sizes() if bench.quick else growth.sizes
         takes = [growth.make(size) for size in sizes]
-        for take in takes:
-            take()
+        for take in [] if bench.quick else takes:
+            take()  # to be warm
         with garbage_as_in_a_run():
-            costs = medians(bench.rounds(9), *takes)
+            costs = medians(1 if bench.quick else 9, *takes)
         for size, cost in zip(sizes, costs, strict=True):
             yield Row(
                 what=f"{growth.what.format(f'{size:,}')}: {growth.each}",
