@@ -29,7 +29,7 @@ def test_a_week_of_a_live_trader(
     seed: int, how: dict[str, Any], market: str, tmp_path: Path
 ) -> None:
     lived = live_through(plan, market, tmp_path, seed=seed, **how)
-    assert lived.wrong == []
+    assert lived.wrong == [], "\n".join(lived.wrong)
     felt = {h.what for h in HAPPENINGS if market in h.markets and h.explains}
     assert felt == set(lived.explained), "what is to be noticed, is"
     assert lived.counts["fills"] > 10

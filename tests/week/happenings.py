@@ -20,6 +20,8 @@ STREAM = ("user_stream_lost", "denied_restricted", *COMPARED)
 LINE = (
     "feed_lost",
     "restricted_stale",
+    "restricted_away",
+    "breaker_opened",
     "reconcile_failed",
     "income_failed",
     "rules_failed",
