@@ -46,6 +46,11 @@ def test_a_pause_survives_the_end_of_its_run(
         run.end()
     (first,) = events_of(journals(state)[-1], CommandReceived)
     assert (first.command, first.reason) == (Command.PAUSE, "news at 2")
+    if ended_by is signal.SIGKILL:
+        shown = tradectl(state, "status", "--json").document()["availability"]
+        report = tradectl(state, "report", "latest", "--json").document()
+        assert shown["available_pct"] == report["available_pct"]  # to the last record
+        assert shown["held_back"] == report["held_back"]
     with running(state, *words) as run:
         told = run.line(LINE)
         assert "news at 2" in told

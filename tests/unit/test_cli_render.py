@@ -22,10 +22,26 @@ from tradectl.cli.output import figures, render, reports, strategies
 from tradectl.cli.output.lines import LineLog
 from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.output.watched import show_again
-from tradectl.documents.account import FillRow, OrderRow, PortfolioTotals, PositionRow
+from tradectl.documents.account import (
+    Availability,
+    FillRow,
+    HeldBackBy,
+    OrderRow,
+    PortfolioTotals,
+    PositionRow,
+)
 from tradectl.documents.market import AvailableStrategy
 from tradectl.documents.operations import Receipt, Reconciliation, ReplayReport
-from tradectl.documents.run import AlertRow, LiveStatus, RunRow, Status, Summary
+from tradectl.documents.run import (
+    AlertRow,
+    BreakerFigures,
+    CallFigures,
+    ExchangeStatus,
+    LiveStatus,
+    RunRow,
+    Status,
+    Summary,
+)
 from tradectl.domain.events import (
     AnyEvent,
     CancelRequested,
@@ -465,6 +481,22 @@ def test_status_without_a_run_shows_the_last_durable_state_and_says_so() -> None
     assert "nothing is running: this is the last durable state" in output
     assert "equity      10,006.06" in output
     assert "+6.06  realised +18.44  unrealised -8.18  fees 4.20" in output
+
+
+def test_status_says_how_an_exchange_answers_and_how_much_entries_could_leave() -> None:
+    exchange = ExchangeStatus(
+        name="binance", symbols=(), problems=(), foreign_orders=(), unknown_orders=0,
+        breaker=BreakerFigures(state="open", failures=5, opened=1, retry_in_s=3.2),
+        calls=CallFigures(answered=200, failed=7, last_error="timed out", p50_ms=41, p99_ms=220),
+    )  # fmt: skip
+    available = Availability(
+        available_pct=98.2, time_s=100, account_pct=99, account_time_s=1_000,
+        held_back=[HeldBackBy(cause="away", share=0.018)],
+    )  # fmt: skip
+    text = shown(render.status(Status(exchanges=[exchange], availability=available)), width=200)
+    assert "entries could leave 98.20% of the run: away 1.80%; 99.00% of all runs" in text
+    assert "binance: 41 ms, 99 in 100 within 220 ms, 7 of 207 failed" in text
+    assert "breaker open, asked again in 3.2s; the last error: timed out" in text
 
 
 def test_status_names_a_halt_and_the_way_out() -> None:
