@@ -222,6 +222,8 @@ class SystemEventKind(StrEnum):
     """an exchange does not answer: entries wait, and it is asked again after growing pauses"""
     BREAKER_HALF_OPEN = "breaker_half_open"
     """an exchange is asked whether it answers again"""
+    BREAKER_STAYED_OPEN = "breaker_stayed_open"
+    """it did not: it is asked again after a longer pause"""
     BREAKER_CLOSED = "breaker_closed"
     CANCEL_FAILED = "cancel_failed"
     CANCEL_FAILED_OVER = "cancel_failed_over"

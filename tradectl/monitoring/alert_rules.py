@@ -126,6 +126,7 @@ SEVERITY_OF_KIND: dict[str, AlertSeverity] = {
 SILENT = frozenset(
     {
         SystemEventKind.BREAKER_HALF_OPEN,
+        SystemEventKind.BREAKER_STAYED_OPEN,
         SystemEventKind.COMPONENT_RESTARTED,
         SystemEventKind.DATA_IGNORED,
         SystemEventKind.STRATEGY_IDLE,

@@ -67,13 +67,13 @@ class ExchangeBreaker:
         self._breaker.failed()
         self._opened += 1
         what = counted(count, "order" if write else "question")
-        self._say_open(f"{what} in a row without an answer, the last: {why}")
+        said = f"{what} in a row without an answer, the last: {why}; {self._what_now()}"
+        self._at.reporter.problem(SystemEventKind.BREAKER_OPENED, said)
         self._at.reporter.hold_entries("it does not answer")
         self._at.tasks.start_beside(self._recover())
 
-    def _say_open(self, why: str) -> None:
-        wait = f"entries wait; it is asked again in {self._breaker.retry_in():.0f} s"
-        self._at.reporter.problem_again(SystemEventKind.BREAKER_OPENED, f"{why}; {wait}")
+    def _what_now(self) -> str:
+        return f"entries wait; it is asked again in {self._breaker.retry_in():.0f} s"
 
     async def _recover(self) -> None:
         reporter = self._at.reporter
@@ -87,7 +87,10 @@ class ExchangeBreaker:
             if not why:
                 break
             self._breaker.failed()
-            self._say_open(f"probe {self._probes}: {why}")
+            reporter.post_system_event(
+                SystemEventKind.BREAKER_STAYED_OPEN,
+                f"probe {self._probes}: {why}; {self._what_now()}",
+            )
         self._breaker.succeeded()
         self._in_a_row = {False: 0, True: 0}
         reporter.problem_over(SystemEventKind.BREAKER_OPENED)

@@ -85,11 +85,6 @@ class ExecutionReporter:
             self.post_system_event(ENDED_BY[kind], "it works again")
         return was_there
 
-    def problem_again(self, kind: SystemEventKind, message: str) -> None:
-        """Reported each time: it is the same problem still."""
-        self._problems.add(kind)
-        self.post_system_event(kind, message)
-
     def halt(self, code: str, message: str) -> None:
         event = LimitBreached(
             source_component=self._name,
