@@ -163,7 +163,20 @@ def test_a_small_terminal_says_what_it_has_no_room_for() -> None:
     lines = sheet(Look(view="positions"), 60, 12)
     head = next(line for line in lines if "Positions" in line)
     assert head.rstrip().endswith("+2")
-    assert lines[-1].rstrip().endswith("no room for Positions (price, realised)")
+    assert "no room for Positions" in lines[-1]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_key_of_the_emergency_stop_is_said_however_little_room_there_is(
+    view: str, width: int
+) -> None:
+    assert "e emergency stop" in sheet(Look(view=view), width, 12)[-1]
+
+
+def test_the_help_has_every_view_by_its_key() -> None:
+    text = " ".join(sheet(Look(view="help"), 80, 24))
+    assert all(f"{number} {view}" in text for number, view in enumerate(VIEWS, 1))
 
 
 def test_facts_that_have_no_room_in_their_line_are_named() -> None:

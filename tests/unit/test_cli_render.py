@@ -499,6 +499,17 @@ def test_status_says_how_an_exchange_answers_and_how_much_entries_could_leave() 
     assert "breaker open, asked again in 3.2s; the last error: timed out" in text
 
 
+def test_a_pause_by_command_is_called_so_and_a_run_that_only_stops_is_not_available() -> None:
+    available = Availability(
+        available_pct=50, time_s=100, account_pct=50, account_time_s=100,
+        held_back=[HeldBackBy(cause="operator", share=0.5)],
+    )  # fmt: skip
+    text = shown(render.status(Status(availability=available)), width=200)
+    assert "entries could leave 50.00% of the run: pause command 50.00%" in text
+    text = shown(render.status(Status(availability=available, source="emergency")), width=200)
+    assert "entries could leave" not in text
+
+
 def test_status_names_a_halt_and_the_way_out() -> None:
     halt = {"reason": "operator", "since": "2026-11-22T20:01:02Z"}
     output = shown(status({"state": "HALTED", "halt": halt}))

@@ -19,7 +19,13 @@ from tradectl.bus.core import Core
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import UsageError
-from tradectl.domain.events import LimitBreached, RiskAction, SystemEvent
+from tradectl.domain.events import (
+    LimitBreached,
+    RiskAction,
+    SettingChange,
+    SettingsChanged,
+    SystemEvent,
+)
 from tradectl.domain.states import AlertStatus
 from tradectl.monitoring import Alert, AlertManager, AlertSeverity
 from tradectl.monitoring.alert_registry import MAX_OPEN
@@ -111,6 +117,22 @@ async def test_the_same_condition_is_counted_not_repeated(
     assert again.updated_at >= first.updated_at
     await manager.create_alert("other", "m", "info", "c")
     assert await inbox.types(2) == ["feed_stale", "other"]
+
+
+async def test_each_change_of_settings_is_told_though_the_one_before_is_acknowledged(
+    bus: EventBus, manager: AlertManager, inbox: Inbox
+) -> None:
+    told = []
+    for old, new in ((2, 3), (3, 5)):
+        change = SettingChange("risk.max_leverage", old, new, loosens=True)
+        await bus.publish(SettingsChanged(source_component="operator", changes=(change,)))
+        told.append(await inbox.next())
+        manager.acknowledge(told[-1].id)
+    assert [(each.count, each.message) for each in told] == [
+        (1, "risk.max_leverage from 2 to 3 (looser)"),
+        (1, "risk.max_leverage from 3 to 5 (looser)"),
+    ]
+    assert [each.id for each in manager.get_active_alerts()] == [told[1].id]
 
 
 async def test_another_component_is_another_condition(manager: AlertManager, inbox: Inbox) -> None:

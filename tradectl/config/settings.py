@@ -37,7 +37,9 @@ PAPER = "paper"
 """The exchange on paper that no other one is named beside."""
 Seconds = Annotated[float, Bounds(ge=0.01, le=86_400)]
 
-ANOTHER_RUN = Reload(refused="a run that trades by another is another run")
+ANOTHER_RUN = Reload(
+    refused="a run keeps it from its beginning to its end: stop it, and start another"
+)
 OTHER_STRATEGIES = Reload(refused="strategies come and go as a run begins, and so does their order")
 WATCHED_FROM_THE_START = Reload(refused="what is watched is settled as a run begins")
 OPENED_AT_THE_START = Reload(refused="channels are opened as a run begins")

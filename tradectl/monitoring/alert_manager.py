@@ -207,7 +207,7 @@ class AlertManager:
 
     def _raise(self, what: AlertRaised, at: int, but: Notifier | None = None) -> Alert:
         alert, notify = self._registry.raise_alert(
-            what.type, what.message, what.severity, what.component, at
+            what.type, what.message, what.severity, what.component, at, succeeds=what.succeeds
         )
         if notify:
             self._notify(alert, but)

@@ -54,11 +54,22 @@ class AlertRegistry:
         return [entry.alert for entry in self._open.values()]
 
     def raise_alert(
-        self, alert_type: str, message: str, severity: AlertSeverity, component: str, at: int
+        self,
+        alert_type: str,
+        message: str,
+        severity: AlertSeverity,
+        component: str,
+        at: int,
+        *,
+        succeeds: bool = False,
     ) -> tuple[Alert, bool]:
-        """The condition's alert, and whether to notify of it: new, worse, or silent for long."""
+        """The condition's alert, and whether to notify of it: new, worse, or silent for long. One that
+        `succeeds` ends the open one, and is new."""
         key, message = (harmless(alert_type), harmless(component)), safe(message)
         entry = self._open.get(key)
+        if entry is not None and succeeds:
+            self._close(entry, at)
+            entry = None
         if entry is not None:
             return self._repeat(entry, message, severity, at)
         if len(self._open) >= MAX_OPEN:

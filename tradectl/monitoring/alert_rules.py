@@ -38,12 +38,14 @@ INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 
 
 class AlertRaised(Struct, frozen=True, gc=False):
-    """In the order of `AlertManager.raise_alert`'s parameters."""
+    """In the order of `AlertManager.raise_alert`'s parameters. One that `succeeds` takes the place of the
+    open one of its condition, whose end that is: it is no repetition of it."""
 
     type: str
     message: str
     severity: AlertSeverity
     component: str
+    succeeds: bool = False
 
 
 class AlertCleared(Struct, frozen=True, gc=False):
@@ -249,10 +251,10 @@ def _command(event: CommandReceived) -> AlertChange:
 
 
 def _settings(event: SettingsChanged) -> AlertChange:
-    """One condition, which the next change takes the place of."""
+    """Each change is told of, whatever became of the alert of the one before."""
     loosened = any(change.loosens for change in event.changes)
     said = ", ".join(each.said() for each in event.changes)
-    return AlertRaised("settings_changed", said, WARNING if loosened else INFO, "operator")
+    return AlertRaised("settings_changed", said, WARNING if loosened else INFO, "operator", True)
 
 
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {

@@ -23,6 +23,7 @@ from tradectl.domain.text import harmless
 
 NOTHING = "-"
 SHORT_DIGITS = 6
+OPERATOR = "operator"
 
 
 def decimal(value: Any) -> Decimal | None:
@@ -212,6 +213,11 @@ def restrictions(rows: Iterable[RestrictionRow]) -> list[str]:
     for row in rows:
         symbols.setdefault(harmless(row.message or row.kind), []).append(harmless(row.symbol, 24))
     return [f"{', '.join(names)} restricted: {why}" for why, names in symbols.items()]
+
+
+def cause(name: str) -> str:
+    """Of what holds entries back: a command's pause may be anybody's, the run's own, too."""
+    return "pause command" if name == OPERATOR else name
 
 
 def external(rows: Iterable[ExternalRow], currency: str | None) -> str:

@@ -172,7 +172,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
         *by_strategy(status.strategies),
         *allocated(status.allocation),
         *bracketed(status.brackets, running=status.running),
-        *available(status.availability),
+        *available(status.availability, status.source),
     ]
     for title, listing in sections:
         parts += [Text(), Text(title, TITLE), listing]

@@ -10,6 +10,7 @@ from tradectl.documents.settings import SettingDifference, SettingsApplied
 from tradectl.domain.text import counted, harmless
 
 STYLES = {"safe": GOOD, "loosens": WARN, "refused": WARN}
+WORDS = {"safe": "loosens nothing"}
 
 
 def applied(found: SettingsApplied) -> RenderableType:
@@ -23,7 +24,7 @@ def applied(found: SettingsApplied) -> RenderableType:
 
 def _line(each: SettingDifference) -> Text:
     line = Text(harmless(f"{each.key}: {each.old} -> {each.new}  "), PLAIN)
-    line.append(each.verdict, STYLES[each.verdict])
+    line.append(WORDS.get(each.verdict, each.verdict), STYLES[each.verdict])
     if each.reason:
         line.append(harmless(f": {each.reason}"), DIM)
     return line

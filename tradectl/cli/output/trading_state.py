@@ -26,6 +26,8 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.text import harmless
 
 RECORDED = "recorded"
+SHORT_RUNS = ("emergency", "reconcile")
+"""Nothing could be entered in them, whatever was held back."""
 ALL = 100.0
 MOST_CAUSES = 4
 MEANS = {
@@ -70,13 +72,15 @@ def paused(pause: Paused | None, source: str) -> list[Text]:
     ]
 
 
-def available(found: Availability | None) -> list[RenderableType]:
-    """Nothing where nothing was ever held back."""
-    if found is None or (not found.held_back and found.account_pct >= ALL):
+def available(found: Availability | None, source: str = "") -> list[RenderableType]:
+    """Nothing where nothing was ever held back, or nobody was there to enter anything."""
+    if found is None or source in SHORT_RUNS:
+        return []
+    if not found.held_back and found.account_pct >= ALL:
         return []
     share = f"entries could leave {figures.percent(found.available_pct)} of the run"
     causes = ", ".join(
-        f"{harmless(each.cause, 40)} {figures.percent(100 * each.share)}"
+        f"{harmless(figures.cause(each.cause), 40)} {figures.percent(100 * each.share)}"
         for each in found.held_back[:MOST_CAUSES]
     )
     told = f"{share}: {causes}" if causes else share

@@ -226,7 +226,8 @@ def health(status: LiveStatus, width: int) -> list[Line]:
             _named("memory", f"{figures.count(use.rss_mb)} MB"),
             _named("loop lag", f"{figures.rough(use.loop_lag_ms)} ms"),
         ]
-    if found := status.availability:
+    found = status.availability
+    if found is not None and found.held_back:
         resources.insert(0, _named("available", figures.percent(found.available_pct)))
     head: Phrase = [
         Cell("Health ", DIM),

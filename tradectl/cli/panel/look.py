@@ -34,7 +34,13 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key("1-8, Tab", f"the views, from {VIEWS[0]} to {VIEWS[-1]}"),
+    *(
+        Key(
+            "1-8, Tab" if not at else "",
+            "   ".join(f"{n + 1} {VIEWS[n]}" for n in range(at, at + 4)),
+        )
+        for at in (0, 4)
+    ),
     Key("/", "only rows with a text, such as a symbol; Esc: all again"),
     Key("j k, Page", "move through the rows of a view"),
     Key("p", "pause: no new entries; exits go on, and stops stay"),

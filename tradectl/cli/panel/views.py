@@ -29,6 +29,8 @@ from tradectl.domain.text import harmless
 
 WIDE, WIDEST = 120, 180
 TALL = 34
+STOPS = "e emergency stop"
+"""Is said however little room there is."""
 NOT_FETCHED = "asked for; shown in a moment"
 
 
@@ -179,10 +181,11 @@ def _footer(look: Look, hidden: list[str], width: int) -> Line:
     if look.only:
         said.append(Cell(f"  only {look.only!r}", WARN))
     if hidden:
+        said.append(Cell(f"  {STOPS}", DIM))
         more = f": 1-{len(VIEWS)} show more" if look.view == VIEWS[0] else ""
         said.append(Cell(f"  no room for {', '.join(hidden)}{more}", DIM))
     else:
-        said.append(Cell("  1-8 views  / filter  p pause  r resume  e emergency stop", DIM))
+        said.append(Cell(f"  1-8 views  / filter  p pause  r resume  {STOPS}", DIM))
     return drawn(said, width)
 
 
