@@ -430,7 +430,26 @@ def signed_at(asked: Asked) -> tuple[int, int] | None:
     return int(asked.headers["KC-API-TIMESTAMP"]), WINDOW_MS
 
 
+PRIVATE_TOKEN, PUBLIC_TOKEN = "token-of-the-account", "token-of-anybody"
+
+
+def bullet(token: str) -> Any:
+    """What a websocket is opened with."""
+
+    def show(_: Any, asked: Asked) -> Any:
+        place = asked.exchange.url.replace("http", "ws", 1) + "/endpoint"
+        server = {
+            "endpoint": place, "encrypt": False, "protocol": "websocket", "pingInterval": 50_000,
+            "pingTimeout": 10_000,
+        }  # fmt: skip
+        return said({"instanceServers": [server], "token": token})
+
+    return show
+
+
 COMMON = {
+    ("POST", "/api/v1/bullet-private"): Route(acts.NOTHING, bullet(PRIVATE_TOKEN)),
+    ("POST", "/api/v1/bullet-public"): Route(acts.CONSTANT, bullet(PUBLIC_TOKEN)),
     ("GET", "/api/v1/timestamp"): Route(acts.TIME, lambda ms, _: said(ms)),
     ("GET", "/api/v3/margin/symbols"): Route(acts.NOTHING, constant({"items": []})),
     ("GET", "/api/v1/isolated/symbols"): Route(acts.NOTHING, constant([])),

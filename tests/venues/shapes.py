@@ -65,9 +65,9 @@ def fields_of(answer: Any) -> set[str]:
 
 @functools.cache
 def words_of(exchange: str) -> frozenset[str]:
-    """All that stands in ccxt's code of the exchange, comments too."""
-    module = importlib.import_module(f"ccxt.{exchange}")
-    return frozenset(_WORD.findall(inspect.getsource(module)))
+    """All that stands in ccxt's code of the exchange and of its streams, comments too."""
+    modules = (importlib.import_module(f"ccxt.{part}{exchange}") for part in ("", "pro."))
+    return frozenset(_WORD.findall("\n".join(map(inspect.getsource, modules))))
 
 
 __all__ = ["Shape", "cases", "fields_of", "quoted", "snake", "words_of"]

@@ -42,7 +42,7 @@ class Connection:
 @dataclass(frozen=True)
 class StreamTalk:
     """`heard` gives what is answered to a message, and notes in the connection what it subscribed to.
-    What is pushed is a message by channel: of an order, where `fill` just came to it or is None, of a
+    What is pushed is a message by channel, or a tuple of messages: of an order, where `fill` just came to it or is None, of a
     trade, and of the best prices (price and size of the bid and of the ask). `source` names ccxt's file
     and the methods that quote the shapes."""
 
@@ -95,8 +95,9 @@ class DialectStreams:
     def _push(self, messages: Mapping[str, Any]) -> None:
         for connection in [c for c in self.open if not c.socket.closed]:
             for channel, message in messages.items():
-                if channel in connection.channels:
-                    connection.socket.send_text(json.dumps(message, default=str))
+                for one in message if isinstance(message, tuple) else (message,):
+                    if channel in connection.channels:
+                        connection.socket.send_text(json.dumps(one, default=str))
 
     async def accept(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse(autoping=True)
