@@ -121,7 +121,9 @@ async def test_probes_come_after_growing_pauses_and_a_flapping_exchange_is_one_a
             # the cooldown, and the time that a request without an answer takes
             assert [round(gap) for gap in gaps] == [2, 4, 4]
             await trader.until(lambda: len(trader.said("breaker_stayed_open")) == 4)
-            assert len(trader.said("breaker_opened")) == trader.alerts()["breaker_opened"].count == 1
+            assert (
+                len(trader.said("breaker_opened")) == trader.alerts()["breaker_opened"].count == 1
+            )
             fault.remove()
             await trader.until(lambda: trader.said("breaker_closed"))
             exchange.misbehave("no-reply", **QUESTIONS, count=FOREVER)
