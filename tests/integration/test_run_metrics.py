@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fixtures.command import BUSY, journals, records_of
 from tests.fixtures.monitoring import LONGEST_S, until
+from tradectl.bus.step_times import LONGEST_MARCH
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
@@ -161,7 +162,7 @@ def check_counts(figures: dict[str, float], records: list[Record]) -> None:
     assert figures[f"tradectl_order_accept_seconds_count{of_paper}"] == len(accepted)
     assert figures[f"tradectl_order_fill_seconds_count{of_paper}"] == len(filled & submitted)
     inputs = sum(not record.cause for record in records)
-    assert inputs / 2 < figures["tradectl_step_seconds_count{}"] <= inputs + 1
+    assert inputs / LONGEST_MARCH <= figures["tradectl_step_seconds_count{}"] <= inputs + 1
     waited = {
         json.loads(name.removeprefix("tradectl_bus_wait_seconds_count"))["class"]: count
         for name, count in figures.items()
