@@ -42,9 +42,9 @@ class Connection:
 @dataclass(frozen=True)
 class StreamTalk:
     """`heard` gives what is answered to a message, and notes in the connection what it subscribed to.
-    What is pushed is a message by channel, or a tuple of messages: of an order, where `fill` just came to it or is None, of a
-    trade, and of the best prices (price and size of the bid and of the ask). `source` names ccxt's file
-    and the methods that quote the shapes."""
+    What is pushed is a message by channel, or a tuple of messages: of an order, where `fill` just came to
+    it or is None, of a trade, and of the best prices (price and size of the bid and of the ask). `source`
+    names ccxt's file and the methods that quote the shapes."""
 
     heard: Callable[[Any, Connection, Asked], list[Any]]
     ordered: Callable[[Order, Fill | None, Asked], Mapping[str, Any]]
