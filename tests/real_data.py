@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -24,4 +26,13 @@ def real_data(name: str) -> Path:
     path = _folder() / name
     if not path.is_file():
         pytest.skip(f"no recorded data here: {name} (set TRADECTL_TEST_DATA)")
+    return path
+
+
+def beginning(name: str, rows: int, folder: Path) -> Path:
+    """A file of the same name in `folder`, with the heading and the first `rows` of it; or skip."""
+    path = folder / Path(name).name
+    folder.mkdir(parents=True, exist_ok=True)
+    with gzip.open(real_data(name), "rt") as whole, gzip.open(path, "wt", compresslevel=1) as part:
+        part.writelines(islice(whole, rows + 1))
     return path

@@ -18,7 +18,7 @@ import pytest
 
 from tests.fixtures.command import BUSY, command, is_seal, journals, tradectl
 from tests.profiles import is_deep
-from tests.real_data import real_data
+from tests.real_data import beginning, real_data
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 BTC, ETH = DATA / "btcusdt_trades.csv.gz", DATA / "ethusdt_trades.csv.gz"
@@ -49,7 +49,8 @@ def instrument(symbol: str) -> str:
 
 
 LOSING = BUSY.replace('daily_loss_halt_pct = "none"', "daily_loss_halt_pct = 0.5")
-PERPETUAL = BUSY + instrument("BTCUSDT") + instrument("ETHUSDT")
+OF_BOTH = instrument("BTCUSDT") + instrument("ETHUSDT")
+PERPETUAL = BUSY + OF_BOTH
 
 
 def files(*paths: Path) -> list[object]:
@@ -82,24 +83,27 @@ def reported(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        (DEFAULT, files(BTC)),
-        (BUSY, files(BTC)),
-        (BUSY, files(ETH, BTC)),
-        (BUSY, files(DATA / "btcusdt_quotes.csv.gz", BTC)),
-        (SEVERAL, files(BTC)),
-        (DEFAULT, files(DATA / "btcusdt_candles.csv.gz")),
-        (LIMITS, files(BTC)),
-        (STRICT, files(BTC)),
-        (PERPETUAL, files(BTC, ETH)),
-    ],
-    ids=[
-        "default", "busy", "two symbols", "quotes and trades", "three strategies", "candles",
-        "limit orders", "strict", "perpetual",
-    ],
-)  # fmt: skip
+CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
+RECORDINGS = {
+    "candles": (DEFAULT, files(CANDLES)),
+    "quotes and trades, three strategies": (SEVERAL, files(QUOTES, BTC)),
+    "perpetuals, limit orders": (LIMITS + OF_BOTH, files(ETH, BTC)),
+}
+EACH_ALONE = {
+    "default": (DEFAULT, files(BTC)),
+    "busy": (BUSY, files(BTC)),
+    "two symbols": (BUSY, files(ETH, BTC)),
+    "quotes and trades": (BUSY, files(QUOTES, BTC)),
+    "three strategies": (SEVERAL, files(BTC)),
+    "limit orders": (LIMITS, files(BTC)),
+    "strict": (STRICT, files(BTC)),
+    "perpetual": (PERPETUAL, files(BTC, ETH)),
+}
+if is_deep():
+    RECORDINGS |= EACH_ALONE
+
+
+@pytest.mark.parametrize(("settings", "words"), RECORDINGS.values(), ids=RECORDINGS)
 def test_two_runs_of_one_recording_are_the_same_run(
     tmp_path: Path, settings: str, words: list[object]
 ) -> None:
@@ -165,26 +169,30 @@ SPOT_FILES = [
 ]
 USDM_FILES = [f"trades/binance_usdm_{s}_20240808T2354_0000.csv.gz" for s in ("BTCUSDT", "ETHUSDT")]
 
-ALONE = [
+ROWS = 3000
+"""Of each, where the tests do not go deep."""
+WHOLE = [
+    pytest.param(DEFAULT, SPOT_FILES[:1], 1, id="spot, default"),
+    pytest.param(BUSY, SPOT_FILES, 1000, id="spot, two symbols"),
+    pytest.param(PERPETUAL, USDM_FILES, 1000, id="perpetuals, two symbols"),
     pytest.param(BUSY, SPOT_FILES[:1], 1000, id="spot, busy"),
     pytest.param(PERPETUAL, USDM_FILES[:1], 1000, id="perpetual"),
 ]
-"""What is played with another symbol as well."""
+BEGINNINGS = [
+    pytest.param(BUSY, SPOT_FILES, 200, id="spot"),
+    pytest.param(PERPETUAL, USDM_FILES, 200, id="perpetuals"),
+]
 
 
 @pytest.mark.parametrize(
-    ("settings", "names", "fills_at_least"),
-    [
-        pytest.param(DEFAULT, SPOT_FILES[:1], 1, id="spot, default"),
-        pytest.param(BUSY, SPOT_FILES, 1000, id="spot, two symbols"),
-        pytest.param(PERPETUAL, USDM_FILES, 1000, id="perpetuals, two symbols"),
-        *(ALONE if is_deep() else []),
-    ],
+    ("settings", "names", "fills_at_least"), WHOLE if is_deep() else BEGINNINGS
 )
 def test_the_profit_of_a_real_file_is_what_its_fills_add_up_to(
     tmp_path: Path, settings: str, names: list[str], fills_at_least: int
 ) -> None:
-    paths = [real_data(name) for name in names]
+    paths = [
+        real_data(name) if is_deep() else beginning(name, ROWS, tmp_path / "data") for name in names
+    ]
     state = tmp_path / "state"
     summary = played(state, *files(*paths), *config(tmp_path, settings))
     fills = tradectl(state, "fills", "--json", "--run", summary["run_id"]).document()

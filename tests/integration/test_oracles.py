@@ -23,6 +23,7 @@ import pytest
 
 from tests.fixtures.command import journals, tradectl
 from tests.fixtures.run_inputs import replayed
+from tests.profiles import is_deep
 from tests.real_data import real_data
 from tests.unit.test_feeds_recorded import DATA
 from tradectl.analysis.round_trips import RoundTrip
@@ -234,7 +235,7 @@ def test_it_is_the_same_money_however_many_orders_a_turn_has(tmp_path: Path, tur
     assert replayed(tmp_path / "state").verified
 
 
-@pytest.mark.parametrize("command", ["run", "backtest"])
+@pytest.mark.parametrize("command", ["run", "backtest"] if is_deep() else ["run"])
 def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, command: str) -> None:
     data = real_data("oracles/btcperp_1m_first10000.csv.gz")
     summary = played(tmp_path, BTC, data, "--fill", "close", command=command)
@@ -268,6 +269,7 @@ def test_ema_10_20_on_a_btc_perpetual_by_twap(tmp_path: Path) -> None:
     assert system.books.equity() == Decimal("9999549.43133000")
 
 
+@pytest.mark.skipif(not is_deep(), reason="--deep: the same is told without the file above")
 def test_by_twap_from_the_file(tmp_path: Path) -> None:
     """With opens, which come between the children: as many orders, and the journal verifies."""
     data = real_data("oracles/btcperp_1m_first10000.csv.gz")

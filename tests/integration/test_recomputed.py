@@ -12,6 +12,7 @@ import asyncio
 import json
 import re
 import signal
+from itertools import cycle, product
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -34,10 +35,11 @@ from tests.fixtures.recomputed import Recomputed, differing, sealed_lines
 from tests.fixtures.run_inputs import replayed
 from tests.integration.test_determinism import (
     BTC,
-    DATA,
+    CANDLES,
     ETH,
     LIMITS,
     PERPETUAL,
+    QUOTES,
     SEVERAL,
     config,
     files,
@@ -45,7 +47,7 @@ from tests.integration.test_determinism import (
     played,
 )
 from tests.profiles import examples, is_deep
-from tests.real_data import all_real_data, real_data
+from tests.real_data import all_real_data, beginning, real_data
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.events import Record
@@ -56,8 +58,7 @@ from tradectl.state.status import portfolio_totals, position_rows, strategy_rows
 from tradectl.storage.store import RunBegun, Store
 from tradectl.system.trading_system import BookkeepingSystem
 
-CANDLES, QUOTES = DATA / "btcusdt_candles.csv.gz", DATA / "btcusdt_quotes.csv.gz"
-KILLS = 3
+KILLS = examples(2)
 FUNDED = SEVERAL.replace(
     "paper = { ", "paper = { funding_rate = 0.001, funding_interval_hours = 1, "
 )
@@ -71,18 +72,19 @@ EXPOSED = FUNDED.replace(
 RUINED = EXPOSED.replace("stop_loss_pct = 3.0\n", "").replace("9.0", "19.0")
 """As much as there is, and nothing limits a loss before the exchange does."""
 REAL = {
-    "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz": ("spot", "exposed"),
-    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz": ("funded", "ruined"),
-    "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz": ("spot", "funded"),
-    "trades/binance_ETHUSDT_20230202.csv.gz": ("spot", "funded", "exposed"),
+    "candles/binance_5m_20230810_20230820/XRPUSDT.csv.gz": ("exposed",),
+    "candles/binance_1h_20201201_20210717/LUNAUSDT.csv.gz": ("ruined",),
+    "quotes/binance_usdm_BTCUSDT_20200222_tardis.csv.gz": ("funded",),
+    "trades/binance_ETHUSDT_20230202.csv.gz": ("spot",),
 }
-"""Each kind of data as spot and as a perpetual, each kind of account with candles; deep, all of all."""
+"""Each kind of data and each kind of account; deep, all of all."""
+ROWS = 1500
+"""Of each real file, where the tests do not go deep."""
 ENDED_BY_ITS_LOSSES = 6
 KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
 NAMES = [name for kind in KINDS for name in all_real_data(kind)] if is_deep() else [*REAL]
 COMPARED = examples(50)
 """So many times in a run, at least, the books are compared with what is worked out beside them."""
-WHERE = ["in a record", "before the seal", "in the seal", "before its end"]
 TO_JOURNAL = 30
 """A journal has more bytes than that for each byte of the packed data."""
 
@@ -103,6 +105,14 @@ class RealFile(NamedTuple):
         base, quote = re.findall("([A-Z0-9]+?)(USDT|BTC|EUR|USD_PERP)", Path(name).name)[-1]
         return cls(name, base, quote)
 
+    def files(self, folder: Path) -> list[Path]:
+        names = [self.name]
+        if self.name.startswith("quotes/"):
+            names.append(self.name.replace("quotes/", "trades/"))
+        if is_deep():
+            return [real_data(name) for name in names]
+        return [beginning(name, ROWS, folder / name.split("/")[0]) for name in names]
+
     def words(self, folder: Path, kind: str) -> list[object]:
         settings = KINDS_OF_ACCOUNTS[kind]
         if kind != "spot":
@@ -111,10 +121,7 @@ class RealFile(NamedTuple):
             )
             perpetual = perpetual.replace("tick_size = 0.01", "tick_size = 0.00000001")
             settings += perpetual.replace('"USDT"', f'"{self.quote.removesuffix("_PERP")}"')
-        played = [self.name]
-        if self.name.startswith("quotes/"):
-            played.append(self.name.replace("quotes/", "trades/"))
-        return [*config(folder, settings), *files(*map(real_data, played))]
+        return [*config(folder, settings), *files(*self.files(folder / "data"))]
 
 
 def is_record(line: bytes) -> bool:
@@ -162,13 +169,14 @@ def figures(books: Books) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "settings", [BUSY, LIMITS, SEVERAL, PERPETUAL, FUNDED + instrument("BTCUSDT")]
-)
-@pytest.mark.parametrize(
-    "data", [(BTC, ETH), (CANDLES,), (QUOTES, BTC)], ids=["trades", "candles", "both"]
-)
+SETTINGS = [BUSY, LIMITS, SEVERAL, PERPETUAL, FUNDED + instrument("BTCUSDT")]
+RECORDED = [(BTC, ETH), (CANDLES,), (QUOTES, BTC)]
+RUNS = list(product(SETTINGS, RECORDED) if is_deep() else zip(SETTINGS, cycle(RECORDED)))
+
+
+@pytest.mark.parametrize(("settings", "data"), RUNS)
 def test_a_recorded_run(tmp_path: Path, settings: str, data: tuple[Path, ...]) -> None:
+    """Each settings, and each data; deep, with each other."""
     summary = played(tmp_path, *config(tmp_path, settings), *files(*data))
     assert_agrees(tmp_path, summary, status_of(tmp_path, summary["run_id"]))
 
@@ -187,15 +195,17 @@ def test_a_real_file(tmp_path: Path, name: str, kind: str) -> None:
     assert replayed(tmp_path).verified
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [(name, ("spot", "funded", "exposed")[n % 3]) for n, name in enumerate(NAMES)]
-)
+KILLED = [(name, ("spot", "funded", "exposed")[n % 3]) for n, name in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize(("name", "kind"), KILLED if is_deep() else KILLED[:3:2])
 def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> None:
     """What the dead process left is shown as it is: to the last record that is sealed. One that has lost
     all that it had may have ended before."""
-    size = real_data(name).stat().st_size * TO_JOURNAL
+    played = RealFile.of(name)
+    size = played.files(tmp_path / "data")[0].stat().st_size * TO_JOURNAL
     killed_at = size * Random(name).uniform(0.1, 0.9)
-    with running(tmp_path, *RealFile.of(name).words(tmp_path, kind)) as run:
+    with running(tmp_path, *played.words(tmp_path, kind)) as run:
         (path,) = journals(tmp_path)
         wait_until(lambda: path.stat().st_size >= killed_at or run.process.poll() is not None)
         wait_until(lambda: any(map(is_record, sealed(path))))  # of a short file, that may be all
@@ -206,16 +216,21 @@ def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> 
     assert replayed(tmp_path).verified
 
 
-@pytest.mark.parametrize("where", WHERE)
-def test_killed_in_the_middle_of_a_write(tmp_path: Path, where: str) -> None:
-    """Of a group, or of the footer: a kill comes between two pages of what is written at once."""
+def test_killed_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    """Of a group, or of the footer: a kill comes between two pages of what is written at once. Two places
+    in each; deep, all in both."""
     played(tmp_path, *config(tmp_path, SEVERAL), *files(BTC))
     (path,) = journals(tmp_path)
     whole = path.read_bytes()
     seals = [match.start() for match in re.finditer(rb'{"seal":', whole)]
+    cuts = []
     for seal in (seals[len(seals) // 2], seals[-1]):
-        places = [seal - 40, seal, seal + 30, whole.index(b"\n", seal)]
-        path.write_bytes(whole[: places[WHERE.index(where)]])
+        cuts.append(seal - 40)  # in a record
+        cuts.append(seal + 30)  # in the seal
+        cuts.append(seal)  # before it
+        cuts.append(whole.index(b"\n", seal))  # before its end
+    for cut in cuts if is_deep() else [*cuts[:2], *cuts[-2:]]:
+        path.write_bytes(whole[:cut])
         forget(tmp_path, header_of(path))
         shown = status_of(tmp_path, path.stem)
         assert_agrees(tmp_path, shown)
@@ -247,7 +262,7 @@ def forget(folder: Path, header: Header) -> None:
     asyncio.run(begun())
 
 
-@pytest.mark.parametrize("settings", [BUSY, SEVERAL, PERPETUAL])
+@pytest.mark.parametrize("settings", [BUSY, SEVERAL, PERPETUAL] if is_deep() else [SEVERAL])
 def test_an_account_that_is_killed_again_and_again(tmp_path: Path, settings: str) -> None:
     words = config(tmp_path, settings)
     for _ in range(KILLS):

@@ -13,9 +13,11 @@ import pytest
 
 from tests.fixtures.command import journals, tradectl
 from tests.fixtures.run_inputs import replayed
-from tests.real_data import real_data
+from tests.profiles import is_deep
+from tests.real_data import beginning
 
 CANDLES = Path(__file__).parents[1] / "data" / "btcusdt_candles.csv.gz"
+HOURS = 5500 if is_deep() else 1200
 CONFIG = """
 portfolio = { fraction = 0.3, stop_loss_pct = STOP, turn = "two_orders" }
 paper = { slippage_bps = 0, latency_ms = LATENCY, latency_jitter_ms = LATENCY }
@@ -118,11 +120,14 @@ def test_orders_trade_at_opens_and_stops_at_their_price(
 
 def test_several_coins_of_a_fall(tmp_path: Path) -> None:
     names = ("BTCUSDT", "SOLUSDT", "LUNAUSDT")
-    files = [real_data(f"candles/binance_1h_20201201_20210717/{name}.csv.gz") for name in names]
+    files = [
+        beginning(f"candles/binance_1h_20201201_20210717/{name}.csv.gz", HOURS, tmp_path / "data")
+        for name in names
+    ]
     played(tmp_path, "spot", *files, stop="2", latency=400, words="--flatten-at-end")
     told, held = judged(tmp_path)
     assert told["elsewhere"] == 0
-    assert told["stop"] > 100
+    assert told["stop"] > HOURS // 50
     assert set(held.values()) == {Decimal(0)}
 
 
