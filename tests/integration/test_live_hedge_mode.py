@@ -128,6 +128,22 @@ async def test_a_refused_entry_shows_it_at_once(tmp_path: Path) -> None:
             await is_noticed(trader)
 
 
+async def test_a_refused_exit_shows_it_at_once(tmp_path: Path) -> None:
+    """What only reduces is refused there for saying so: the next try names the side."""
+    async with LoopbackExchange() as exchange:
+        at = msgspec.structs.replace(QUICK, reconcile_seconds=600)
+        settings = settings_for(exchange, at=at, market=FUTURES)
+        async with trading(exchange, tmp_path, settings=settings, market=FUTURES) as trader:
+            await trader.in_position()
+            exchange.accounts["main"].hedge = True
+            trader.signal("close")
+            await trader.until(lambda: "exit_refused" in trader.alerts())
+            assert "set it to one-way mode" in trader.alerts()["exit_refused"].message
+            await trader.until(lambda: not trader.held)
+            await is_noticed(trader)
+            assert exchange.position(SPOT) == 0
+
+
 async def test_somebody_elses_order_on_the_stream_shows_it(tmp_path: Path) -> None:
     async with LoopbackExchange() as exchange:
         at = msgspec.structs.replace(QUICK, reconcile_seconds=600)

@@ -42,7 +42,10 @@ SAYS_CLOSED = re.compile(
     r"market is closed|not open for trading|trading is (halted|suspended)", re.IGNORECASE
 )
 SAYS_HEDGE_MODE = re.compile(
-    r"posside|position.?side|position idx|hedge.?mode|dual.?mode|one-way mode", re.IGNORECASE
+    r"posside|position.?side|position idx|hedge.?mode|dual.?mode|one-way mode"
+    # a position's side says what an order may only reduce: one that says it by itself names none
+    r"|reduce.?only'? sent when not required",
+    re.IGNORECASE,
 )
 SAYS_RULES = re.compile(
     r"filter failure|precision|notional|lot.?size|tick.?size|step.?size|minimum requirement|increment"

@@ -127,11 +127,11 @@ class LiveExchange:
     def _on_access_refused(self, error: AccessLost) -> None:
         self._sessions.access.refused(error)
 
-    async def _on_refused(self, cause: RefusalCause) -> None:
+    async def _on_refused(self, cause: RefusalCause, symbol: str) -> None:
         """What may be mended is seen to at once."""
         if cause in (RefusalCause.FUNDS, RefusalCause.REDUCE_ONLY):
             self.reconcile_soon()
-        await self._by_symbol.modes.on_refused(cause)
+        await self._by_symbol.modes.on_refused(cause, symbol)
         await self._by_symbol.steps.on_refused(cause)
 
     def _on_activity(self) -> None:

@@ -63,7 +63,7 @@ class OrderSubmitter:
         pre_send_check: SendCheck,
         make_safe: Callable[[str], Awaitable[None]],
         answered: Callable[[float], None],
-        refused: Callable[[RefusalCause], Awaitable[None]],
+        refused: Callable[[RefusalCause, str], Awaitable[None]],
         is_needed: Callable[[OrderSpec], bool],
         monotonic: Callable[[], float],
         sleep: Sleep,
@@ -135,7 +135,9 @@ class OrderSubmitter:
     async def _rejected(self, tracked: TrackedOrder, error: VenueRefusal) -> None:
         """What may be mended is, before the core hears of it; it does whatever becomes of that."""
         try:
-            await self._refused(error.cause)
+            await self._refused(error.cause, tracked.spec.symbol)
+        except AccessLost as lost:
+            self._reporter.access_refused(lost)
         finally:
             self._reporter.report(self._tracker.mark_rejected(tracked, str(error), error.cause))
 

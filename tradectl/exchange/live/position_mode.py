@@ -51,6 +51,8 @@ class PositionModeMonitor:
         self._monotonic = monotonic
         self._asked_at = monotonic()
         self._is_due = False
+        self._fresh_until: dict[str, float] = {}
+        """of symbols that were asked for by themselves, as an order was refused"""
         self._known: frozenset[str] = frozenset()
 
     def ask_soon(self) -> None:
@@ -62,17 +64,24 @@ class PositionModeMonitor:
         since = self._monotonic() - self._asked_at
         if since >= (FRESH_S if now or self._is_due else self._every):
             self._asked_at, self._is_due = self._monotonic(), False
-            with contextlib.suppress(NotExecuted, VenueRefusal):  # it is asked again
-                await self._venue.ask_position_mode(self._symbols)
+            await self._ask(self._symbols)
         self.note()
 
-    async def on_refused(self, cause: RefusalCause) -> None:
-        """Ask before it is reported that the venue would not take an order for it."""
-        if cause is not RefusalCause.POSITION_SIDE:
+    async def on_refused(self, cause: RefusalCause, symbol: str) -> None:
+        """Ask, of this one, before it is reported that the venue would not take an order for it. Raises
+        AccessLost."""
+        now = self._monotonic()
+        if cause is not RefusalCause.POSITION_SIDE or now < self._fresh_until.get(symbol, 0.0):
             return
+        self._fresh_until[symbol] = now + FRESH_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WITHIN_S):
-                await self.look(now=True)
+                await self._ask((symbol,))
+        self.note()
+
+    async def _ask(self, symbols: Sequence[str]) -> None:
+        with contextlib.suppress(NotExecuted, VenueRefusal):  # it is asked again
+            await self._venue.ask_position_mode(symbols)
 
     def note(self) -> None:
         """Report where the venue knows another mode than was reported."""

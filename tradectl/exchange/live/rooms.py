@@ -84,7 +84,7 @@ class OrderRoom:
         *,
         in_books: Callable[[str], bool],
         pre_send_check: SendCheck,
-        refused: Callable[[RefusalCause], Awaitable[None]],
+        refused: Callable[[RefusalCause, str], Awaitable[None]],
     ) -> None:
         self._at = at
         self.tracker = OrderTracker(
