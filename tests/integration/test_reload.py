@@ -19,10 +19,11 @@ from tests.fixtures.run_inputs import private
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.documents.settings import SettingsApplied
-from tradectl.domain.errors import UsageError
+from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind
 from tradectl.recovery.recovery import recover
 from tradectl.replay.replay import Replay
+from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.runtime.reloading import Reloading
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions, Typed
@@ -204,16 +205,18 @@ async def test_routes_of_alerts_are_others_from_then_on(tmp_path: Path) -> None:
         operated.write(last=channel + loud, risk="max_leverage = 3")
         (only,) = (await operated.apply()).differences
         assert (only.key, only.verdict) == ("alert_routes", "safe")
-        await operated.sleep(70)  # what comes again within a minute is counted
-        operated.write(last=channel + loud, risk="max_leverage = 4")
-        assert (await operated.apply(confirm=True)).applied
+        for most in ("4", "5", "6"):  # one after the other: none of them is only counted
+            operated.write(last=channel + loud, risk=f"max_leverage = {most}")
+            assert (await operated.apply(confirm=True)).applied
         operated.write(last=channel + loud + loud.replace("warning", "info") + 'about = "trades"\n')
         refused = await operated.apply(dry_run=True)
         assert "who tells of trades" in next(e.reason for e in refused.differences if e.reason)
 
     operated = Operated(tmp_path, act, last=channel + quiet)
     assert verified(await operated.trade())
-    assert "risk.max_leverage from 3 to 4 (looser)" in told.read_text()
+    lines = told.read_text()
+    for old, new in ((3, 4), (4, 5), (5, 6)):
+        assert f"risk.max_leverage from {old} to {new} (looser)" in lines
 
 
 @virtual
@@ -252,6 +255,31 @@ async def test_a_limit_that_the_next_run_does_not_have_keeps_it_from_entering(
     third = await Operated(tmp_path, risk="max_leverage = 2").trade()
     said_again = [event.kind for event in events_of(third.journal_path, SystemEvent)]
     assert SystemEventKind.SETTINGS_LEFT not in said_again
+
+
+@virtual
+async def test_a_run_that_fails_before_it_says_what_it_lacks_leaves_that_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(5)
+        operated.write(risk="max_leverage = 1")
+        assert (await operated.apply()).applied
+
+    async def fails(_self: TradingOrchestrator) -> None:
+        raise ExchangeError("it is away")
+
+    await Operated(tmp_path, act, risk="max_leverage = 2").trade()
+    failing = Operated(tmp_path, risk="max_leverage = 2")
+    failing._acting = asyncio.ensure_future(asyncio.sleep(0))
+    with monkeypatch.context() as patched:
+        patched.setattr(TradingOrchestrator, "start", fails)
+        with pytest.raises(ExchangeError):
+            await failing.trade()
+    run = await Operated(tmp_path, risk="max_leverage = 2").trade()
+    assert run.books.trading_state.value == "PAUSED"
+    assert "risk.max_leverage is looser" in run.books.account.trading_state_reason
+    assert verified(run)
 
 
 async def test_a_run_without_a_file_says_how_to_have_one(tmp_path: Path) -> None:
@@ -316,4 +344,11 @@ async def test_with_money_it_is_the_same_way(exchange: Any, tmp_path: Path) -> N
         assert not (await reloading.apply()).applied
         assert (await reloading.apply(confirm=True)).applied
         assert run.books.limits.max_data_age_seconds == D(30)  # as old as the feed's may be
+        assert not (await reloading.apply()).differences
+        now(max_data_age_seconds=D(60))  # it was off in the file, and 30 in the run
+        answer = await reloading.apply()
+        assert [(e.old, e.new, e.verdict) for e in answer.differences] == [
+            ("30.0", "60", "loosens")
+        ]
+        assert not answer.applied
         await trader.quiet()

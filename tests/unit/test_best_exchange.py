@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.fixtures.driven import SPOT, START, Driven
 from tests.unit.test_several_exchanges import THERE, Obedient, check, run_of, settings_at
 from tradectl.config.load import load_settings
+from tradectl.config.reload import change_of, differences
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import (
     BarEvent,
@@ -114,6 +115,16 @@ def test_what_waits_behind_the_best_price_counts() -> None:
     run = routed_run()
     run.feed(book(THERE, (99, 3), (120, 9), seconds=0), quote(SPOT, 98, 100, 0.1), say(1, 0.2))
     assert went(run) == [(THERE, Side.BUY)]
+
+
+def test_what_another_fraction_would_order_is_what_is_compared_from_then_on() -> None:
+    run = routed_run()
+    now = run.system.settings
+    less = replace(now, portfolio=replace(now.portfolio, fraction=D("0.05")))
+    run.feed(change_of(now, differences(now, less)))
+    run.feed(book(THERE, (99, 1), (120, 9), seconds=0), quote(SPOT, 98, 100, 0.1), say(1, 0.2))
+    assert went(run) == [(THERE, Side.BUY)]  # 50 of money: half a coin at 99
+    run.check()
 
 
 def test_the_average_over_levels() -> None:

@@ -98,6 +98,23 @@ def test_what_cannot_be_told_by_the_value_may_loosen_either_way() -> None:
         assert found.verdict == "loosens"
 
 
+def test_a_target_of_volatility_may_make_positions_larger_than_without_one() -> None:
+    bold = _limits(volatility_size_max=Decimal(3))
+    with_target = replace(bold, risk=replace(bold.risk, volatility_target_pct=Decimal(200)))
+    assert [each.verdict for each in differences(bold, with_target)] == ["loosens"]
+
+
+@pytest.mark.parametrize("key", ["max_weight", "cash_reserve"])
+def test_what_weights_are_worked_out_by_is_refused_where_positions_are_sized_by_them(
+    key: str,
+) -> None:
+    for sizing, verdict in (("allocation", "refused"), ("fixed_fraction", "safe")):
+        running = replace(RUNNING, portfolio=replace(RUNNING.portfolio, sizing=sizing))
+        tighter = Decimal("0.1") if key == "max_weight" else Decimal("0.5")
+        wanted = replace(running, portfolio=replace(running.portfolio, **{key: tighter}))
+        assert [each.verdict for each in differences(running, wanted)] == [verdict]
+
+
 def test_nothing_loosens_where_nothing_changes() -> None:
     assert differences(RUNNING, Settings()) == []
     assert not loosens("either", 1, 1)

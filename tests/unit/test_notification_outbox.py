@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.notices import NOON, notice, resolved
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, MINUTE, SECOND
+from tradectl.notification.notice import SETTINGS_LOOSENED
 from tradectl.notification.notification_settings import (
     AlertChannel,
     AlertEscalation,
@@ -166,6 +168,17 @@ def test_what_is_newer_of_the_same_alert_replaces_what_waits() -> None:
     (send,) = sending.next()
     assert [letter.notice.count for letter in send.letters] == [8]
     assert len(sending.outbox) == 1
+
+
+def test_each_change_of_settings_is_told_however_many_wait() -> None:
+    sending = Sending(AlertRoute(channels=("phone",)))
+    for number in (1, 2, 3):
+        if number > 1:
+            over = replace(notice(f"a{number - 1}"), status=AlertStatus.RESOLVED)
+            sending.outbox.put(replace(over, type=SETTINGS_LOOSENED), sending.now)
+        changed = replace(notice(f"a{number}"), type=SETTINGS_LOOSENED)
+        sending.outbox.put(changed, sending.now)
+    assert sending.sent() == ["phone:a1", "phone:a2", "phone:a3"]
 
 
 def test_that_it_is_over_is_told_to_whom_it_was_told() -> None:

@@ -20,6 +20,7 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import SettingChange, SettingsChanged
 from tradectl.domain.setting import Field, Looser, Reload, Section, fields_of, is_struct
 from tradectl.domain.system_events import Market
+from tradectl.portfolio.allocation_settings import BY_WEIGHTS
 from tradectl.strategy.configured import StrategyInstance
 
 Verdict = Literal["safe", "loosens", "refused"]
@@ -29,6 +30,8 @@ PARAMETERS = ".parameters."
 UNCLASSED = Reload(refused="nobody has said yet whether it is safe")
 REST = "*"
 """In a table by symbol: all that are not named."""
+WEIGHED = frozenset(("portfolio.max_weight", "portfolio.cash_reserve"))
+"""What weights are worked out by, where positions are sized by them."""
 
 
 class Difference(Struct, frozen=True):
@@ -58,7 +61,7 @@ def differences(running: Settings, wanted: Settings) -> list[Difference]:
         if name == "strategies":
             found += _of_strategies(old, new, field)
         elif is_struct(field.kind):
-            found += _of_fields(f"{name}.", old, new)
+            found += [_unless_weighed(each, running) for each in _of_fields(f"{name}.", old, new)]
         else:
             found.append(_difference(name, old, new, reload_of(None, field)))
     return found
@@ -188,6 +191,13 @@ def _difference(key: str, old: Any, new: Any, reload: Reload) -> Difference:
     if reload.refused:
         verdict = "refused"
     return Difference(key, _plain(old), _plain(new), verdict, reload.refused)
+
+
+def _unless_weighed(found: Difference, running: Settings) -> Difference:
+    """Weights are asked for now and then, and those in force stay until the next are there."""
+    if found.key not in WEIGHED or running.portfolio.sizing != "allocation":
+        return found
+    return msgspec.structs.replace(found, verdict="refused", reason=BY_WEIGHTS.refused)
 
 
 def _plain(value: Any) -> Any:

@@ -33,6 +33,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side, money_text, plain
 from tradectl.domain.states import AlertSeverity
+from tradectl.notification.notice import SETTINGS_CHANGED, SETTINGS_LOOSENED
 
 INFO, WARNING, ERROR, CRITICAL = AlertSeverity
 
@@ -251,10 +252,12 @@ def _command(event: CommandReceived) -> AlertChange:
 
 
 def _settings(event: SettingsChanged) -> AlertChange:
-    """Each change is told of, whatever became of the alert of the one before."""
-    loosened = any(change.loosens for change in event.changes)
+    """Each change is told of, whatever became of the alert of the one before; what loosened a limit stays
+    listed beside what loosened none."""
     said = ", ".join(each.said() for each in event.changes)
-    return AlertRaised("settings_changed", said, WARNING if loosened else INFO, "operator", True)
+    if any(change.loosens for change in event.changes):
+        return AlertRaised(SETTINGS_LOOSENED, said, WARNING, "operator", succeeds=True)
+    return AlertRaised(SETTINGS_CHANGED, said, INFO, "operator", succeeds=True)
 
 
 RULES: dict[type[Event], Callable[[Any], AlertChange]] = {

@@ -18,6 +18,10 @@ from tradectl.domain.time import iso
 from tradectl.notification.address import without_addresses
 
 TRADES = "trades"
+SETTINGS_CHANGED, SETTINGS_LOOSENED = "settings_changed", "settings_loosened"
+TOLD_EACH = frozenset((SETTINGS_CHANGED, SETTINGS_LOOSENED))
+"""Types of alerts that are no conditions but what somebody did: each is told, and that the next one took
+its place in the list is not told as its end."""
 UNANSWERED = "nobody has acknowledged"
 LISTED = 20
 """Of more alerts in one message these are named: the gravest."""
@@ -50,6 +54,12 @@ class Notice(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_resolved(self) -> bool:
         return self.status is AlertStatus.RESOLVED
+
+    @property
+    def topic(self) -> str:
+        """What is newer of the same one takes its place while it waits to be told."""
+        is_single = self.about == TRADES or self.type in TOLD_EACH
+        return self.id if is_single else f"{self.type} {self.component}"
 
     def row(self) -> dict[str, Any]:
         """As a webhook gets it; the keys are those of `tradectl alerts --json`."""
@@ -124,4 +134,14 @@ def message_of(key: str, notices: Sequence[Notice], *, unanswered: bool = False)
     )
 
 
-__all__ = ["TRADES", "UNANSWERED", "Message", "Notice", "message_of", "safe"]
+__all__ = [
+    "SETTINGS_CHANGED",
+    "SETTINGS_LOOSENED",
+    "TOLD_EACH",
+    "TRADES",
+    "UNANSWERED",
+    "Message",
+    "Notice",
+    "message_of",
+    "safe",
+]

@@ -18,7 +18,7 @@ from msgspec import Struct
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, SECOND
-from tradectl.notification.notice import TRADES, Notice
+from tradectl.notification.notice import TOLD_EACH, Notice
 from tradectl.notification.notification_settings import AlertChannel
 from tradectl.notification.routes import Recipient, Routes
 
@@ -45,10 +45,8 @@ class Letter(Struct, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Of the condition and recipient: one letter waits in it. A trade is like no other."""
-        notice = self.notice
-        about = notice.id if notice.about == TRADES else f"{notice.type} {notice.component}"
-        return f"{about}/{self.key.rpartition('/')[2]}"
+        """Of the topic and recipient: one letter waits in it."""
+        return f"{self.notice.topic}/{self.key.rpartition('/')[2]}"
 
 
 class Send(Struct, frozen=True):
@@ -160,6 +158,9 @@ class Outbox:
         if notice.status is not AlertStatus.ACTIVE:
             self._drop_steps(notice.id)
         if notice.status is AlertStatus.ACKNOWLEDGED:
+            return
+        if notice.is_resolved and notice.type in TOLD_EACH:
+            self._stepped.pop(notice.id, None)
             return
         for recipient in self.routes.of(notice, now):
             self._add(recipient, notice, now)

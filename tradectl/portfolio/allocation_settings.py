@@ -19,6 +19,7 @@ PLAIN = ("equal_weight", "inverse_volatility")
 """Methods that need no more than the standard library, as long as nothing but caps holds them."""
 
 Cap = Annotated[Decimal | None, Bounds(gt=0)]
+BY_WEIGHTS = Reload(refused="weights that are in force were worked out by it")
 
 
 class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,7 +27,7 @@ class AllocationSettings(Section, frozen=True, kw_only=True, omit_defaults=True)
     each symbol, and `portfolio.cash_reserve` is never allotted."""
 
     section = "allocation"
-    reload = Reload(refused="weights that are in force were worked out by it")
+    reload = BY_WEIGHTS
 
     method: Annotated[
         Method,

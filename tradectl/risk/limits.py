@@ -80,7 +80,7 @@ class RiskLimits(OrderLimits, frozen=True, kw_only=True, omit_defaults=True):
         Limit,
         "a position is scaled by this over its symbol's own volatility (of daily returns, a year of 365 "
         "days), within the bounds below; a symbol with too few days stays as it is",
-        HIGHER_IS_LOOSER,
+        EITHER_MAY_LOOSEN,
     ] = None
     volatility_days: Annotated[
         int, Bounds(ge=2, le=3650), "daily returns that are measured", EITHER_MAY_LOOSEN

@@ -19,12 +19,21 @@ from typing import Any
 
 import msgspec
 
-from tradectl.config.reload import Difference, change_of, differences, patched, values_of
+from tradectl.config.reload import (
+    Difference,
+    Verdict,
+    change_of,
+    differences,
+    loosens,
+    patched,
+    values_of,
+)
 from tradectl.config.render import OFF, literal
 from tradectl.config.settings import Settings
 from tradectl.documents.settings import SettingDifference, SettingsApplied
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import UsageError
+from tradectl.domain.setting import HIGHER_IS_LOOSER
 from tradectl.domain.system_events import Market
 from tradectl.domain.text import harmless
 from tradectl.notification.address import without_addresses
@@ -66,7 +75,8 @@ class Reloading:
         """Raises ConfigError for a file that is not good, UsageError for one that is not this run's."""
         async with self._lock:
             asked, wanted = self._read(file)
-            found = [self._judged(each, asked, wanted) for each in differences(asked, wanted)]
+            judged = [self._judged(each, asked, wanted) for each in differences(asked, wanted)]
+            found = [each for each in judged if each.old != each.new]
             why = self._in_the_way(found, confirm=confirm, plan=plan)
             if not found or why or dry_run:
                 return self._answer(found, why=why)
@@ -100,9 +110,8 @@ class Reloading:
             return _refused(
                 found, "nobody is told of anything: channels are opened as a run begins"
             )
-        if found.key == DATA_AGE and found.new is None and self._options.on_exchange:
-            age = Decimal(str(wanted.feed.stale_after_seconds))
-            return msgspec.structs.replace(found, new=age)
+        if found.key == DATA_AGE and self._options.on_exchange:
+            return _judged_age(found, Decimal(str(wanted.feed.stale_after_seconds)))
         return found
 
     def _in_the_way(self, found: Sequence[Difference], *, confirm: bool, plan: str) -> str:
@@ -206,6 +215,13 @@ class Reloading:
 
 def _refused(found: Difference, reason: str) -> Difference:
     return msgspec.structs.replace(found, verdict="refused", reason=reason)
+
+
+def _judged_age(found: Difference, age: Decimal) -> Difference:
+    """Where it is off, a run on an exchange's data has the `age` of its feed."""
+    old, new = (age if value is None else value for value in (found.old, found.new))
+    verdict: Verdict = "loosens" if loosens(HIGHER_IS_LOOSER.looser, old, new) else "safe"
+    return msgspec.structs.replace(found, old=old, new=new, verdict=verdict)
 
 
 def _plan(found: Sequence[Difference]) -> str:

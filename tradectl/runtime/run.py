@@ -48,7 +48,7 @@ from tradectl.runtime.halted_start import (
     refuse_if_halted,
 )
 from tradectl.runtime.in_process_stop import leave_only_protection
-from tradectl.runtime.left_behind import settings_left
+from tradectl.runtime.left_behind import hold_back, settings_left
 from tradectl.runtime.left_notes import LeftNotes
 from tradectl.runtime.named_symbols import refuse_absent_symbols
 from tradectl.runtime.own_hosts import hosts_of
@@ -195,6 +195,7 @@ class TradingRun(Session):
             refuse_useless_file(settings, ahead)
         refuse_absent_symbols(options, ahead)
         begun = account or starting_account(settings, ahead, recovered)
+        hold_back(begun, recovered, settings, now)
         self.end_reason = ""
         self._end = asyncio.Event()
         super().__init__(

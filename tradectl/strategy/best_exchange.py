@@ -74,7 +74,8 @@ class BestExchange:
             for symbol in each.symbols
         }
         self._heard = {s for listings in self._listings.values() for s in listings}
-        self._view, self._fee, self._part, self._stale_after = view, fee, part, stale_after
+        self._view, self._fee, self._stale_after = view, fee, stale_after
+        self.part = part
         self._last: dict[str, MarketDataEvent] = {}
         self._quotes: dict[str, QuoteEvent] = {}
         self._lengths: dict[str, int] = {}
@@ -130,7 +131,7 @@ class BestExchange:
         """About what is going to be ordered, in money."""
         view = self._view
         share = share_of(view.allocation, instance.name, instance.allocation)
-        return max(view.equity(), ZERO) * share * self._part * Decimal(str(signal.strength))
+        return max(view.equity(), ZERO) * share * self.part * Decimal(str(signal.strength))
 
     def _offer(self, symbol: str, plain_one: str, side: Side, size: Decimal, at: int) -> Offer:
         view = self._view

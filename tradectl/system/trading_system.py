@@ -218,6 +218,9 @@ class TradingSystem(BookkeepingSystem):
             self.portfolio.engine.quoting.stale_after = limits.stale_after
         if any(key.startswith("portfolio.") for key in change.values()):
             self.portfolio.engine.change_settings(settings.portfolio)
+            routing = self.strategy.engine.best_exchange
+            if routing is not None:
+                routing.part = settings.portfolio.fraction
         return self.strategy.change_parameters(settings.strategies, change.history, record.at)
 
     def _is_reviewed(self, at: int) -> bool:
