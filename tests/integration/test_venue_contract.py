@@ -9,8 +9,10 @@ exchange cannot do stands in its dialect (`cannot`), and `tradectl exchanges NAM
 
 from __future__ import annotations
 
+import asyncio
 import os
 from decimal import Decimal
+from unittest import mock
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.venues import dialect, spoken
 from tests.venues.contract import CASES, holds, of_streams
 from tests.venues.harness import SYMBOL, venue_at
 from tests.venues.shapes import words_of
+from tradectl.domain.errors import NotExecuted
 from tradectl.domain.orders import OrderStatus
 
 WANTED = os.environ.get("TRADECTL_CASE", "")
@@ -30,6 +33,15 @@ async def test_a_kind_that_ccxt_has_under_another_name_is_traded_under_the_first
         assert await at.held() == Decimal("0.01")
         paid = at.exchange.fund(SYMBOL, "0.001")
         assert [row.amount for row in await at.income()] == [paid]
+
+
+async def test_a_token_that_ran_out_ends_the_stream() -> None:
+    """Kraken says it in answer to the subscription, and ccxt tells nobody."""
+    async with venue_at(dialect("kraken", "spot"), streams=True) as at:
+        with mock.patch("tests.venues.talks.kraken.TOKEN", "another"):
+            async with asyncio.timeout(5):
+                with pytest.raises(NotExecuted, match="ended the stream: ESession:Invalid session"):
+                    await at.venue.stream_account(lambda _: None)
 
 
 @pytest.mark.parametrize(("name", "kind"), spoken(), ids=lambda value: value)

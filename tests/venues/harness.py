@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from functools import wraps
 from typing import Any
@@ -85,6 +86,14 @@ class VenueAt:
         door.refused = Refused(
             said, orders_alone, {k.replace("_", "-"): v for k, v in headers.items()}
         )
+
+    def forget_key(self) -> None:
+        """The exchange knows ours no more."""
+        door = self.exchange.door
+        assert isinstance(door, DialectServer)
+        assert door.streams is not None
+        others = ("key-of-another", "", "")
+        door.dialect = door.streams.dialect = replace(door.dialect, credentials=others)
 
     @property
     def engine(self) -> Any:

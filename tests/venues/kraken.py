@@ -249,7 +249,13 @@ def ticker(rules: list[Rules], asked: Asked) -> Any:
     return said({name: {"c": [price, "1"]} for name, price in last.items()})
 
 
+TOKEN = "token-of-the-account"
+"""What a websocket is opened with."""
+
 ROUTES = {
+    ("POST", "/0/private/GetWebSocketsToken"): Route(
+        acts.NOTHING, lambda _, __: said({"token": TOKEN, "expires": 900})
+    ),
     ("GET", "/0/public/AssetPairs"): Route(acts.MARKETS, pairs),
     ("GET", "/0/public/Assets"): Route(acts.CONSTANT, lambda _, __: said({})),
     ("GET", "/0/public/Time"): Route(

@@ -10,8 +10,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.venues.contract import STREAMS, S, case
 from tests.venues.harness import SYMBOL, VenueAt
+from tradectl.domain.errors import ExchangeError
 from tradectl.domain.money import Side
 from tradectl.exchange.venue import Channel, VenueFill, VenueOrder
 
@@ -124,6 +127,17 @@ async def a_fill_is_pushed_as_it_is_told_when_asked_for(at: VenueAt, side: str) 
             assert (other.side, other.quantity, other.price) == (one.side, one.quantity, one.price)
             assert (other.fee, other.fee_currency) == (one.fee, one.fee_currency)
             assert other.liquidity is one.liquidity
+
+
+@case(needs=STREAMS)
+async def a_login_that_is_refused_ends_the_stream(at: VenueAt) -> None:
+    """Nobody waits for what never comes."""
+    assert at.dialect.talk is not None
+    if at.dialect.talk.has_login:
+        at.forget_key()
+        async with asyncio.timeout(5), _of_account(at) as account:
+            with pytest.raises(ExchangeError):
+                await account.until(lambda: account.told)
 
 
 def _other(at: VenueAt, known: set[str]) -> set[str]:

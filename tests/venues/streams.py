@@ -55,6 +55,8 @@ class StreamTalk:
     """what stands in the names of the channels that carry the account's orders and fills"""
     pushes_prices: bool = True
     """the best ones, by themselves"""
+    has_login: bool = True
+    """the account is not told of to everybody who names it"""
     greets: Callable[[Connection, Asked], list[Any]] = lambda _connection, _asked: []
 
 
@@ -63,7 +65,7 @@ class DialectStreams:
 
     def __init__(self, exchange: LoopbackExchange, dialect: Dialect, talk: StreamTalk) -> None:
         self._exchange = exchange
-        self._dialect = dialect
+        self.dialect = dialect
         self._talk = talk
         self.open: list[Connection] = []
         self.said: list[Any] = []
@@ -90,7 +92,7 @@ class DialectStreams:
         broadcast.on_report, broadcast.on_trade, broadcast.on_book = on_report, on_trade, on_book
 
     def _asked(self, path: str = "") -> Asked:
-        return Asked(self._exchange, self._dialect, "GET", path, {}, "", {})
+        return Asked(self._exchange, self.dialect, "GET", path, {}, "", {})
 
     def _push(self, messages: Mapping[str, Any]) -> None:
         for connection in [c for c in self.open if not c.socket.closed]:
@@ -102,7 +104,7 @@ class DialectStreams:
     async def accept(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse(autoping=True)
         await ws.prepare(request)
-        socket = Socket(request, ws, self._dialect.market)
+        socket = Socket(request, ws, self.dialect.market)
         connection = Connection(socket, request.path, dict(request.query))
         self._exchange.hub.sockets.add(socket)
         self.open.append(connection)

@@ -3,6 +3,7 @@ On futures it is subscribed to with the number of the account."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.venues.asked import Asked, plain
@@ -22,7 +23,11 @@ def heard(message: Any, connection: Connection, asked: Asked) -> list[Any]:
     payload = list(message.get("payload", []))
     if "auth" not in message:
         connection.channels.update(f"{channel}:{name}" for name in payload)
-    elif message["auth"]["KEY"] == asked.dialect.credentials[0] and _is_ours(payload, asked):
+    elif message["auth"]["KEY"] != asked.dialect.credentials[0]:
+        text = json.dumps({"label": "INVALID_KEY", "message": "Invalid key provided"})
+        error = {"code": 4, "message": text}
+        return [told | {"id": message["id"], "error": error, "result": None}]
+    elif _is_ours(payload, asked):
         connection.channels.add(channel)
     else:
         error = {"code": 2, "message": "invalid argument: user"}

@@ -55,4 +55,5 @@ TALK = StreamTalk(
     source="ccxt 4.5.90, pro/hyperliquid.py: handle_order, handle_my_trades, handle_trades",
     account=("orderUpdates", "userFills"),
     pushes_prices=False,
+    has_login=False,
 )

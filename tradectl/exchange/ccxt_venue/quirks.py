@@ -244,8 +244,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """of an order of the user stream ccxt takes what is filled for all: the rest comes on top"""
     login: Mapping[str, LoginPart] = {}
     """what ccxt calls the parts of the credentials, by what we call them, where not as usual"""
-    lost_events: frozenset[str] = frozenset()
-    """messages of the user stream that say that it is over, which ccxt does not act on"""
+    over: Callable[[Mapping[str, Any]], str] = lambda _: ""
+    """of a message of a stream: why nothing comes any more, where ccxt does not act on it; else empty"""
     account_number: Mapping[str, AccountNumber] = {}
     """by kind of market"""
     listen_key: Mapping[str, ListenKey] = {}

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple
 
+from tradectl.domain.text import harmless
 from tradectl.exchange.ccxt_venue.quirks import Quirks
 
 MOST_WAITING = 100_000
@@ -113,8 +114,8 @@ class WebsocketGuard:
         return handle_message
 
     def _message(self, connection: Any, message: Any) -> None:
-        if isinstance(message, dict) and self._is_lost_event(message):
-            self._lose(connection, "the exchange ended the stream")
+        if isinstance(message, dict) and (why := self._quirks.over(message)):
+            self._lose(connection, f"the exchange ended the stream: {harmless(why, 100)}")
             return
         if not connection.is_account or not isinstance(message, dict):
             self._handle(connection, message)
@@ -127,13 +128,6 @@ class WebsocketGuard:
         self._is_of_before = False
         if self.follows_account:
             self.on_account_message(message)
-
-    def _is_lost_event(self, message: dict[str, Any]) -> bool:
-        if not self._quirks.lost_events:
-            return False
-        inner = message.get("event")
-        inner_event = inner if isinstance(inner, dict) else message
-        return inner_event.get("e") in self._quirks.lost_events
 
     def _lose(self, connection: Any, reason: str) -> None:
         from ccxt import NetworkError

@@ -44,6 +44,15 @@ def _money_reason(message: Mapping[str, Any]) -> str:
     return "" if reason == "ORDER" else reason
 
 
+_OVER = frozenset({"listenKeyExpired", "eventStreamTerminated"})
+
+
+def _over(message: Mapping[str, Any]) -> str:
+    inner = message.get("event")
+    told = str((inner if isinstance(inner, Mapping) else message).get("e"))
+    return told if told in _OVER else ""
+
+
 TABLE = ExchangeTable(
     fence=Fence(
         "recvWindow (ms), a parameter of every signed request, sent: as long as an answer is waited for. "
@@ -109,7 +118,7 @@ TABLE = ExchangeTable(
             "spot": ("enableSpotAndMarginTrading", "enableWithdrawals"),
             "perpetual": ("enableFutures", "enableWithdrawals"),
         },
-        lost_events=frozenset({"listenKeyExpired", "eventStreamTerminated"}),
+        over=_over,
         listen_key={
             "perpetual": ListenKey(option="linear", keep_alive="fapiPrivatePutListenKey"),
         },

@@ -9,6 +9,7 @@ are numbered: one that was overtaken is turned away, and made once more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tradectl.domain.orders import OrderType
@@ -26,6 +27,12 @@ def _row_by_row(message: dict[str, Any]) -> list[dict[str, Any]]:
     if message.get("channel") != "executions" or not isinstance(rows, list):
         return [message]
     return [{**message, "data": [row]} for row in rows]
+
+
+def _refused(message: Mapping[str, Any]) -> str:
+    """What it will not be subscribed to: ccxt tells it to nobody."""
+    is_refused = message.get("method") == "subscribe" and message.get("success") is False
+    return str(message.get("error")) if is_refused else ""
 
 
 def _each(what: RefusalCause, *codes: str) -> dict[str, RefusalCause]:
@@ -54,6 +61,7 @@ TABLE = ExchangeTable(
         fills_pages={"spot": Pages("ofs", Next.COUNT)},
         streamed=frozenset({"fills"}),
         split=_row_by_row,
+        over=_refused,
         is_of_before=lambda message: message.get("type") == "snapshot",
     ),
     codes=ErrorCodes(
