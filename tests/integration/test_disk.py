@@ -179,9 +179,14 @@ def test_a_read_only_disk_is_refused_and_the_latch_finds_another_place(disk: Dis
     assert tradectl(disk.state, "run", "--headless", "--duration", 0.2).code == 0
 
 
-def test_on_a_read_only_disk_one_can_look(disk: Disk) -> None:
+@pytest.mark.parametrize("how", ["read-only", "full"])
+def test_on_a_disk_that_takes_nothing_one_can_look(disk: Disk, how: str) -> None:
     run = tradectl(disk.state, "run", "--headless", "--duration", 0.5, "--json").document()
-    disk.remount("ro")
+    if how == "full":
+        disk.fill()
+        assert tradectl(disk.state, "run", "--headless", "--duration", 5).code == 1
+    else:
+        disk.remount("ro")
     status = tradectl(disk.state, "status", "--json").document()
     assert (status["run_id"], status["state_hash"]) == (run["run_id"], run["state_hash"])
     assert [row["run_id"] for row in tradectl(disk.state, "runs", "--json").document()] == [

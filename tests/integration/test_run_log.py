@@ -34,17 +34,21 @@ TRADES = """timestamp,price,volume
 
 
 class Screen:
-    """The run ends once it has traded a little; `before` is called first."""
+    """The run ends once it has traded a little, and `saw` it; `before` is called first."""
 
-    def __init__(self, before: Callable[[TradingRun], None] = lambda run: None) -> None:
-        self._before = before
+    def __init__(
+        self,
+        before: Callable[[TradingRun], None] = lambda run: None,
+        saw: Callable[[TradingRun], object] = lambda run: True,
+    ) -> None:
+        self._before, self._saw = before, saw
 
     async def start(self, run: TradingRun) -> None:
         self._before(run)
         self._traded = asyncio.ensure_future(self._trade(run))
 
     async def _trade(self, run: TradingRun) -> None:
-        await until(lambda: run.books.account.fills_count >= 3)
+        await until(lambda: run.books.account.fills_count >= 3 and bool(self._saw(run)))
         run.end("it has traded")
 
     async def stop(self) -> None:
@@ -148,7 +152,7 @@ async def test_a_log_that_cannot_be_written_ends_no_trading_and_is_an_alert_once
     StateDir(folder).create()
     (folder / "logs").mkdir()
     (folder / "logs" / "tradectl.log").mkdir()  # root may write what is read-only
-    run = await trade(folder, Screen())
+    run = await trade(folder, Screen(saw=read_alerts))
     assert run.end_reason == "it has traded"
     (said,) = read_alerts(run)
     assert said.startswith("the log cannot be written: it is a folder, not a file; trading and its")
@@ -190,3 +194,25 @@ def test_what_is_typed_wrong_is_said(tmp_path: Path, words: list[str], said: str
     answer = CliRunner().invoke(app, asked, standalone_mode=False)
     assert answer.exception is not None
     assert said in str(answer.exception) + answer.output
+
+
+def test_a_stop_that_no_run_tells_of_and_the_end_of_its_halt_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+
+    def asked(*words: str) -> str:
+        answer = CliRunner().invoke(app, [*words, "--state-dir", str(folder)])
+        assert answer.exit_code == 0
+        return answer.output
+
+    asked("emergency-stop", "--reason", "wrong size")
+    asked("clear-halt", "--confirm")
+    stopped, cleared = read(folder)
+    assert (stopped.level, stopped.message) == (
+        LogLevel.CRITICAL,
+        "EMERGENCY STOP by command: wrong size; cancelled 0, closed 0",
+    )
+    assert cleared.message.startswith("CLEAR-HALT: it was halted since ")
+    assert cleared.message.endswith(": wrong size")
+    assert "no alerts" in asked("alerts")
+    assert "there are operator" in asked("logs", "--component", "riskk")
+    assert "the log has no run 'x'" in asked("logs", "--run", "x")

@@ -139,6 +139,18 @@ def test_a_perpetual_is_closed_at_once_and_its_stop_cancelled_after() -> None:
     assert system.confirm_cancels(PERPETUAL).working(PERPETUAL) == []
 
 
+def test_the_stop_goes_where_the_entry_that_was_to_follow_the_exit_is_denied() -> None:
+    system = System(stop_loss_pct=D(3), turn="two_orders").enter(PERPETUAL)
+    system.signal("sell", PERPETUAL)
+    (exit_order,) = [o for o in system.view.working_orders(PERPETUAL) if not o.spec.stop_price]
+    system.fill(exit_order)
+    (entry,) = [o for o in system.view.working_orders(PERPETUAL) if not o.spec.stop_price]
+    assert system.working(PERPETUAL)[0] == STOP
+    entry.status = OrderStatus.DENIED
+    system.take(system.engine.on_denied(entry.spec, "RESTRICTED", system.view, system.at))
+    assert system.working(PERPETUAL) == []
+
+
 def grown(symbol: str) -> System:
     """A position of 1 at 100, with its stop, to which 1 at 110 has come."""
     system = System(stop_loss_pct=D(3)).enter(symbol)

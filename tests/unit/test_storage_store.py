@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import threading
 import time
@@ -33,7 +34,7 @@ from tradectl.domain.time import DAY
 from tradectl.state.account import Account
 from tradectl.storage import schema
 from tradectl.storage.schema import connect
-from tradectl.storage.store import ALERTS, PRUNE_SQL, ROWS_AT_ONCE, Store
+from tradectl.storage.store import ALERTS, PRUNE_SQL, ROWS_AT_ONCE, Database, Store
 
 
 @pytest.fixture
@@ -44,6 +45,18 @@ def path(tmp_path: Path) -> Path:
 async def test_its_files_are_its_owner_s_alone(store: Store, path: Path) -> None:
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert modes == {"state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}
+
+
+def test_the_loop_may_close_once_a_database_could_not_be_opened(path: Path) -> None:
+    def fails() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def opened() -> None:
+        with pytest.raises(sqlite3.OperationalError):
+            await Database(fails, iter_chunk_size=64).opened()
+        assert workers() == []
+
+    asyncio.run(opened())
 
 
 def workers() -> list[threading.Thread]:

@@ -49,12 +49,15 @@ class LogFilter(Struct, frozen=True):
 
 class LogReader:
     """Of the files in `folder`; `unreadable` lines are passed over and counted, such as one that a full
-    disk cut off."""
+    disk cut off. What was read has lines of these `components`, wanted or not, and of the run
+    or not (`has_run`)."""
 
     def __init__(self, folder: Path, wanted: LogFilter) -> None:
         self._folder = folder
         self._wanted = wanted
         self.unreadable = 0
+        self.components: set[str] = set()
+        self.has_run = False
 
     def lines(self) -> Iterator[LogLine]:
         """Those wanted. Raises OSError for files that are not ours, or cannot be read."""
@@ -119,7 +122,10 @@ class LogReader:
             line = parsed(text)
             if line is None:
                 self.unreadable += bool(text.strip())
-            elif self._wanted.takes(line):
+                continue
+            self.components.add(line.component)
+            self.has_run = self.has_run or line.run_id.startswith(self._wanted.run)
+            if self._wanted.takes(line):
                 yield line
 
 

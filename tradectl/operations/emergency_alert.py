@@ -28,12 +28,13 @@ from tradectl.storage.reader import StateReader, resolve_alerts
 from tradectl.storage.store import Store
 
 LOCK_TIMEOUT_S = 1.0
+HALT_CONTINUED = "halt_continued"
 OF_A_POSITION = (SystemEventKind.POSITION_UNPROTECTED, SystemEventKind.STOP_REFUSED)
 OF_THE_ACCOUNT = (
     SystemEventKind.CANCEL_FAILED,
     SystemEventKind.ORDER_UNKNOWN,
     "emergency_stop",
-    "halt_continued",
+    HALT_CONTINUED,
 )
 
 
@@ -51,7 +52,7 @@ def leave_alert(state_dir: StateDir, receipt: Receipt, now: int) -> None:
         id=f"{stop_id}-a1",
         type="emergency_stop",
         severity=AlertSeverity.CRITICAL,
-        message=_message(receipt),
+        message=told_of(receipt),
         component="operator",
         created_at=now,
         updated_at=now,
@@ -93,13 +94,24 @@ def resolve_answered(state_dir: StateDir, receipt: Receipt, now: int) -> None:
     resolve_alerts(state_dir.db, answered, iso(now))
 
 
+def resolve_halts(state_dir: StateDir, now: int) -> None:
+    """The open alerts of a halt that is cleared. Raises StateError."""
+    rows = StateReader(state_dir.db).alerts()
+    of_halts = [
+        row.id
+        for row in rows
+        if row.status is not AlertStatus.RESOLVED and row.type in ("emergency_stop", HALT_CONTINUED)
+    ]
+    resolve_alerts(state_dir.db, of_halts, iso(now))
+
+
 def _is_answered(alert: AlertRow, receipt: Receipt) -> bool:
     if alert.type in OF_A_POSITION:
         return alert.component.removeprefix("symbol:") not in receipt.unprotected
     return receipt.confirmed and alert.type in OF_THE_ACCOUNT
 
 
-def _message(receipt: Receipt) -> str:
+def told_of(receipt: Receipt) -> str:
     """The reason, and what a person has to look after."""
     parts = [receipt.reason or "emergency stop"]
     if not receipt.confirmed:
@@ -114,4 +126,4 @@ def _message(receipt: Receipt) -> str:
     return "; ".join(parts)
 
 
-__all__ = ["leave_alert", "resolve_answered"]
+__all__ = ["leave_alert", "resolve_answered", "resolve_halts", "told_of"]

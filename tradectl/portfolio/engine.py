@@ -343,7 +343,9 @@ class PortfolioEngine:
             return []  # its strategy hears of it, and says what it wants instead
         if order.reduce_only:
             return self._exits(symbol, view, at)
-        if not held or ((held > 0) == (order.side is Side.BUY) and not order.shares):
+        if not held:  # what closed it did not look at its stop: this order was to come first
+            return self.protect(view, at, symbol)
+        if (held > 0) == (order.side is Side.BUY) and not order.shares:
             return []
         why = f"the part that reduces passes: {reason}"
         answer = self._steering.steer(

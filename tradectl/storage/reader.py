@@ -26,6 +26,7 @@ from tradectl.domain.time import from_iso
 from tradectl.storage.schema import (
     LOCK_TIMEOUT_S,
     database_error,
+    has_room,
     is_there,
     refuse_other,
     version_of,
@@ -333,9 +334,11 @@ class StateReader:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """Where nothing can be written SQLite cannot make its lock file either, and need not: a database
-    that was closed whole stays as it is."""
-    unchanging = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    """Where nothing can be written, or no room is left, SQLite cannot make its lock file either, and need
+    not: a database that was closed whole stays as it is."""
+    folder, wal = path.parent, Path(f"{path}-wal")
+    is_whole = not wal.exists() or not wal.stat().st_size
+    unchanging = is_whole and not (os.access(folder, os.W_OK) and has_room(folder))
     name = f"{path.absolute().as_uri()}?immutable=1" if unchanging else str(path)
     return sqlite3.connect(name, timeout=LOCK_TIMEOUT_S, uri=unchanging)
 

@@ -11,6 +11,7 @@ is found; that of a run is looked up in `runs`: an index more would be a page mo
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -24,6 +25,8 @@ VERSION = newest()
 LOCK_TIMEOUT_S = 5.0
 PAGES_AT_HAND_KB = 512
 SIDE_FILES = ("-wal", "-shm", "-journal")
+SHARED_BYTES = 32 << 10
+"""Of the file by which those that have a database open know of each other, as SQLite makes it."""
 
 PRIMARY_CODE = 0xFF
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -130,7 +133,17 @@ def database_error(what: str, path: Path, error: sqlite3.Error) -> DatabaseError
             f"cannot {what} {path}: it is damaged ({error}); "
             "`tradectl run` makes it anew from the journals"
         )
-    return DatabaseError(f"cannot {what} {path}: {error}")
+    full = "" if has_room(path.parent) else "; no space is left on its disk"
+    return DatabaseError(f"cannot {what} {path}: {error}{full}")
+
+
+def has_room(folder: Path) -> bool:
+    """For what SQLite makes beside a database that it only reads."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return True  # what else is wrong is said by whoever comes upon it
+    return disk.f_bavail * disk.f_frsize >= SHARED_BYTES
 
 
 def is_there(path: Path, what: str = "read") -> bool:

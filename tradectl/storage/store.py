@@ -110,8 +110,7 @@ class Store:
         try:
             await asyncio.to_thread(_prepare, path, self._lock_timeout)
             db = Database(lambda: connect(path, timeout=self._lock_timeout), iter_chunk_size=64)
-            await db
-            self._db = db
+            self._db = await db.opened()
         except sqlite3.Error as error:
             raise database_error("use", self._path, error) from error
 
@@ -185,6 +184,16 @@ class Store:
 class Database(aiosqlite.Connection):
     """A connection with a thread of its own. A transaction goes there as a whole: were each statement
     asked for by itself, a loop that is busy, or a computer, would come between all of them."""
+
+    async def opened(self) -> Database:
+        """Itself. Where that fails its thread has ended: it says so to the loop, which nobody may close
+        before. Raises sqlite3.Error."""
+        try:
+            await self
+        except BaseException:
+            await asyncio.to_thread(self._thread.join)
+            raise
+        return self
 
     async def transact(self, statements: Iterable[Statement], then: Step) -> None:
         run = self._transact

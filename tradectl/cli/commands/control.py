@@ -135,12 +135,27 @@ def emergency_stop(
     print_data(receipt, as_json, "reports.receipt")
     if receipt.method == "direct":
         channels = settings if config is not None else _settings_of_last_run(directory)
+        _log_stop(receipt, channels, directory)
         if channels is not None:
             _tell_people(channels, directory)
     if not receipt.latched:
         raise typer.Exit(1)
     if not receipt.confirmed:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
+
+
+def _log_stop(receipt: Receipt, settings: Settings | None, directory: StateDir) -> None:
+    """No run did."""
+    from tradectl.documents.log import LogLevel
+    from tradectl.logs.log_settings import LogSettings
+    from tradectl.operations.command_log import log_command
+    from tradectl.operations.emergency_alert import told_of
+
+    done = f"cancelled {len(receipt.cancelled)}, closed {len(receipt.closed)}"
+    said = f"EMERGENCY STOP by command: {told_of(receipt)}; {done}"
+    run_id = Path(receipt.journal).stem if receipt.journal else ""
+    chosen = LogSettings() if settings is None else settings.log
+    log_command(directory, LogLevel.CRITICAL, said, chosen, run_id)
 
 
 def _settings_in(config: Path) -> Settings | None:
@@ -223,11 +238,31 @@ def clear_halt(
         with directory.owned():
             directory.cleared_halt.note(halt)
             directory.latch.clear()
+        _end_of(halt, directory)
     said = "trading is allowed again" if halt else "there is no halt to clear"
     answer = _cleared(directory, was_halted=halt is not None)
     if left := [*answer.open_orders, *answer.positions]:
         said += f"; still open when it was last seen: {', '.join(left)}"
     _print(answer, as_json, said)
+
+
+def _end_of(halt: Halt, directory: StateDir) -> None:
+    """For the alerts that asked for it, and the log."""
+    from tradectl.bus.clock import WallClock
+    from tradectl.config.load import load_settings
+    from tradectl.documents.log import LogLevel
+    from tradectl.domain.errors import TradectlError
+    from tradectl.logs.log_settings import LogSettings
+    from tradectl.operations.command_log import log_command
+    from tradectl.operations.emergency_alert import resolve_halts
+
+    with contextlib.suppress(TradectlError):  # the halt is cleared all the same
+        resolve_halts(directory, WallClock().now())
+    said, settings = f"CLEAR-HALT: it was {halt}", LogSettings()
+    with contextlib.suppress(TradectlError):
+        if config := directory.configuration.read():
+            settings = load_settings(config).log
+    log_command(directory, LogLevel.WARNING, said, settings)
 
 
 def _halted_by_records(directory: StateDir) -> Halt | None:

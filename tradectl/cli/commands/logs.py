@@ -23,7 +23,7 @@ from tradectl.domain.errors import StateError, UsageError
 
 if TYPE_CHECKING:
     from tradectl.documents.log import LogLine
-    from tradectl.logs.log_reader import LogReader
+    from tradectl.logs.log_reader import LogFilter, LogReader
     from tradectl.storage.directory import StateDir
     from tradectl.storage.reader import Page
 
@@ -85,6 +85,7 @@ def logs(
             print_page(
                 lambda page: _page(reader, page), as_json, "log_lines.listing", limit, skip, since
             )
+            _say_what_there_is(reader, wanted)
     except OSError as error:
         raise StateError(f"cannot read the log in {known.logs}: {error.strerror}") from error
     if reader.unreadable:
@@ -98,6 +99,17 @@ def _run(known: StateDir, named: str | None) -> str:
     if not journals:
         raise UsageError("there is no run yet: start one with `tradectl run`")
     return next(reversed(journals))
+
+
+def _say_what_there_is(reader: LogReader, wanted: LogFilter) -> None:
+    """Of what was asked for by a name that no line has."""
+    if wanted.since:
+        return  # not all of them were read
+    if wanted.run and not reader.has_run:
+        say(f"the log has no run {wanted.run!r}: `tradectl runs` lists them", err=True)
+    elif wanted.component and wanted.component not in reader.components:
+        there = ", ".join(sorted(filter(None, reader.components)))
+        say(f"the log has no component {wanted.component!r}: there are {there}", err=True)
 
 
 def _page(reader: LogReader, page: Page) -> Iterator[LogLine]:
