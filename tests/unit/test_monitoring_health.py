@@ -186,7 +186,7 @@ async def test_system_health_is_one_json_document(monitor: SystemMonitor) -> Non
     resources = health["resources"]
     assert list(resources) == [
         "cpu_pct", "rss_mb", "open_files", "open_files_pct", "threads", "disk_free_mb", "journal_mb",
-        "loop_lag_ms",
+        "loop_lag_ms", "utc_offset_ms",
     ]  # fmt: skip
     assert resources["rss_mb"] > 1
     assert resources["open_files"] > 0

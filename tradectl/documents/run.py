@@ -170,7 +170,8 @@ class Progress(Struct, kw_only=True, frozen=True):
 
 class Resources(Struct, kw_only=True, frozen=True):
     """What the process uses: `cpu_pct` of one core, `open_files_pct` of those that it may open; and what
-    is left of the disk that its state is on. Null where the machine does not tell."""
+    is left of the disk that its state is on. `utc_offset_ms` is how far UTC is ahead of its clock. Null
+    where the machine, or no time server, tells."""
 
     cpu_pct: float | None = None
     rss_mb: float | None = None
@@ -180,6 +181,7 @@ class Resources(Struct, kw_only=True, frozen=True):
     disk_free_mb: float | None = None
     journal_mb: float | None = None
     loop_lag_ms: float | None = None
+    utc_offset_ms: float | None = None
 
 
 class LiveStatus(Status, kw_only=True, frozen=True):

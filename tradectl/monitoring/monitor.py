@@ -98,6 +98,7 @@ class SystemMonitor:
         self._thresholds = thresholds
         self._last_resources = Resources()
         self._loop_lag_ms = 0.0
+        self._utc_offset_ms: float | None = None
         self._slow_seq = 0
         self._clock_moved = False
         self._alerted: dict[str, AlertSeverity] = {}
@@ -144,21 +145,29 @@ class SystemMonitor:
     async def get_system_health(self) -> dict[str, Any]:
         """JSON-ready: `status` (the worst of all), `components` by name, `resources`, `checked_at`.
 
-        Resources: cpu_pct (100 is one core), rss_mb, loop_lag_ms, open_files, threads; None where the
-        machine does not say.
+        Resources: cpu_pct (100 is one core), rss_mb, loop_lag_ms, utc_offset_ms, open_files, threads;
+        None where the machine does not say.
         """
         healths = await self._health.all()
         resources = await asyncio.to_thread(self._resources.read)
         return {
             "status": worst(health.status for health in healths.values()),
             "components": {n: msgspec.to_builtins(health) for n, health in healths.items()},
-            "resources": asdict(replace(resources, loop_lag_ms=self._loop_lag_ms)),
+            "resources": asdict(self._with_times(resources)),
             "checked_at": iso(self._clock.now()),
         }
 
     def resources(self) -> Resources:
         """The figures of the machine as they were last read; empty before the first."""
-        return replace(self._last_resources, loop_lag_ms=self._loop_lag_ms)
+        return self._with_times(self._last_resources)
+
+    def utc_is(self, offset_ms: float | None) -> None:
+        """So far ahead of this machine's clock; None where nobody tells."""
+        self._utc_offset_ms = offset_ms
+
+    def _with_times(self, found: Resources) -> Resources:
+        lag, offset = self._loop_lag_ms, self._utc_offset_ms
+        return replace(found, loop_lag_ms=lag, utc_offset_ms=offset)
 
     def unwell(self) -> list[str]:
         """The components that were unhealthy or worse when they were last checked."""

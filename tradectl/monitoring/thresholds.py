@@ -37,6 +37,7 @@ WORDS = {
     "queue_depth": "{:,.0f} inputs wait",
     "data_age_seconds": "the newest data is {:,.0f} s old",
     "clock_offset_ms": "the clock is {:,.0f} ms off",
+    "utc_offset_ms": "the clock of this machine is {:,.0f} ms from UTC",
 }
 """Of each reading."""
 
@@ -169,9 +170,10 @@ def of_resources(found: Resources) -> dict[str, Found]:
     """Those that the machine tells."""
     names = (
         "cpu_pct", "rss_mb", "open_files_pct", "threads", "disk_free_mb", "journal_mb", "loop_lag_ms",
+        "utc_offset_ms",
     )  # fmt: skip
     values = ((name, getattr(found, name)) for name in names)
-    return {name: Found(float(value)) for name, value in values if value is not None}
+    return {name: Found(abs(float(value))) for name, value in values if value is not None}
 
 
 def worst_age(ages: Mapping[str, float]) -> Iterator[tuple[str, Found]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SERVICE = "tradectl"
 HIDDEN = "***"
+TIME_PORT = "123"
 TELLING = 6
 """A shorter part of an address is in many texts, and gives nothing away."""
 _SHAPE = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?")
@@ -37,6 +38,21 @@ def refuse_address(url: str, key: str) -> None:
                 )
             return
     raise ConfigError(f"{key}: expected an address such as https://example.org/hook")
+
+
+def host_and_port(server: str) -> tuple[str, int]:
+    """Of a time server, `HOST` or `HOST:PORT`, an IPv6 address in brackets. Raises ConfigError."""
+    host, colon, port = server.rpartition(":") if not server.endswith("]") else (server, "", "")
+    if not colon:
+        host, port = server, TIME_PORT
+    bare = host.removeprefix("[").removesuffix("]")
+    is_port = port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16
+    is_host = bare.isascii() and bare.isprintable() and not {*" /@"} & {*bare}
+    if not (bare and is_host and is_port and (":" not in bare or bare != host)):
+        raise ConfigError(
+            f"monitoring.time_server: expected HOST or HOST:PORT such as pool.ntp.org, got {server!r}"
+        )
+    return bare, int(port)
 
 
 def _is_near(host: str) -> bool:
@@ -105,4 +121,11 @@ def _from_keyring(name: str) -> str:
         return ""
 
 
-__all__ = ["address_of", "redaction_of", "refuse_address", "shown", "without_addresses"]
+__all__ = [
+    "address_of",
+    "host_and_port",
+    "redaction_of",
+    "refuse_address",
+    "shown",
+    "without_addresses",
+]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.setting import HOT, Bounds, Reload, Section
 from tradectl.domain.states import AlertSeverity
-from tradectl.notification.address import refuse_address
+from tradectl.notification.address import host_and_port, refuse_address
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
@@ -56,6 +56,13 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
     ] = 0
     metrics_money: Annotated[bool, "equity, profit and positions among the figures"] = False
 
+    time_server: Annotated[
+        str,
+        "HOST or HOST:PORT that is asked by SNTP how far this machine's clock is from UTC, such as "
+        "pool.ntp.org",
+    ] = ""
+    time_server_seconds: Annotated[float, Bounds(ge=16, le=86_400), "how often it is asked"] = 600.0
+
     telegram_chats: Annotated[
         tuple[int, ...],
         "ids of the chats that may ask for status, pause and emergency stop; the token of their bot is "
@@ -70,6 +77,8 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
         if self.heartbeat_url:
             refuse_address(self.heartbeat_url, "monitoring.heartbeat_url")
         refuse_address(self.telegram_url, "monitoring.telegram_url")
+        if self.time_server:
+            host_and_port(self.time_server)
 
 
 class AlertSettings(Section, frozen=True, kw_only=True):

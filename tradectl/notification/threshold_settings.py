@@ -10,6 +10,7 @@ from tradectl.domain.states import AlertSeverity
 Reading = Literal[
     "cpu_pct", "rss_mb", "open_files_pct", "threads", "disk_free_mb", "journal_mb", "loop_lag_ms",
     "step_p99_ms", "queue_depth", "data_age_seconds", "clock_offset_ms",
+    "utc_offset_ms",
 ]  # fmt: skip
 OF_WHAT_IS_LEFT = ("disk_free_mb",)
 """Too little of it is too much of something else."""
@@ -20,15 +21,16 @@ BACK = 0.8
 class Threshold(Section, frozen=True, kw_only=True):
     """What a reading may come to: beyond that it is an alert (RESOURCE_CPU_PCT, ...), one that counts how
     often, until the reading is back for a while. Built in are cpu_pct 90, rss_mb 500, open_files_pct 80,
-    threads 200, disk_free_mb 100 (entries wait), loop_lag_ms 500, step_p99_ms 50, queue_depth 5000; one
-    of the same reading takes its place."""
+    threads 200, disk_free_mb 100 (entries wait), loop_lag_ms 500, step_p99_ms 50, queue_depth 5000,
+    utc_offset_ms 1000; one of the same reading takes its place."""
 
     section = "thresholds"
 
     reading: Annotated[
         Reading,
         "100 of cpu_pct is one core; open_files_pct is of the limit; queue_depth of the longest class; "
-        "data_age_seconds of the oldest symbol; clock_offset_ms of the exchange that is furthest off",
+        "data_age_seconds of the oldest symbol; clock_offset_ms of the exchange that is furthest off, "
+        "utc_offset_ms by monitoring.time_server",
     ]
     raised_at: Annotated[
         float, Bounds(gt=0, off=0), "so much, or of disk_free_mb so little, is told"
@@ -82,6 +84,7 @@ BUILT_IN_THRESHOLDS = (
     Threshold(reading="loop_lag_ms", raised_at=500, for_seconds=15),
     Threshold(reading="step_p99_ms", raised_at=50),
     Threshold(reading="queue_depth", raised_at=5_000, severity=AlertSeverity.ERROR),
+    Threshold(reading="utc_offset_ms", raised_at=1_000, for_seconds=0, clear_seconds=0),
 )
 
 

@@ -123,6 +123,12 @@ def watchers_outside(
 
         beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
         yield beat.name, beat
+    if settings.time_server:
+        from tradectl.monitoring.utc_clock import UtcClock
+
+        every = settings.time_server_seconds
+        utc = UtcClock(settings.time_server, every, monitor.utc_is, alerts, bus.clock)
+        yield utc.name, utc
     service = service_manager_of(os.environ, lambda: session.orchestrator.state, bus.clock)
     if service is not None:
         yield service.name, service

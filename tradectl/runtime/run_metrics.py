@@ -85,6 +85,7 @@ HELPS = {
     "data_age_seconds": f"since the newest market data of a symbol; of the {MOST_SYMBOLS} oldest",
     "data_age_max_seconds": "of the oldest of all of them",
     "clock_offset_seconds": "how far an exchange's clock is ahead of this machine's",
+    "utc_offset_seconds": "how far UTC is ahead of this machine's clock, by its time server",
     "clock_set_seconds": "how far this machine's clock was set ahead, and is not followed yet",
     "alerts_open": "alerts that are not over, by severity",
     "alert_delivery_seconds": "from what happened to a channel's word that it has it",
@@ -283,6 +284,8 @@ class RunMetrics:
         figures.gauge("loop_tasks", len(asyncio.all_tasks()))
         figures.gauge("clock_set_seconds", self._session.bus.clock.moved / SECOND)
         figures.gauge("loop_lag_seconds", (found.loop_lag_ms or 0) / 1000)
+        if found.utc_offset_ms is not None:
+            figures.gauge("utc_offset_seconds", found.utc_offset_ms / 1000)
 
     def _of_the_money(self) -> None:
         figures, books = self._figures, self._session.books
