@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import time
@@ -82,6 +83,10 @@ def test_it_is_told_on_by_the_process_that_stays_and_the_account_is_free(setup: 
     setup.after(1)
     with setup.standing_by() as run:
         assert StateDir(setup.state).owner() is None
+        assert (
+            f"process {run.process.pid} stays to tell of the halt"
+            in tradectl(setup.state, "status").out
+        )
         answer = run.end()
     assert answer.code == HALTED
     assert [body["severity"] for body in setup.ops.posted] == ["critical"]
@@ -100,7 +105,10 @@ def acknowledged(setup: Setup, run: Running) -> None:
 
 
 def cleared(setup: Setup, run: Running) -> None:
-    assert tradectl(setup.state, "clear-halt", "--confirm").code == 0
+    told = json.loads(tradectl(setup.state, "clear-halt", "--confirm", "--json").out)
+    (stop,) = StateReader(setup.state / "state.db").alerts()
+    assert stop.status is AlertStatus.ACKNOWLEDGED
+    assert told["acknowledged"] == [stop.id]
 
 
 def terminated(setup: Setup, run: Running) -> None:

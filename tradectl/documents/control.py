@@ -26,8 +26,10 @@ class Stopped(Struct, kw_only=True, frozen=True):
 
 
 class HaltCleared(Struct, kw_only=True, frozen=True):
-    """`clear-halt`: whether there was one, and what was open when the account was last seen."""
+    """`clear-halt`: whether there was one, what was open when the account was last seen, and the ids of
+    the alerts that are `acknowledged` by it."""
 
     cleared: bool
     open_orders: list[str] = []
     positions: list[str] = []
+    acknowledged: list[str] = []

@@ -114,7 +114,8 @@ class Status(AccountStatus, kw_only=True, frozen=True):
     """`tradectl status`: the account, and the run that trades it or traded it last.
 
     `state` is RUNNING, PAUSED, HALTED, STOPPED, NOT RESPONDING or a step of starting and stopping. What
-    only an ended run has (`ended_at`, `end_reason`) is null while it runs.
+    only an ended run has (`ended_at`, `end_reason`) is null while it runs. `standing_by` is the process
+    that tells on of a halt after its run, null where none does.
     """
 
     running: bool = False
@@ -133,6 +134,7 @@ class Status(AccountStatus, kw_only=True, frozen=True):
     exchanges: list[ExchangeStatus] = []
     components: dict[str, ComponentRow] = {}
     bus: RunBusFigures = RunBusFigures()
+    standing_by: int | None = None
 
 
 class SignalRow(Struct, kw_only=True, frozen=True):

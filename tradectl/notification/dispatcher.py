@@ -239,7 +239,7 @@ class Dispatcher:
             return
         alerts = [notice.row() for notice in self._alerts]
         try:
-            self._rows.write([_row(letter) for letter in changed], gone, alerts)
+            self._rows.write([row_of(letter) for letter in changed], gone, alerts)
         except StateError as error:
             if not self._save_after:
                 log.warning("what is not told yet cannot be stored: %s", error)
@@ -289,10 +289,10 @@ def _message(send: Send) -> Message:
 
 def unaddressed(number: int, notice: Notice) -> OutboxRow:
     """For whoever is to know of it by the channels of the next dispatcher."""
-    return _row(Letter(id=number, key=f"{notice.id}/unaddressed", notice=notice, channels=()))
+    return row_of(Letter(id=number, key=f"{notice.id}/unaddressed", notice=notice, channels=()))
 
 
-def _row(letter: Letter) -> OutboxRow:
+def row_of(letter: Letter) -> OutboxRow:
     return OutboxRow(
         id=letter.id,
         key=letter.key,
@@ -315,4 +315,4 @@ def letter_of(row: OutboxRow) -> Letter:
     )
 
 
-__all__ = ["Dispatcher", "letter_of", "unaddressed"]
+__all__ = ["Dispatcher", "letter_of", "row_of", "unaddressed"]

@@ -111,6 +111,7 @@ class Inspector:
             state=halt.state if halt else "NOT RESPONDING" if hangs else "STOPPED",
             halt=Halt(reason=halt.reason, since=halt.since, state=halt.state) if halt else None,
             components=status.components if hangs else _ended(status.components),
+            standing_by=self._dir.standing_by.owner() if halt else None,
         )
         if run is None:
             return status

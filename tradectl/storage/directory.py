@@ -3,6 +3,7 @@
 state.db   journals/RUN_ID.jsonl (put away: .jsonl.zst)   control.sock   lock (the lease)   reserve (room)
 halt (the latch)   halt-cleared, restored (notes for the next run)   backtests/RUN_ID.KEY.json (results)
 configuration (whose file the last run had)   logs/tradectl.log (and older ones)
+standing-by (held by the process that tells of a halt)
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class StateDir:
         self.logs = self.path / "logs"
         self.socket = self.path / "control.sock"
         self.lease = FileLease(self.path / "lock")
+        self.standing_by = FileLease(self.path / "standing-by")
         self.latch = HaltLatch(self.path / "halt")
         self.cleared_halt = ClearedHalt(self.path / "halt-cleared")
         self.restored = RestoredNote(self.path / "restored")

@@ -21,7 +21,9 @@ from tradectl.files.trust import OF_ANOTHER, opening_on_the_way, others_write
 JOURNALS, BACKTESTS, LOGS, SOCKET = "journals", "backtests", "logs", "control.sock"
 FOLDERS = (JOURNALS, BACKTESTS, LOGS)
 DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal")
-FILES = ("lock", "halt", "halt-cleared", "restored", "configuration", "reserve", *DATABASE)
+FILES = (
+    "lock", "halt", "halt-cleared", "restored", "configuration", "reserve", "standing-by", *DATABASE,
+)  # fmt: skip
 OWN_NAME = "name a folder of your own with --state-dir"
 
 

@@ -357,6 +357,13 @@ def change_alert(path: Path, alert_id: str, status: str) -> bool:
     return _change(path, sql, [(status, alert_id)]) > 0
 
 
+def acknowledge_alerts(path: Path, alert_ids: Iterable[str]) -> None:
+    """Those of these stored alerts that nobody has in hand yet."""
+    sql = "UPDATE alerts SET status = ? WHERE id = ? AND status = ?"
+    seen, active = AlertStatus.ACKNOWLEDGED, AlertStatus.ACTIVE
+    _change(path, sql, [(seen, alert_id, active) for alert_id in alert_ids])
+
+
 def resolve_alerts(path: Path, alert_ids: Iterable[str], now: str) -> None:
     """What these stored alerts tell of is over, as of `now` (ISO 8601)."""
     sql = "UPDATE alerts SET status = ?, updated_at = ? WHERE id = ?"

@@ -197,16 +197,16 @@ def _take_hosts_from(settings: Settings, directory: StateDir) -> None:
 
 
 def _tell_people(settings: Settings, directory: StateDir) -> None:
-    """By the channels there: no process does it. What is not told by then the next run tells."""
+    """By the channels there: no process does it. What is not told by then the next run tells. The account
+    is not taken for it: a channel that hangs must not keep the next stop waiting."""
     from tradectl.domain.errors import TradectlError
     from tradectl.runtime.telling import dispatcher_of
 
     try:
-        with directory.owned(guest=True):
-            dispatcher = dispatcher_of(settings, directory, None)
-            if dispatcher is not None:
-                dispatcher.start()
-                dispatcher.stop(TELL_WITHIN_S)
+        dispatcher = dispatcher_of(settings, directory, None)
+        if dispatcher is not None:
+            dispatcher.start()
+            dispatcher.stop(TELL_WITHIN_S)
     except TradectlError as error:
         say(f"nobody is told by a channel: {error}", err=True)
 
@@ -241,6 +241,8 @@ def clear_halt(
         _end_of(halt, directory)
     said = "trading is allowed again" if halt else "there is no halt to clear"
     answer = _cleared(directory, was_halted=halt is not None)
+    if answer.acknowledged:
+        said += f"; acknowledged: {', '.join(answer.acknowledged)}"
     if left := [*answer.open_orders, *answer.positions]:
         said += f"; still open when it was last seen: {', '.join(left)}"
     _print(answer, as_json, said)
@@ -279,17 +281,24 @@ def _halted_by_records(directory: StateDir) -> Halt | None:
 
 
 def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
-    """With what is left by the last durable state, as far as that can be read."""
+    """With what is left by the last durable state, as far as that can be read. What tells of the halt is
+    acknowledged."""
     from tradectl.documents.control import HaltCleared
     from tradectl.documents.run import Status
     from tradectl.domain.errors import TradectlError
+    from tradectl.operations.halt_alerts import acknowledge_halt
     from tradectl.operations.inspector import Inspector
 
-    status = Status()
+    status, acknowledged = Status(), list[str]()
     if was_halted:
         with contextlib.suppress(TradectlError):  # the halt is cleared all the same
             status = Inspector(directory).status()
+        try:
+            acknowledged = acknowledge_halt(directory)
+        except TradectlError as error:
+            say(f"what tells of it is not acknowledged: {error}", err=True)
     return HaltCleared(
+        acknowledged=acknowledged,
         cleared=was_halted,
         open_orders=[order.order_id for order in status.open_orders],
         positions=[position.symbol for position in status.positions],

@@ -148,6 +148,7 @@ def _stand_by(options: RunOptions, manager: str, why: str = "") -> None:
     """Where a halt is still to be told on."""
     if not options.settings.alert_escalations or options.data:
         return
+    from tradectl.domain.errors import TradectlError
     from tradectl.domain.time import iso
     from tradectl.runtime.standing_by import stand_by
 
@@ -158,7 +159,10 @@ def _stand_by(options: RunOptions, manager: str, why: str = "") -> None:
         )
         say(f"{why}; {line}" if why else line, err=True)
 
-    stand_by(options.settings, options.state_dir, options.environ, tell, manager)
+    try:
+        stand_by(options.settings, options.state_dir, options.environ, tell, manager)
+    except TradectlError as error:
+        say(f"the halt is not told on: {error}", err=True)
 
 
 def _traded(options: RunOptions, *, headless: bool) -> Summary:

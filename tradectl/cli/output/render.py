@@ -29,6 +29,7 @@ from tradectl.cli.output.trading_state import (
     paused,
     refused,
     restricted,
+    stands_by,
 )
 from tradectl.documents.account import (
     FillRow,
@@ -162,6 +163,7 @@ def status(status: Status, *, brief: bool = False) -> RenderableType:
     parts: list[RenderableType] = [
         _headline(status.state, status.mode, status.source, status.run_id),
         *_not_running(status),
+        *stands_by(status.standing_by),
         *_held_up(status),
         *restricted(status.restrictions),
         *refused(status.refused),

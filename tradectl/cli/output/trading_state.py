@@ -51,6 +51,14 @@ def halted(halt: Halt | None, source: str, *, is_flat: bool) -> list[Text]:
     return said
 
 
+def stands_by(process: int | None) -> list[Text]:
+    """The one that is left of a run that was halted."""
+    if process is None:
+        return []
+    ends = "`tradectl alerts ack ID`, `clear-halt` and Ctrl-C end that"
+    return [Text(f"process {process} stays to tell of the halt: {ends}", DIM)]
+
+
 def _since(halt: Halt) -> str:
     return f"{figures.moment(halt.since)} UTC" if halt.since else "an unknown time"
 
