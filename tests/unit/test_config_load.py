@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from pydantic import create_model
 
 from tradectl.config import model
 from tradectl.config.load import load_settings
-from tradectl.config.model import read_layer
+from tradectl.config.model import Known, read_layer
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind
@@ -41,6 +43,16 @@ def load(tmp_path: Path) -> Any:
 def test_nothing_given_is_the_defaults() -> None:
     assert load_settings(None, None, {}) == Settings()
     assert load_settings(None, {}, {"PATH": "/bin", "TRADECTL_STATE_DIR": "/x"}) == Settings()
+
+
+def test_a_file_that_is_read_again_leaves_nothing_behind(load: Any) -> None:
+    def models() -> int:
+        load("[risk]\nmax_order_notional = 5\n[[strategies]]\nname = 'a'\nstrategy = 'ema-cross'")
+        gc.collect()
+        return sum(isinstance(each, type) and issubclass(each, Known) for each in gc.get_objects())
+
+    before = models()
+    assert [models() for _ in range(3)] == [before] * 3
 
 
 def test_an_empty_file_is_the_defaults(load: Any) -> None:
@@ -236,6 +248,7 @@ def test_what_nobody_names_takes_no_time_to_be_read(monkeypatch: pytest.MonkeyPa
         return create_model(name, **fields)
 
     monkeypatch.setattr(model, "create_model", noted)
+    monkeypatch.setattr(model, "_reader", cache(model._reader.__wrapped__))
     strategies = [
         {"strategy": "ema-cross", "name": "a"},
         {"name": "b", "strategy": "ema-cross", "trades": "B"},

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
 
 from msgspec import Struct
 from pydantic import (
@@ -44,6 +44,11 @@ Tree = dict[str, Any]
 INT64 = 2**63
 """TOML's integers, and the largest that a journal can keep."""
 LONGEST_VALUE = 60
+MODELS = 64
+"""Readers that are kept: one for each table, list of tables, and the whole of a file."""
+
+Shape: TypeAlias = "tuple[tuple[str, Shape], ...]"
+"""Which fields are named, and in each the same of what is in it."""
 
 
 def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
@@ -52,7 +57,9 @@ def read_layer(tree: Mapping[str, Any], where: str) -> Tree:
     if not tree:
         return {}
     try:
-        return set_in(_named(Settings, [tree]).model_validate(dict(tree), strict=True))
+        return set_in(
+            _reader(Settings, _named(Settings, [tree])).model_validate(dict(tree), strict=True)
+        )
     except ValidationError as error:
         raise ConfigError(f"{where}: {worst(error)[1]}") from error
 
@@ -76,24 +83,50 @@ def set_in(model: BaseModel) -> Tree:
     return model.model_dump(exclude_unset=True)
 
 
-def _named(struct: type[Struct], tables: Iterable[Any]) -> type[Known]:
-    """What reads these `tables`, whatever stands there: what no one of them names costs no time."""
+def _named(struct: type[Struct], tables: Iterable[Any]) -> Shape:
+    """What these `tables` name, whatever stands there: what no one of them names costs no time."""
     told = [table for table in tables if isinstance(table, Mapping)]
-    fields: dict[str, Any] = {}
+    shape: list[tuple[str, Shape]] = []
     for name, field in fields_of(struct).items():
         values = [table[name] for table in told if name in table]
         if values or field.required:
-            fields[name] = _named_in(field.kind, values), ... if field.required else None
+            shape.append((name, _named_in(field.kind, values)))
+    return tuple(shape)
+
+
+def _named_in(kind: Any, values: list[Any]) -> Shape:
+    if is_struct(kind):
+        return _named(kind, values)
+    if part := _struct_in(kind):
+        tables = [each for value in values if isinstance(value, (list, tuple)) for each in value]
+        return _named(part, tables)
+    return ()
+
+
+@lru_cache(maxsize=MODELS)
+def _reader(struct: type[Struct], shape: Shape) -> type[Known]:
+    """What reads tables of that shape. A file that is read again has most often the one that it had."""
+    fields: dict[str, Any] = {}
+    for name, within in shape:
+        field = fields_of(struct)[name]
+        kind = _reader_in(field.kind, within)
+        fields[name] = kind, ... if field.required else None
     return create_model(struct.__name__, __base__=Known, **fields)
 
 
-def _named_in(kind: Any, values: list[Any]) -> Any:
+def _reader_in(kind: Any, within: Shape) -> Any:
     if is_struct(kind):
-        return _named(kind, values)
-    if get_origin(kind) is tuple and is_struct(get_args(kind)[0]):
-        tables = [each for value in values if isinstance(value, (list, tuple)) for each in value]
-        return _listed(_named(get_args(kind)[0], tables))
+        return _reader(kind, within)
+    if part := _struct_in(kind):
+        return _listed(_reader(part, within))
     return _readable(kind)
+
+
+def _struct_in(kind: Any) -> type[Struct] | None:
+    """Of which `kind` is a list."""
+    if get_origin(kind) is tuple and is_struct(get_args(kind)[0]):
+        return cast("type[Struct]", get_args(kind)[0])
+    return None
 
 
 @cache
