@@ -39,6 +39,7 @@ from tradectl.domain.time import SECOND
 from tradectl.explain.order_trail import OrderTrail
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import read_header
+from tradectl.recovery.own_history import as_bars
 from tradectl.state.account import Account
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
@@ -201,6 +202,33 @@ def test_a_denial_is_explained_by_the_limit_that_held_then(tmp_path: Path) -> No
             trail.take(record)
     last = trail.weighed[-1]
     assert (last.code, last.denial and last.denial.limit) == ("ORDER_NOTIONAL", "10")
+
+
+class Listener(Strategy):
+    """Notes the bars that it hears."""
+
+    timeframe = "5s"
+
+    def on_bar(self, bar: BarEvent) -> Signal:
+        self.note(open=float(bar.open), volume=float(bar.volume), until=(bar.ts - START) / SECOND)
+        return self.long()
+
+
+def test_the_bar_that_is_open_is_whole_where_bars_become_longer() -> None:
+    one = StrategyInstance("one", "listener", symbols=(SPOT,), parameters={"timeframe": "5s"})
+    run = Driven(settings_with(one, symbols=(SPOT,)), {"listener": Listener})
+    run.feed(*ticks(0, *range(100, 113)))
+    now = run.system.settings
+    longer = replace(now, strategies=(replace(one, parameters={"timeframe": "10s"}),))
+    heard = [(e, False) for e in ticks(0, *range(100, 113)) if isinstance(e, MarketDataEvent)]
+    bars, rest = as_bars(heard, 10 * SECOND)
+    assert [bar.volume for bar in bars] == [10]
+    assert len(rest) == 3
+    apply(run, longer, one=(*bars, *(event for event, _ in rest)))
+    run.feed(*ticks(13, *range(113, 122)))
+    (*_, told) = [each.notes for each in run.of(StrategySignalEvent)]
+    assert told == {"open": 110.0, "volume": 10.0, "until": 20.0}
+    run.check()
 
 
 def test_one_that_cannot_be_warmed_goes_on_as_it_was_and_says_why() -> None:

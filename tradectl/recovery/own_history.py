@@ -1,20 +1,24 @@
 """What a strategy that begins anew while its run goes on has to see first: out of the run's own journal.
 
-Who hears bars alone gets them as finished bars, which are few; everybody else gets the events themselves,
-as many as a restart would show. The journal is read from its end backwards, beside all else; what has
-come since is read in a second, short look, so that nothing is missing at the record from which it trades.
+Who hears bars alone gets them as finished bars, which are few, and what the open one is made of so far;
+everybody else gets the events themselves, as many as a restart would show. The journal is read from its
+end backwards, beside all else; what has come since is read in a second, short look, so that nothing is
+missing at the record from which it trades.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from math import gcd
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
 
-from tradectl.domain.events import MarketDataEvent, Record, WarmUpReceived
+from tradectl.domain.events import BarEvent, MarketDataEvent, Record, WarmUpReceived
 from tradectl.domain.system_events import Market
+from tradectl.domain.time import MINUTE
 from tradectl.journal.backwards import newest_records
 from tradectl.recovery.warm_up import MOST_BYTES, MOST_EVENTS, SymbolNeed
 from tradectl.strategy.bars import BarBuilder
@@ -64,17 +68,11 @@ class OwnHistory:
         """Oldest first."""
         if not self._bars_of:
             return tuple(event for event, _ in self._heard)
-        builders: dict[str, BarBuilder] = {}
-        bars: list[Market] = []
-        was_before = False
-        for event, before in self._heard:
-            if was_before and not before:
-                for builder in builders.values():
-                    builder.interrupt()
-            was_before = before
-            builder = builders.setdefault(event.symbol, BarBuilder(self._bars_of))
-            bars += builder.update(event)
-        return tuple(bars)
+        bars, rest = as_bars(self._heard, self._bars_of)
+        if self._bars_of > MINUTE and not self._bars_of % MINUTE:
+            shorter, rest = as_bars(rest, MINUTE)
+            bars += shorter
+        return (*bars, *(event for event, _ in rest))
 
     def _backwards(self, upto: int, after: int) -> Iterator[Heard]:
         """Of the records up to one number and after another, newest first."""
@@ -86,6 +84,31 @@ class OwnHistory:
                     yield event, before
 
 
+def as_bars(heard: Iterable[Heard], interval: int) -> tuple[list[Market], list[Heard]]:
+    """Bars of `interval` ns, in the order in which they were finished, and what the open ones are made
+    of, with all candles that are longer."""
+    builders: dict[str, BarBuilder] = {}
+    bars: list[Market] = []
+    parts: dict[str, list[tuple[int, Heard]]] = {}
+    was_before = False
+    for number, (event, before) in enumerate(heard):
+        part = parts.setdefault(event.symbol, [])
+        if isinstance(event, BarEvent) and event.interval > interval:
+            part.append((number, (event, before)))
+            continue
+        if was_before and not before:
+            for builder in builders.values():
+                builder.interrupt()
+        was_before = before
+        builder = builders.setdefault(event.symbol, BarBuilder(interval))
+        if finished := builder.update(event):
+            bars += finished
+            part.clear()
+        if builder.current is not None:
+            part.append((number, (event, before)))
+    return bars, [each for _, each in sorted(chain(*parts.values()), key=itemgetter(0))]
+
+
 def _market(record: Record) -> Iterator[Heard]:
     event = record.event
     if isinstance(event, WarmUpReceived):
@@ -94,4 +117,4 @@ def _market(record: Record) -> Iterator[Heard]:
         yield (event if event.ts else msgspec.structs.replace(event, ts=record.at)), False
 
 
-__all__ = ["OwnHistory"]
+__all__ = ["OwnHistory", "as_bars"]

@@ -187,13 +187,15 @@ class StrategyEngine:
         """By their names."""
         return self._strategies
 
-    def put(self, new: RunningStrategy, at: int, why: str) -> list[Event]:
-        """In the place of the one of its name: what that had yet to say."""
+    def put(self, new: RunningStrategy, heard: StrategyEngine, at: int, why: str) -> list[Event]:
+        """In the place of the one of its name, whose words are left; its bars that nobody builds yet are
+        as `heard` has them."""
         old = self.instance(new.config.name)
         self._events += old.retire(at)
         new.go_on_from(old)
         self._strategies[new.config.name] = new
         self._routes.reset()
+        self._routes.go_on_from(heard._routes)
         self._add_event(SystemEventKind.STRATEGY_RENEWED, new.component, why)
         return self.taken()
 

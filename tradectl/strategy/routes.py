@@ -82,6 +82,10 @@ class Routes(dict[int, dict[str, Route]]):
             if any(s.wants_bars(symbol, timeframe) for s in self._strategies.values())
         }
 
+    def go_on_from(self, other: Routes) -> None:
+        """Bars that are built there, and not here, go on here."""
+        self._builders = {**other._builders, **self._builders}
+
     def candles_of(self, symbol: str) -> int | None:
         """The length (ns) of the candles that its prices come as; 0 for trades, None where none came."""
         return self._finest.get(symbol)

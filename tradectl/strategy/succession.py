@@ -2,8 +2,9 @@
 
 It is made of the class that runs, and gets to know the market by its history before it speaks. What its
 strategy holds and wants is in the books, and stays. Bars that are being built go on: it hears the next
-one as the old instance would have. One that cannot be made, fails on its history, hears another timer or
-knows the market less than the old one is not put in its place; who asks is told why.
+one as the old instance would have, and the first of another length with what its history has of it. One
+that cannot be made, fails on its history, hears another timer or knows the market less than the old one
+is not put in its place; who asks is told why.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ NO_HISTORY: History = ()
 
 
 class Successor(NamedTuple):
-    """The new instance, what is recorded of what it said of its history (failures alone), why it is not
-    to be put in the place of the old one (empty where it may be), and the symbols in which it holds what
-    it would not hold by these parameters, as far as it has said so."""
+    """The new instance, the engine in which it heard its history, what is recorded of what it said of
+    that (failures alone), why it is not to be put in the place of the old one (empty where it may be),
+    and the symbols in which it holds what it would not hold by these parameters, as far as it has said
+    so."""
 
     running: RunningStrategy
+    alone: StrategyEngine
     events: list[Event]
     obstacle: str
     unlike: tuple[str, ...]
@@ -73,7 +76,7 @@ def successor(
         for (_, symbol), word in sorted(alone.unheard.items())
         if isinstance(word, StrategySignalEvent) and _is_unlike(running.held(symbol), word)
     )
-    return Successor(running, [*events, *alone.taken()], _obstacle(old, running), unlike)
+    return Successor(running, alone, [*events, *alone.taken()], _obstacle(old, running), unlike)
 
 
 def change_parameters(
@@ -94,7 +97,7 @@ def change_parameters(
             events += made.events
             why = made.obstacle
             if not why:
-                events += engine.put(made.running, at, made.words)
+                events += engine.put(made.running, made.alone, at, made.words)
                 continue
         component, why = engine.instance(config.name).component, f"goes on as before: {why}"
         events.append(system_event(SystemEventKind.STRATEGY_FAILED, component, why))
