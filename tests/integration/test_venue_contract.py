@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from decimal import Decimal
 from unittest import mock
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.venues import dialect, spoken
 from tests.venues.contract import CASES, holds, of_streams
 from tests.venues.harness import SYMBOL, venue_at
+from tests.venues.pushed import Listening
 from tests.venues.shapes import words_of
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.orders import OrderStatus
@@ -42,6 +46,35 @@ async def test_a_token_that_ran_out_ends_the_stream() -> None:
             async with asyncio.timeout(5):
                 with pytest.raises(NotExecuted, match="ended the stream: ESession:Invalid session"):
                     await at.venue.stream_account(lambda _: None)
+
+
+async def test_a_stream_without_news_is_kept_open() -> None:
+    """Coinbase closes what was quiet for a minute, but for who asked for its heartbeats."""
+    coinbase = dialect("coinbase", "spot")
+    async with (
+        venue_at(coinbase, streams=True) as at,
+        Listening(at, at.venue.stream_account) as account,
+    ):
+        await account.until(lambda: any(one.is_kept_open for one in at.connections()))
+
+
+async def test_a_cloud_key_of_coinbase_logs_in_with_a_token() -> None:
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    cloud = replace(
+        dialect("coinbase", "spot"),
+        credentials=("organizations/o/apiKeys/k", key.decode(), ""),
+        signed_at=lambda _: None,
+        knows=lambda _: True,
+    )
+    async with (
+        venue_at(cloud, streams=True) as at,
+        Listening(at, at.venue.stream_account) as account,
+    ):
+        await account.until(lambda: at.listens("user:"))
 
 
 @pytest.mark.parametrize(("name", "kind"), spoken(), ids=lambda value: value)

@@ -72,6 +72,7 @@ async def test_it_says_what_it_can(harness: VenueHarness) -> None:
         tuple(Channel),
         True,
         order_stream=True,
+        fill_stream=True,
         dead_man=not is_spot,
         stop_orders=True,
         income=not is_spot,

@@ -15,6 +15,7 @@ import pytest
 from tests.venues.contract import STREAMS, S, case
 from tests.venues.harness import SYMBOL, VenueAt
 from tradectl.domain.errors import ExchangeError
+from tradectl.domain.events import CloseCause
 from tradectl.domain.money import Side
 from tradectl.exchange.venue import Channel, VenueFill, VenueOrder
 
@@ -125,8 +126,32 @@ async def a_fill_is_pushed_as_it_is_told_when_asked_for(at: VenueAt, side: str) 
         for one, other in zip(sorted(asked, key=lambda fill: fill.quantity), pushed, strict=True):
             assert (other.trade_id, other.venue_order_id) == (one.trade_id, one.venue_order_id)
             assert (other.side, other.quantity, other.price) == (one.side, one.quantity, one.price)
-            assert (other.fee, other.fee_currency) == (one.fee, one.fee_currency)
+            assert (other.fee, other.fee_currency) == (_paid(at, one), one.fee_currency)
             assert other.liquidity is one.liquidity
+            assert other.client_order_id == one.client_order_id
+
+
+def _paid(at: VenueAt, told: VenueFill) -> Decimal:
+    """What an exchange says only while it pushes it is known of its own books."""
+    if "fees" not in at.dialect.cannot:
+        return told.fee
+    fills = (fill for order in at.exchange.truth.ours() for fill in order.fills)
+    return next(fill.fee for fill in fills if at.dialect.fill_id(fill) == told.trade_id)
+
+
+@case("perpetual", needs=STREAMS, cause=(CloseCause.LIQUIDATION, CloseCause.ADL))
+async def what_the_exchange_closes_is_pushed_as_that(at: VenueAt, cause: CloseCause) -> None:
+    """By the fill, or by its order."""
+    await at.submit("buy", "0.03")
+    async with _of_account(at) as account:
+        await _subscribed(account)
+        close = at.exchange.liquidate if cause is CloseCause.LIQUIDATION else at.exchange.deleverage
+        close(SYMBOL)
+        await account.until(
+            lambda: account.fills if at.venue.abilities.fill_stream else account.told
+        )
+        said = {one.forced for one in account.orders} | {one.forced for one in account.fills}
+        assert cause in said
 
 
 @case(needs=STREAMS)

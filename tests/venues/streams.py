@@ -37,6 +37,8 @@ class Connection:
     query: Mapping[str, str]
     knows_key: bool = False
     channels: set[str] = field(default_factory=set)
+    is_kept_open: bool = False
+    """where a quiet one is closed unless that was asked for"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,6 @@ class DialectStreams:
         self.dialect = dialect
         self._talk = talk
         self.open: list[Connection] = []
-        self.said: list[Any] = []
-        """what clients sent that nothing answers"""
         broadcast: Any = exchange._broadcast
         report, trade, book = broadcast.on_report, broadcast.on_trade, broadcast.on_book
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.venues.asked import Asked, plain
+from tests.venues.asked import Asked, plain, said_of
 from tests.venues.kucoin import PRIVATE_TOKEN, is_spot
 from tests.venues.streams import Connection, StreamTalk, Top
 from tradectl.testkit.orders import Fill, Order
@@ -64,8 +64,9 @@ def _order(order: Order, asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
     if not is_spot(asked):
         row |= {
-            "canceledSize": "0" if order.open else asked.size(order.remaining), "tradeType": "trade",
-            "positionSide": order.position_side, "marginMode": "CROSS",
+            "canceledSize": "0" if order.open else asked.size(order.remaining),
+            "positionSide": order.position_side,
+            "tradeType": said_of(order, "trade", "liquidation", "adl"), "marginMode": "CROSS",
         }  # fmt: skip
     return row
 

@@ -158,8 +158,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """kinds of market for which ccxt compares an order's quantity with a number, and so takes no text"""
     original_id_keys: tuple[str, ...] = ()
     """where an answer hides our id when it is not in its usual place"""
-    trade_client_id_key: str = ""
-    """our order's id in a fill of the user stream"""
+    trade_client_id_keys: tuple[str, ...] = ()
+    """our order's id in a fill, asked for or of the user stream"""
     price_at: tuple[tuple[str, ...], ...] = ()
     """where an answer has an order's limit, if ccxt leaves it out"""
     reasons: Mapping[str, frozenset[str]] = {}
@@ -244,6 +244,8 @@ class Quirks(Struct, frozen=True, kw_only=True):
     """of an order of the user stream ccxt takes what is filled for all: the rest comes on top"""
     login: Mapping[str, LoginPart] = {}
     """what ccxt calls the parts of the credentials, by what we call them, where not as usual"""
+    said_first: Mapping[str, Any] | None = None
+    """on each connection, where ccxt does not say it: what keeps a quiet one open"""
     over: Callable[[Mapping[str, Any]], str] = lambda _: ""
     """of a message of a stream: why nothing comes any more, where ccxt does not act on it; else empty"""
     account_number: Mapping[str, AccountNumber] = {}

@@ -110,7 +110,9 @@ class ReportParser:
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
         found = self._market(raw.get("symbol"), market)
         venue_id = str(raw["order"])
-        named = info.get(self._quirks.trade_client_id_key) if info else None
+        named = next(
+            (info[k] for k in self._quirks.trade_client_id_keys if info and info.get(k)), None
+        )
         fee, currency = _fee(raw)
         told = self._quirks.fee_currency(info) if info else ""
         currency = harmless(told, 20) or currency
@@ -307,7 +309,7 @@ def _stop_price(raw: Mapping[str, Any]) -> Decimal | None:
 
 
 def _type(raw: Mapping[str, Any], price: Decimal | None) -> OrderType:
-    is_market = raw.get("type") == "market"
+    is_market = str(raw.get("type")).lower() == "market"
     if _stop_price(raw) is not None:
         has_limit = not is_market and price is not None
         return OrderType.STOP_LIMIT if has_limit else OrderType.STOP_MARKET

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -94,7 +94,7 @@ class WebsocketGuard:
             connection.is_account = False
             connection.handle_message = self._guarded(connection, connection.handle_message)
             connection.future = _heard(connection.future)
-            connection.ping_loop = partial(_pings, connection)
+            connection.ping_loop = partial(_pings, connection, self._quirks.said_first)
         used = _USED.get()
         if used is not None and connection not in used:
             used.add(connection)
@@ -188,11 +188,14 @@ def _heard(future: Callable[[str], Any]) -> Callable[[str], Any]:
     return heard
 
 
-async def _pings(connection: Any) -> None:
-    """In place of ccxt's: a line is lost by so many pings in a row without a pong between them as ccxt
-    allows it. `lastPong` is a time that may be any clock's: only that it was set says something."""
+async def _pings(connection: Any, said_first: Mapping[str, Any] | None) -> None:
+    """In place of ccxt's, begun with the connection: a line is lost by so many pings in a row without a
+    pong between them as ccxt allows it. `lastPong` is a time that may be any clock's: only that it was
+    set says something."""
     from ccxt import RequestTimeout
 
+    if said_first is not None and not await _said(connection, connection.send, said_first):
+        return
     unanswered = -1  # before the first there is nothing to answer
     while connection.keepAlive and not connection.closed():
         await asyncio.sleep(connection.keepAlive / 1000)
@@ -201,15 +204,22 @@ async def _pings(connection: Any) -> None:
         if unanswered >= connection.maxPingPongMisses:
             connection.on_error(RequestTimeout(f"no answer to {unanswered} pings"))
             return
-        try:
-            if connection.ping:
-                await connection.send(connection.ping(connection))
-            else:
-                await connection.connection.ping()
-        except Exception as error:  # the line may have gone in the meantime
-            if not connection.closed():
-                connection.on_error(error)
+        if connection.ping:
+            is_said = await _said(connection, connection.send, connection.ping(connection))
+        else:
+            is_said = await _said(connection, connection.connection.ping)
+        if not is_said:
             return
+
+
+async def _said(connection: Any, send: Callable[..., Awaitable[Any]], *message: Any) -> bool:
+    try:
+        await send(*message)
+    except Exception as error:  # the line may have gone in the meantime
+        if not connection.closed():
+            connection.on_error(error)
+        return False
+    return True
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

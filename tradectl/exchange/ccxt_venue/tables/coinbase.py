@@ -48,6 +48,8 @@ TABLE = ExchangeTable(
         fills_pages={"spot": Pages("cursor", Next.CURSOR, "cursor")},
         open_pages={"spot": Pages("cursor", Next.CURSOR, "cursor")},
         whole_is_sum=True,
+        # a channel without news for a minute is closed, unless these are
+        said_first={"type": "subscribe", "channel": "heartbeats", "product_ids": []},
     ),
     codes=ErrorCodes(
         patterns=(

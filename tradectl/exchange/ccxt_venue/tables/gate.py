@@ -57,7 +57,7 @@ TABLE = ExchangeTable(
             "perpetual": Pages("offset", Next.COUNT, most=1000),
         },
         fills_window_ms={"spot": 30 * DAY_MS},
-        trade_client_id_key="text",
+        trade_client_id_keys=("text",),
         reasons={
             "finish_as": frozenset(
                 {"open", "_new", "_update", "filled", "cancelled", "unknown", "-"}

@@ -60,6 +60,19 @@ def _logged(row: Mapping[str, Any], _: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_FORCED = {
+    **dict.fromkeys(
+        ("liquidation", "partialLiquidation", "assignor", "unwindBankrupt"), CloseCause.LIQUIDATION
+    ),
+    "unwindCounterparty": CloseCause.ADL,
+}
+
+
+def _refused(message: Mapping[str, Any]) -> str:
+    """A challenge that it does not give: ccxt tells it to nobody."""
+    return str(message.get("message")) if message.get("event") == "error" else ""
+
+
 TABLE = ExchangeTable(
     fence=Fence(
         "unknown: its own command line (krakenfx/kraken-cli) sends nothing of the kind with orders"
@@ -72,19 +85,12 @@ TABLE = ExchangeTable(
         not_in_force=frozenset({"FOK"}),
         price_at=(("limitPrice",), ("order", "limitPrice")),
         statuses=dict.fromkeys(("REJECTED", "TRIGGER_ACTIVATION_FAILURE"), "rejected"),
-        trade_client_id_key="cliOrdId",
+        trade_client_id_keys=("cliOrdId", "cli_ord_id"),
         fills_of_all=frozenset({"perpetual"}),
         fills_before=_before,
-        forced_keys={
-            "fillType": {
-                **dict.fromkeys(
-                    ("liquidation", "partialLiquidation", "assignor", "unwindBankrupt"),
-                    CloseCause.LIQUIDATION,
-                ),
-                "unwindCounterparty": CloseCause.ADL,
-            },
-        },
+        forced_keys={"fillType": _FORCED, "fill_type": _FORCED},
         streamed=frozenset({"fills"}),
+        over=_refused,
         is_of_before=lambda message: str(message.get("feed", "")).endswith("_snapshot"),
     ),
     codes=ErrorCodes(

@@ -48,7 +48,7 @@ TABLE = ExchangeTable(
         stop_became_keys=("ordId",),
         order_id_key="ordId",
         original_id_keys=("algoClOrdId",),
-        trade_client_id_key="clOrdId",
+        trade_client_id_keys=("clOrdId",),
         fees_below_zero=True,
         # a trigger order, of the two that a stop may be, is never reduce-only
         stop_params={"perpetual": "stopLossPrice"},
