@@ -6,7 +6,8 @@
 
 Every test runs in both. Deep, a property is tried with ten times as many examples, a process is killed
 more often, and more fault schedules are played. The seeds of fault schedules are made of the commit: each
-commit tries others, and one commit always the same. The header says which.
+commit tries others, and one commit always the same; what is kept because it once found something comes in
+turn, a part of it with each commit. The header says which commit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from hypothesis import settings
 
@@ -24,8 +27,9 @@ PROFILE = "TRADECTL_TEST_PROFILE"
 COMMIT = "TRADECTL_SCHEDULE_COMMIT"
 """Of which commit the seeds are made; asked of git where it is not set."""
 SCHEDULES = "TRADECTL_SCHEDULES"
-SCHEDULES_A_COMMIT = 20
+SCHEDULES_A_COMMIT = 10
 EXAMPLES = 100
+T = TypeVar("T")
 DEEPER = 10
 
 settings.register_profile(FAST, deadline=None, max_examples=EXAMPLES)
@@ -59,19 +63,30 @@ def schedule_seeds() -> list[int]:
 
 
 def seeds_of_commit(count: int) -> list[int]:
-    commit = os.environ.get(COMMIT) or _commit()
+    commit = _of_commit()
     return [_seed(commit, number) for number in range(count)]
+
+
+def in_turn(kept: Sequence[T], parts: int, deep: Iterable[T] = ()) -> list[T]:
+    """One of so many equal parts of what is kept, of another commit another one. Deep, `deep` and all."""
+    if is_deep():
+        return list(dict.fromkeys([*deep, *kept]))
+    return list(kept[_seed(_of_commit(), 0) % parts :: parts])
 
 
 def described() -> str:
     """For the header of a test run."""
-    commit = os.environ.get(COMMIT) or _commit()
+    commit = _of_commit()
     profile = os.environ.get(PROFILE, FAST)
     return f"profile {profile}; {len(schedule_seeds())} fault schedules, seeds made of {COMMIT}={commit}"
 
 
 def _seed(commit: str, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{commit} {number}".encode()).digest()[:4], "big")
+
+
+def _of_commit() -> str:
+    return os.environ.get(COMMIT) or _commit()
 
 
 def _commit() -> str:
@@ -89,4 +104,6 @@ def _commit() -> str:
     return asked.stdout.strip() or "no-commit"
 
 
-__all__ = ["choose", "described", "examples", "is_deep", "schedule_seeds", "seeds_of_commit"]
+__all__ = [
+    "choose", "described", "examples", "in_turn", "is_deep", "schedule_seeds", "seeds_of_commit",
+]  # fmt: skip

@@ -37,7 +37,7 @@ from tradectl.recovery.recovery import Recovered, recover
 from tradectl.replay.replay import NO_LIMIT, Replay
 from tradectl.storage.directory import StateDir
 
-CYCLES = 50 if is_deep() else 9
+CYCLES = 50 if is_deep() else 6
 PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")
 
 Fill = Mapping[str, Any]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, protected, trading
+from tests.profiles import in_turn
 from tradectl.domain.events import OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order, OrderType, TimeInForce
 from tradectl.domain.refusals import RefusalCause
@@ -67,7 +68,7 @@ def times_of_exits(trader: Trader) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", in_turn([*REFUSED], 2))
 async def test_a_refused_exit_is_said_at_once_and_tried_ever_later(
     case: str, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ import pytest
 from tests.fixtures.command import header_of, journals, wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
-from tests.profiles import is_deep, schedule_seeds
+from tests.profiles import in_turn, schedule_seeds
 from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
 from tests.schedules.hedged_plans import hedged_plan
@@ -49,6 +49,8 @@ SEEDS = [int(SEED)] if SEED else schedule_seeds()
 KILLED_AT_WORK = 3
 """The number of a plan by which a process is killed that would clear up at its end."""
 CHUNK = 10
+DEEP = range(300)
+"""The seeds of each kind of plan, where the tests go deep."""
 CHUNKS = -(-len(SEEDS) // CHUNK)
 REPEAT = "TRADECTL_SCHEDULE_SEED={} python -m pytest -s -n 0 -k promises {}"
 
@@ -92,23 +94,23 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         assert seen["accepted"] > len(seeds_of(chunk)) // 4  # half of them trade, ten times each
 
 
-WORKED = range(8)
+WORKED = in_turn(range(8), 2, DEEP)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", WORKED_SEED or (range(300) if is_deep() else WORKED))
+@pytest.mark.parametrize("seed", WORKED_SEED or WORKED)
 def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Path) -> None:
     """No child twice, none after what ends its order, and the parent as its children make it."""
     judged(worked_plan(seed), tmp_path / str(seed))
 
 
-BRACKETED = (*range(8), 279, 413)
+BRACKETED = in_turn((*range(8), 279, 413), 2, DEEP)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not BRACKETED_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", BRACKETED_SEED or (range(300) if is_deep() else BRACKETED))
+@pytest.mark.parametrize("seed", BRACKETED_SEED or BRACKETED)
 def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
     seed: int, tmp_path: Path
 ) -> None:
@@ -117,7 +119,7 @@ def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", WORKED_SEED or (range(300) if is_deep() else range(6)))
+@pytest.mark.parametrize("seed", WORKED_SEED or in_turn(range(6), 2, DEEP))
 def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     judged(by_hand_plan(seed), tmp_path / str(seed))
 
@@ -125,12 +127,12 @@ def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> 
 QUOTING_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_QUOTING_SEED", "").split(",") if seed
 ]
-QUOTING = (*range(8), 23)
+QUOTING = in_turn((*range(8), 23), 2, DEEP)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not QUOTING_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", QUOTING_SEED or (range(300) if is_deep() else QUOTING))
+@pytest.mark.parametrize("seed", QUOTING_SEED or QUOTING)
 def test_what_strategies_want_to_rest_breaks_no_promise(seed: int, tmp_path: Path) -> None:
     judged(quoting_plan(seed), tmp_path / str(seed))
 
@@ -139,9 +141,9 @@ LIMITED_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_LIMITED_SEED", "").split(",") if seed
 ]
 LIMITED: dict[Callable[[int], Plan], Sequence[int]] = {
-    braked_plan: range(3),
-    legs_plan: range(2),
-    allotted_plan: range(2),
+    braked_plan: in_turn(range(3), 2, DEEP),
+    legs_plan: in_turn(range(2), 2, DEEP),
+    allotted_plan: in_turn(range(2), 2, DEEP),
 }
 
 
@@ -149,11 +151,7 @@ LIMITED: dict[Callable[[int], Plan], Sequence[int]] = {
 @pytest.mark.skipif(bool(SEED) and not LIMITED_SEED, reason="one seed is asked for")
 @pytest.mark.parametrize(
     ("family", "seed"),
-    [
-        (family, seed)
-        for family, seeds in LIMITED.items()
-        for seed in LIMITED_SEED or (range(300) if is_deep() else seeds)
-    ],
+    [(family, seed) for family, seeds in LIMITED.items() for seed in LIMITED_SEED or seeds],
 )
 def test_brakes_hold_legs_stay_together_and_weights_are_kept(
     family: Callable[[int], Plan], seed: int, tmp_path: Path
@@ -214,7 +212,7 @@ FOUND = (
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", FOUND)
+@pytest.mark.parametrize("seed", in_turn(FOUND, 3))
 def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
@@ -225,7 +223,7 @@ HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066, 24000050, 24000067)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", range(300) if is_deep() else HALTING)
+@pytest.mark.parametrize("seed", in_turn(HALTING, 2, DEEP))
 def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
     judged(halting_plan(seed), tmp_path / str(seed))
 
@@ -237,14 +235,14 @@ LEFT_ALONE = (6, 14, 48, 118, 180, 24000072)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", range(300) if is_deep() else BESET)
+@pytest.mark.parametrize("seed", in_turn(BESET, 2, DEEP))
 def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
     judged(beset_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", range(300) if is_deep() else LEFT_ALONE)
+@pytest.mark.parametrize("seed", in_turn(LEFT_ALONE, 2, DEEP))
 def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
     judged(left_alone_plan(seed), tmp_path / str(seed))
 
@@ -255,13 +253,13 @@ HEDGED = (8, 9, 12, 13)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", HEDGED_SEED or (range(300) if is_deep() else HEDGED))
+@pytest.mark.parametrize("seed", HEDGED_SEED or in_turn(HEDGED, 2, DEEP))
 def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path: Path) -> None:
     judged(hedged_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", in_turn([*NAMED], 2))
 def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
     judged(NAMED[name], tmp_path / "state")
 
@@ -274,7 +272,10 @@ NO_GOOD_ANSWER = ("no-reply", "empty", "truncated", "cut", "reset", "html")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("market", "seed"),
-    [("futures" if seed % 2 == 0 else "spot", seed) for seed in range(1, 25 if is_deep() else 5)],
+    [
+        ("futures" if seed % 2 == 0 else "spot", seed)
+        for seed in in_turn((1, 2, 4, 3), 2, range(1, 25))
+    ],
 )
 def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:
     random = Random(seed)

@@ -119,7 +119,7 @@ async def protected(
 async def test_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
-    async with protected(exchange, folder, FUTURES) as session:
+    async with protected(exchange, folder, FUTURES, reconcile_seconds=300.0) as session:
         await session.wait(1.5 * HOUR)  # a key lasts for one
         kept = [e for e in exchange.truth.entries("request") if e.detail["method"] == "PUT"]
         assert len(kept) == 4
@@ -173,7 +173,7 @@ async def test_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_
 async def test_a_quiet_account_keeps_its_stream(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
-    async with protected(exchange, folder, market) as session:
+    async with protected(exchange, folder, market, reconcile_seconds=300.0) as session:
         await session.wait(1.2 * HOUR)
         await session.hears_a_fill()
         assert session.lost() == 0
@@ -292,8 +292,7 @@ async def test_connections_that_end_after_a_day_are_made_anew(
         session.is_well()
 
 
-@BOTH
-@pytest.mark.parametrize("status", [502, 503])
+@pytest.mark.parametrize(("status", "market"), [(502, "spot"), (503, FUTURES)])
 async def test_maintenance_ends_and_trading_goes_on(
     status: int, market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:

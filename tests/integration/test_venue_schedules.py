@@ -20,7 +20,7 @@ CHOSEN = [int(seed) for seed in os.environ.get("TRADECTL_VENUE_SEEDS", "").split
 SPOKEN = {pair: dialect(*pair) for pair in spoken()}
 PLAYED = [pair for pair, d in SPOKEN.items() if not d.is_native and not d.not_scheduled]
 NAMES = sorted({name for name, _ in PLAYED})
-FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 3, 24
+FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 2, 24
 """Spot and futures by turns: of an exchange the first of the markets that it has, always the same."""
 KEPT = {
     "bybit": (500023, 600105),

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.profiles import is_deep
+from tests.profiles import in_turn
 from tests.real_data import real_data
 from tradectl.adapters import StrategyAdapter
 from tradectl.bus.event_bus import EventBus
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.virtual_time
 SAMPLE = Path(__file__).parents[1] / "data" / "spot_btcusdt_wire.gz"
 FORGOTTEN = 3600
 WIRES = [f"spot_{s}_2024080{d}" for s in ("btcusdt", "ethusdt") for d in (8, 9)]
-"""Both symbols and both days are in the first and the last."""
 DROPPED_BY_RULE = (
     "late", "bad_symbol", "in_the_future", "not_a_time", "not_finite", "not_positive", "price_spike",
     "not_a_number",
@@ -115,7 +114,7 @@ async def test_a_sample_of_all_channels_comes_through_without_a_loss() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WIRES if is_deep() else [WIRES[0], WIRES[-1]])
+@pytest.mark.parametrize("name", in_turn(WIRES, len(WIRES)))
 async def test_every_recorded_trade_is_heard_once_or_dropped_by_a_named_rule(name: str) -> None:
     path = real_data(f"wire/{name}.gz")
     feed = await played(path, Channel.TRADES, Channel.QUOTES)
