@@ -33,6 +33,7 @@ from tradectl.exchange.ccxt_venue import client
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.monitoring.alert_rules import RULES
 from tradectl.notification.notification_settings import MonitoringSettings
+from tradectl.notification.threshold_settings import Threshold
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.runtime.in_process_reconcile import compare
@@ -79,6 +80,7 @@ def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Se
         strategies=(strategy,),
         exchanges=(exchange,),
         monitoring=MonitoringSettings(anomaly_score=0),  # a made market is unlike itself by chance
+        thresholds=(Threshold(reading="loop_lag_ms", raised_at=0),),  # timers are coarse
         feed=FeedSettings(stale_after_seconds=max(4 * step * HOUR_S, 1200.0)),
         portfolio=PortfolioSettings(fraction=Decimal("0.08"), stop_loss_pct=Decimal(3)),
         risk=limits,
