@@ -99,3 +99,19 @@ def test_positions_that_it_closed_are_told_in_the_order_in_which_it_closed_them(
         (1, CloseCause.LIQUIDATION),
         (2, CloseCause.ADL),
     ]
+
+
+class Hedged(SilentVenue):
+    hedged = frozenset({PERP})
+
+
+def test_what_it_closed_of_somebody_elses_side_is_not_ours_though_it_names_no_side() -> None:
+    """A long is closed by a sale: of 2 coins that are expected, a purchase closes none."""
+    posted: list[Event] = []
+    moved = moved_by(PERP, Hedged(), FakeTime(), posted)
+    for number, side in enumerate((Side.BUY, Side.SELL)):
+        name = f"{number}"
+        fill = VenueFill(PERP, name, name, side, D(1), D(90), ts=1, forced=CloseCause.LIQUIDATION)
+        moved.heard([fill])
+    moved.closed(busy=())
+    assert [event.side for event in posted if isinstance(event, PositionLiquidated)] == [Side.SELL]

@@ -61,6 +61,10 @@ class PositionSide(StrEnum):
     def closed_by(self) -> Side:
         return Side.SELL if self is PositionSide.LONG else Side.BUY
 
+    @classmethod
+    def that_closes_by(cls, side: Side) -> PositionSide:
+        return cls.LONG if side is Side.SELL else cls.SHORT
+
 
 OrderKey = tuple[str, str]
 """Symbol and venue order id: an exchange may number the orders of each market by themselves."""

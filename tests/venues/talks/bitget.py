@@ -65,7 +65,8 @@ def ordered(order: Order, fill: Fill | None, asked: Asked) -> Any:
         row["baseVolume"] = plain(latest)
     told = {"orders:": _pushed("orders", row, asked)}
     if fill is not None:
-        shown = fill_of(order, fill, asked)
+        # of this channel alone it is documented that it tells the side of the trade in hedge mode, too
+        shown = fill_of(order, fill, asked) | {"side": order.side.lower()}
         detail = shown["feeDetail"]
         shown["feeDetail"] = detail if isinstance(detail, list) else [detail]
         told["fill:"] = _pushed("fill", shown, asked)

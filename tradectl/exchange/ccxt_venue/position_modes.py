@@ -104,10 +104,11 @@ def side_in(mode: HedgeMode | None, info: Any) -> PositionSide | None:
     return next((side for side in found if side is not None), None)
 
 
-def side_of(mode: HedgeMode | None, info: Any, side: Side) -> Side:
+def side_of(mode: HedgeMode | None, info: Any, side: Side, *, pushed_fill: bool = False) -> Side:
     """On which side an order or a fill trades that is told to be on `side`."""
-    names_position = mode is not None and isinstance(info, Mapping) and mode.of_order(info)
-    return side.opposite if names_position else side
+    if mode is None or not isinstance(info, Mapping):
+        return side
+    return mode.traded(info, side, pushed_fill)
 
 
 __all__ = ["PositionModes", "side_in", "side_of"]

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from tradectl.domain.events import CloseCause
+from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
 from tradectl.exchange.ccxt_venue.income_rules import Path
@@ -87,8 +88,9 @@ class HedgeMode(Struct, frozen=True):
     """what reduces names the side that it closes; elsewhere `reduceOnly` says all"""
     sides: Mapping[str, Mapping[str, PositionSide]] = {}
     """in a position, an order or a fill, by its key: which of the two it is about"""
-    of_order: Callable[[Mapping[str, Any]], bool] = lambda _: False
-    """an order or a fill there that names the side of its position in place of its own"""
+    traded: Callable[[Mapping[str, Any], Side, bool], Side] = lambda _row, side, _pushed: side
+    """on which side an order or a fill traded that is told to be on a side, where it may name that of its
+    position; a fill of the user stream is told so"""
     tells_of_orders: bool = True
     """an order without a position's side is refused: elsewhere it is asked before each entry"""
 

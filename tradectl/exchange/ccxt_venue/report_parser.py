@@ -103,8 +103,8 @@ class ReportParser:
             position_side=position_side,
         )
 
-    def fill(self, raw: Any, *, market: Market | None = None) -> VenueFill:
-        """Raises InvalidResponse."""
+    def fill(self, raw: Any, *, market: Market | None = None, pushed: bool = False) -> VenueFill:
+        """`pushed`: by the user stream. Raises InvalidResponse."""
         if not isinstance(raw, Mapping) or not raw.get("id") or not raw.get("order"):
             raise InvalidResponse("a fill without its id or its order's")
         info = raw.get("info") if isinstance(raw.get("info"), Mapping) else {}
@@ -124,7 +124,7 @@ class ReportParser:
             symbol=found.symbol,
             trade_id=str(raw["id"]),
             venue_order_id=venue_id,
-            side=side_of(self._hedge_mode, info, _side(raw)),
+            side=side_of(self._hedge_mode, info, _side(raw), pushed_fill=pushed),
             quantity=positive(raw.get("amount")) * found.size,
             price=positive(raw.get("price")),
             fee=fee,

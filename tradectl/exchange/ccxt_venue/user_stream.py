@@ -130,9 +130,9 @@ class UserStream:
             fee = raw.get("fee") or {}
             cost = fee.get("cost")
             paid = None if cost is None else -exact(cost)
-            return self._parser.fill({**raw, "fees": [], "fee": {**fee, "cost": paid}})
+            raw = {**raw, "fees": [], "fee": {**fee, "cost": paid}}
         if is_fill:
-            return self._parser.fill(raw)
+            return self._parser.fill(raw, pushed=True)
         filled = (raw.get("info") or {}).get(self._quirks.filled_key)
         if filled is not None:
             return self._parser.order({**raw, "filled": filled})

@@ -148,8 +148,11 @@ class MovedByExchange:
         return _id_of(fill) not in self._posted and self._books.is_new_trade(self._foreign(fill))
 
     def _is_beside(self, told: VenueFill | VenueOrder) -> bool:
-        """It is of the position, of an account in hedge mode, that is not ours."""
+        """It is of the position, of an account in hedge mode, that is not ours: what the exchange does by
+        itself closes one."""
         side = told.position_side
+        if side is None and told.forced is not None:
+            side = PositionSide.that_closes_by(told.side)
         if side is None or self._books is None or told.symbol not in self._venue.hedged:
             return False
         expected = self._books.quantity(told.symbol)

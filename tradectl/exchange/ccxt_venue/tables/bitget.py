@@ -7,6 +7,7 @@ from typing import Any
 
 from tradectl.domain.event import IncomeKind
 from tradectl.domain.events import CloseCause
+from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderType
 from tradectl.domain.refusals import RefusalCause
 from tradectl.exchange.ccxt_venue import causes
@@ -23,9 +24,23 @@ _FILLS = Pages("idLessThan", Next.LEAST, "tradeId", most=100)
 _KINDS = ("spot", "perpetual")
 
 
-def _closes_a_side(row: Mapping[str, Any]) -> bool:
-    """In hedge mode what closes is told with the side of the position: a long is closed by a `buy`."""
-    return "close" in str(row.get("tradeSide") or "").lower()
+_FORCED = {
+    "reduce": CloseCause.LIQUIDATION, "burst": CloseCause.LIQUIDATION, "offset": CloseCause.LIQUIDATION,
+    "dte_sys_adl": CloseCause.ADL, "delivery": CloseCause.SETTLEMENT,
+}  # fmt: skip
+_SIDES = {"long": PositionSide.LONG, "short": PositionSide.SHORT}
+_CLOSED = {f"{why}_close_{name}": side for why in _FORCED for name, side in _SIDES.items()}
+"""By which names it closes positions of hedge mode by itself, and of which side."""
+
+
+def _traded(row: Mapping[str, Any], side: Side, is_pushed_fill: bool) -> Side:
+    """In hedge mode what closes is told with the side of the position, a long is closed by a `buy`; but
+    its channel of fills tells the side of the trade, and so does what it closes by itself."""
+    what = str(row.get("tradeSide") or "").lower()
+    of = _SIDES.get(str(row.get("posSide"))) if what == "close" else _CLOSED.get(what)
+    if of is not None:
+        return of.closed_by
+    return side.opposite if what == "close" and not is_pushed_fill else side
 
 
 TABLE = ExchangeTable(
@@ -58,6 +73,7 @@ TABLE = ExchangeTable(
                 "dte_sys_adl_sell_in_single_side_mode": CloseCause.ADL,
                 "delivery_buy_single": CloseCause.SETTLEMENT,
                 "delivery_sell_single": CloseCause.SETTLEMENT,
+                **{f"{why}_close_{name}": _FORCED[why] for why in _FORCED for name in _SIDES},
             },
         },
         filled_key="accBaseVolume",
@@ -67,8 +83,8 @@ TABLE = ExchangeTable(
             lambda raw: raw["data"]["posMode"] == "hedge_mode",
             {"productType": "USDT-FUTURES", "marginCoin": "USDT"},
             "symbol",
-            sides={"posSide": {"long": PositionSide.LONG, "short": PositionSide.SHORT}},
-            of_order=_closes_a_side,
+            sides={"posSide": _SIDES, "tradeSide": _CLOSED},
+            traded=_traded,
         ),
     ),
     codes=ErrorCodes(
