@@ -121,8 +121,8 @@ def order_of(order: Order, asked: Asked) -> dict[str, Any]:
 
 
 def told_side(order: Order) -> str:
-    """In hedge mode that of the position, whatever is done about it."""
-    if order.position_side == "BOTH":
+    """In hedge mode that of the position, whatever is done about it; but not of the exchange's own."""
+    if order.position_side == "BOTH" or order.forced:
         return order.side.lower()
     return "buy" if order.position_side == "LONG" else "sell"
 
@@ -137,6 +137,9 @@ def mode_of(order: Order) -> str:
 
 def trade_side(order: Order) -> str:
     """The exchange's own orders name why it traded."""
+    if order.position_side != "BOTH" and order.forced:
+        why = "dte_sys_adl" if order.client_id.startswith("adl_") else "burst"
+        return f"{why}_close_{order.position_side.lower()}"
     if order.position_side != "BOTH":
         return "close" if order.closes else "open"
     side = order.side.lower()

@@ -165,6 +165,25 @@ async def a_login_that_is_refused_ends_the_stream(at: VenueAt) -> None:
                 await account.until(lambda: account.told)
 
 
+@case("perpetual", needs=(STREAMS, "hedge mode"), side=("buy", "sell"))
+async def in_hedge_mode_what_is_pushed_is_on_the_side_of_its_trade(at: VenueAt, side: str) -> None:
+    back = "sell" if side == "buy" else "buy"
+    await at.submit(side, "0.05")
+    at.exchange.set_hedge_mode(True)
+    await at.venue.ask_position_mode([SYMBOL])
+    async with _of_account(at) as account:
+        await _subscribed(account)
+        await at.submit(back, "0.02", reduce_only=True)
+        if at.venue.abilities.order_stream:
+            await account.until(lambda: account.orders and account.orders[-1].status is S.FILLED)
+            assert {order.side for order in account.orders} == {Side(back)}
+        if at.venue.abilities.fill_stream:
+            await account.until(lambda: account.fills)
+            assert [(fill.side, fill.quantity) for fill in account.fills] == [
+                (Side(back), Decimal("0.02"))
+            ]
+
+
 def _other(at: VenueAt, known: set[str]) -> set[str]:
     return at.channels() - known
 
