@@ -149,6 +149,19 @@ def test_a_line_of_a_wallet_s_ledger(line: dict[str, Any], amount: str | None) -
     assert read("hyperliquid", 1, line) == told
 
 
+def test_the_same_was_moved_twice_by_no_transaction_of_its_own() -> None:
+    """What the chain itself does has a hash of zeros."""
+    nothing: Any = NoMarkets()
+    queries = IncomeQueries(None, nothing, nothing, (), (), lambda: 0, account=OURS)
+    line = delta("vaultDistribution", vault="0x3", usdc="10") | {"hash": "0x" + 64 * "0"}
+    rules = table_of("hyperliquid").income[1]
+    ids = {
+        queries._read(line | {"time": 1724762307531 + day * 86_400_000}, rules, "")[0].income_id
+        for day in (0, 0, 1)
+    }
+    assert len(ids) == 2
+
+
 def test_funding_is_told_by_coin_and_hour() -> None:
     line = delta("funding", coin="SOL", usdc="-75.635093", szi="1", fundingRate="0.1")
     assert read("hyperliquid", 0, line) == (K.FUNDING, Decimal("-75.635093"), "USDC")

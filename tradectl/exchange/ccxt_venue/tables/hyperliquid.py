@@ -263,7 +263,7 @@ TABLE = ExchangeTable(
             **_HISTORY,
             asked={"type": "userNonFundingLedgerUpdates"},
             row=_moved,
-            id_keys=("hash", "type", "amount"),
+            id_keys=("ms", "hash", "type", "amount"),
             kind_keys=("type",),
             amount_keys=("amount",),
             symbol_key="",
