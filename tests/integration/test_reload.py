@@ -23,6 +23,7 @@ from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind
 from tradectl.recovery.recovery import recover
 from tradectl.replay.replay import Replay
+from tradectl.runtime import reloading
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.runtime.reloading import Reloading
 from tradectl.runtime.run import TradingRun
@@ -220,6 +221,23 @@ async def test_routes_of_alerts_are_others_from_then_on(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_a_change_that_no_reader_of_journals_could_take_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(operated: Operated) -> None:
+        await operated.sleep(20)
+        operated.write(entry=10)
+        with monkeypatch.context() as patched:
+            patched.setattr(reloading, "LONGEST_RECORD", 100)
+            with pytest.raises(UsageError, match="one after the other"):
+                await operated.apply()
+        assert (await operated.apply()).applied
+
+    run = await Operated(tmp_path, act).trade()
+    assert len(events_of(run.journal_path, SettingsChanged)) == 1
+
+
+@virtual
 async def test_two_that_ask_at_once_come_one_after_the_other(tmp_path: Path) -> None:
     async def act(operated: Operated) -> None:
         await operated.sleep(20)
@@ -332,21 +350,21 @@ async def test_with_money_it_is_the_same_way(exchange: Any, tmp_path: Path) -> N
         run = trader.run
         typed = Typed(settings, lambda: asked[-1])
         options = replace(run.options, config=file, typed=typed)
-        reloading = Reloading(run, options, lambda: None)
+        changing = Reloading(run, options, lambda: None)
         bought = await trader.orders_done(trader.buy("0.1"))
         now(max_order_notional=D(50), max_data_age_seconds=D(5))
-        assert (await reloading.apply()).applied
+        assert (await changing.apply()).applied
         denied = trader.buy("0.1")
         await trader.judged(denied)
         assert trader.denied(denied) == "ORDER_NOTIONAL"
         await trader.orders_done(trader.sell(str(bought.filled)))  # an exit
         now(max_data_age_seconds=None)
-        assert not (await reloading.apply()).applied
-        assert (await reloading.apply(confirm=True)).applied
+        assert not (await changing.apply()).applied
+        assert (await changing.apply(confirm=True)).applied
         assert run.books.limits.max_data_age_seconds == D(30)  # as old as the feed's may be
-        assert not (await reloading.apply()).differences
+        assert not (await changing.apply()).differences
         now(max_data_age_seconds=D(60))  # it was off in the file, and 30 in the run
-        answer = await reloading.apply()
+        answer = await changing.apply()
         assert [(e.old, e.new, e.verdict) for e in answer.differences] == [
             ("30.0", "60", "loosens")
         ]

@@ -51,6 +51,8 @@ DATA_AGE = "risk.max_data_age_seconds"
 DEFAULT = "default"
 TELLS = ("alert_routes", "alert_escalations", "alerts.")
 PLAN_DIGITS = 8
+LONGEST_RECORD = 32 * 1024 * 1024
+"""Bytes of a change with all that strategies are shown: half of what a reader of journals takes."""
 NO_FILE = (
     "this run was begun without a configuration file: what is applied would not hold when it is started "
     "again; begin it with -c FILE"
@@ -143,6 +145,11 @@ class Reloading:
             history[each.name] = events = own.events()
             notes += filter(None, [self._note_of(each, events)])
         change = change_of(running, found, history, reason=self._path, by="operator")
+        if histories and len(msgspec.json.encode(change)) > LONGEST_RECORD:
+            raise UsageError(
+                "what these strategies have to be shown is too long for one record: nothing was applied; "
+                "change their parameters one after the other"
+            )
         await session.orchestrator.configure(change)
         if self._typed is not None:
             self._typed = msgspec.structs.replace(self._typed, settings=wanted)
