@@ -143,10 +143,8 @@ class Core:
         """
         market, caused, handlers = inputs.market, self._caused, self._handlers
         take, keep = market.popleft, records.append
-        done = 0
-        while True:
+        for done in range(1, most + 1):
             event = take()
-            done += 1
             self.at = at = stamp(event.ts)
             self._ids_given = 0
             self.seq = seq = self.seq + 1
@@ -161,10 +159,11 @@ class Core:
                     caused.append((seq, _failure(handler, error)))
             if caused:
                 self._cascade(records, seq)
-            if done == most or self.outbox or inputs.urgent_waiting:
+            if self.outbox or inputs.urgent_waiting:
                 return done
             if not market or market[0].ts >= scheduler.next_due:
                 return done
+        return most
 
     def meet(
         self,

@@ -78,8 +78,9 @@ def _symbol_of(slot: SymbolSlot, symbol: object) -> str:
 
 def _notes(noted: dict[str, object]) -> dict[str, Any]:
     """Texts without what is another one in every process; the event sees to the rest."""
-    if any(isinstance(value, str) for value in noted.values()):
-        return dict(sane_notes(noted, containment.line))
+    for value in noted.values():
+        if isinstance(value, str):
+            return dict(sane_notes(noted, containment.line))
     return noted
 
 

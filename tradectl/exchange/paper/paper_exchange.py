@@ -25,7 +25,7 @@ from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.funding_rates import NO_FUNDING, FundingRates
 from tradectl.exchange.paper.matching_engine import MatchingEngine
 from tradectl.exchange.paper.perpetuals import CHANGING, PaperPerpetuals
-from tradectl.exchange.paper.price_bounds import NO_BOUND
+from tradectl.exchange.paper.price_bounds import NO_BOUND, Bound
 from tradectl.exchange.paper.reports import rejection
 
 NOTHING_IN_FLIGHT = 1 << 63
@@ -64,9 +64,12 @@ class PaperExchange:
         self._ended = False
         self._perpetuals: PaperPerpetuals | None = None
         self._held: Mapping[str, HeldPerpetual] = {}
+        self._bounds: Mapping[str, Bound] = {}
+        self._marks: dict[str, Decimal] = {}
         if view is not None and instruments.any_perpetual:
             self._perpetuals = PaperPerpetuals(view, self._engine, rates, self._answer)
             self._held = self._perpetuals.held
+            self._bounds, self._marks = self._perpetuals.bounds, self._perpetuals.marks
 
     @property
     def duplicates(self) -> int:
@@ -96,28 +99,28 @@ class PaperExchange:
         at = record.at
         if self._next_arrival <= at:
             self.wake(at)
-        perpetuals, was_held = self._perpetuals, False
-        if self._held and perpetuals is not None:
-            was_held = True
-            price = event.price
-            lowest, highest, due = perpetuals.bounds.get(event.symbol, NO_BOUND)
+        was_held = False
+        if self._held:
+            was_held, price = True, event.price
+            lowest, highest, due = self._bounds.get(event.symbol, NO_BOUND)
             if (
                 at >= due
                 or not lowest < price < highest
                 or (event.__class__ is BarEvent and (event.low <= lowest or event.high >= highest))
             ):
-                self._on_market_near(perpetuals, event, at)
+                self._on_market_near(event, at)
                 return
-            perpetuals.marks[event.symbol] = price
+            self._marks[event.symbol] = price
         reports = self._engine.on_market(event, at)
         if reports:
             self._answer(reports, at)
-            if perpetuals is not None and (was_held or event.symbol in self._held):
-                perpetuals.after(event, at, was_held=was_held)
+            if self._perpetuals is not None and (was_held or event.symbol in self._held):
+                self._perpetuals.after(event, at, was_held=was_held)
 
-    def _on_market_near(self, perpetuals: PaperPerpetuals, event: MarketDataEvent, at: int) -> None:
+    def _on_market_near(self, event: MarketDataEvent, at: int) -> None:
         """Perpetuals are held, and what comes may concern them."""
-        is_held = event.symbol in self._held
+        perpetuals, is_held = self._perpetuals, event.symbol in self._held
+        assert perpetuals is not None
         if is_held:
             perpetuals.before(event, at)
         else:
