@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import itertools
+import logging
 import os
 import stat
 import threading
@@ -19,10 +20,12 @@ from tradectl.documents.log import LogLevel, LogLine
 from tradectl.domain.redaction import Redaction
 from tradectl.domain.time import SECOND, iso
 from tradectl.files.own import ForeignFile
+from tradectl.logs import log_reader
 from tradectl.logs.line_format import FORMATS, parsed
 from tradectl.logs.log_reader import LogFilter, LogReader
 from tradectl.logs.log_writer import LogWriter
 from tradectl.logs.rotated_file import LOCK, NAME, RotatedFile, files_in
+from tradectl.runtime.run_log import FromPython
 
 RUN = "20261129T120000000-1a2b"
 STOPPED_WITHIN_S = 60.0
@@ -266,6 +269,20 @@ def test_a_line_that_cannot_be_spelled_is_said(tmp_path: Path) -> None:
     assert texts(tmp_path) == ["a line could not be spelled: KeyError: 'x'"]
 
 
+def test_whoever_logs_by_python_is_not_failed_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[LogLevel, str]] = []
+    ours = logging.getLogger("tradectl.of_a_test")
+    monkeypatch.setattr(ours, "propagate", False)
+    handler = FromPython(lambda level, _, said: told.append((level, said)))
+    ours.addHandler(handler)
+    try:
+        ours.warning("%d", "no number")
+        ours.log(logging.ERROR + 5, "a level of a user's own")
+    finally:
+        ours.removeHandler(handler)
+    assert told == [(LogLevel.ERROR, "a level of a user's own")]
+
+
 # --- what is read --------------------------------------------------------------------------------------
 
 
@@ -318,6 +335,22 @@ def test_files_that_move_on_while_they_are_read_are_read_once(log: Path) -> None
     first = next(reading).message
     written(log, line("five", 5), largest=1, count=10)
     assert [first, *(each.message for each in reading)] == ["one", "two", "three", "four"]
+
+
+def test_a_file_that_is_just_being_moved_on_is_found_under_its_next_name(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [log / NAME, *files_in(log)[1:]]
+    last = listed[-1].rename(log / f"{NAME}.{len(listed)}")
+    monkeypatch.setattr(log_reader, "files_in", lambda _: [*listed, last])
+    assert texts(log) == ["one", "two", "three", "four"]
+
+
+def test_a_line_that_is_longer_than_any_hides_none_that_follow(tmp_path: Path) -> None:
+    written(tmp_path, line("x" * 100_000), line("after it"))
+    reader = LogReader(tmp_path, LogFilter())
+    assert [each.message for each in reader.lines()] == ["after it"]
+    assert reader.unreadable
 
 
 def test_it_is_followed_over_files_that_move_on(log: Path) -> None:

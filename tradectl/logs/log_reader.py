@@ -24,7 +24,6 @@ from tradectl.logs.rotated_file import files_in
 
 LOOK_EVERY_S = 0.2
 LONGEST_LINE = 64 * 1024
-NO_LINE = b""
 
 
 class LogFilter(Struct, frozen=True):
@@ -93,7 +92,10 @@ class LogReader:
         """Newest first, each once, but those that are older than what is wanted."""
         found: dict[tuple[int, int], BinaryIO] = {}
         for path in files_in(self._folder):
-            file = open_ones.enter_context(_opened(path))
+            opened = _opened(path)
+            if opened is None:
+                continue  # it is being moved on, to the name that comes next
+            file = open_ones.enter_context(opened)
             about = os.fstat(file.fileno())
             if self._wanted.since and iso(int(about.st_mtime * SECOND)) < self._wanted.since:
                 break
@@ -114,9 +116,10 @@ class LogReader:
         return _opened(files[-1]) if files else None
 
     def _lines_of(self, file: BinaryIO) -> Iterator[LogLine]:
-        """From where it was read up to; what has no line end yet is left for later."""
+        """From where it was read up to; what has no line end yet is left for later, unless it is longer
+        than any line."""
         while text := file.readline(LONGEST_LINE):
-            if not text.endswith(b"\n"):
+            if not text.endswith(b"\n") and len(text) < LONGEST_LINE:
                 file.seek(-len(text), os.SEEK_CUR)
                 return
             line = parsed(text)
@@ -129,8 +132,12 @@ class LogReader:
                 yield line
 
 
-def _opened(path: Path) -> BinaryIO:
-    return os.fdopen(open_own(path), "rb")
+def _opened(path: Path) -> BinaryIO | None:
+    """None for one that is not there any more."""
+    try:
+        return os.fdopen(open_own(path), "rb")
+    except FileNotFoundError:
+        return None
 
 
 __all__ = ["LogFilter", "LogReader"]

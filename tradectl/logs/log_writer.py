@@ -106,6 +106,7 @@ class LogWriter(Generic[T]):
                 True  # from now on it is woken again: what comes meanwhile is written, too
             )
             self._write_what_waits()
+        self._write_what_waits()  # put as it ended
         self._file.close()
 
     def _write_what_waits(self) -> None:

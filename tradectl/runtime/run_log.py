@@ -52,6 +52,12 @@ LAST_LINES_S = 1.0
 LOG_UNWRITABLE = "log_unwritable"
 PROGRAM, AIO = "tradectl", "asyncio"
 """Loggers of Python whose warnings are told, too."""
+LEVELS_OF_PYTHON = (
+    (logging.CRITICAL, LogLevel.CRITICAL),
+    (logging.ERROR, LogLevel.ERROR),
+    (logging.NOTSET, LogLevel.WARNING),
+)
+"""From which of its levels on: users may make their own."""
 
 FOR_DEBUGGING = (StrategySignalEvent, QuotesDenied, CancelRequested)
 OF_ORDERS = (OrderInitialized, OrderApproved, OrderDenied)
@@ -94,7 +100,7 @@ class RunLog:
             on_failure=lambda why: self._in_loop(self._failed, why),
             on_recovery=lambda _: self._in_loop(self._recovered),
         )
-        self._handler = _FromPython(self._python_said)
+        self._handler = FromPython(self._python_said)
         self._heed()
 
     def _heed(self) -> None:
@@ -220,7 +226,7 @@ def level_of(event: Event) -> LogLevel:
     return LEVELS.get(type(event), LogLevel.INFO)
 
 
-class _FromPython(logging.Handler):
+class FromPython(logging.Handler):
     """What Python's own logging is told, from warnings up. It is shown on stderr all the same, as it is
     without a handler."""
 
@@ -229,15 +235,22 @@ class _FromPython(logging.Handler):
         self._put_line = put
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Whoever logs is not to fail by it, whatever he logs."""
+        try:
+            self._told(record)
+        except Exception:
+            self.handleError(record)
+
+    def _told(self, record: logging.LogRecord) -> None:
         if getattr(record, "is_alert", False):
             return  # it is told already
         said = record.getMessage()
         if record.exc_info is not None and record.exc_info[1] is not None:
             said = f"{said}: {described(record.exc_info[1])}"
-        level = LogLevel(record.levelname.lower())
+        level = next(level for least, level in LEVELS_OF_PYTHON if record.levelno >= least)
         self._put_line(level, record.name.removeprefix(f"{PROGRAM}."), said)
         if not logging.root.handlers and logging.lastResort is not None:
             logging.lastResort.handle(record)
 
 
-__all__ = ["RunLog", "level_of"]
+__all__ = ["FromPython", "RunLog", "level_of"]
