@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.live_trader import SPOT, Trader, settings_for, trading, verified
+from tests.profiles import in_turn
 from tests.simulated_os.system import EPOCH_S
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
@@ -33,7 +34,7 @@ MIDNIGHT_S = 16 * 3600
 """Seconds from the beginning of a simulation to the next day (UTC)."""
 STEPS = pytest.mark.parametrize(
     ("off", "lasting"),
-    [(DAY_S, 8), (MIDNIGHT_S, 12), (-3, 8), (-3600, 12)],
+    in_turn([(DAY_S, 8), (MIDNIGHT_S, 12), (-3600, 12), (-3, 8)], 2),
 )
 
 
