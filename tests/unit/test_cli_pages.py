@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
@@ -90,6 +91,16 @@ def test_a_time_is_utc_unless_it_says_otherwise() -> None:
     parse = pages.parse_moment
     assert parse("2026-11-29") == "2026-11-29T00:00:00.000000Z"
     assert parse("2026-11-29T08:30+02:00") == "2026-11-29T06:30:00.000000Z"
+
+
+def test_what_is_wanted_since_may_be_so_long_ago() -> None:
+    assert pages.parse_since("2026-11-29") == "2026-11-29T00:00:00.000000Z"
+    now = datetime.now(UTC)
+    for text, ago in (("90s", timedelta(seconds=90)), ("2h", timedelta(hours=2))):
+        since = datetime.fromisoformat(pages.parse_since(text))
+        assert timedelta() <= since - (now - ago) < timedelta(minutes=1)
+    with pytest.raises(typer.BadParameter, match="expected a day or a time such as"):
+        pages.parse_since("5 minutes")
 
 
 @pytest.mark.parametrize(

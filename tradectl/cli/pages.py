@@ -3,6 +3,7 @@ by row, however many there are."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
@@ -12,7 +13,7 @@ import typer
 
 from tradectl.cli.options import print_data
 from tradectl.domain.text import ascii_json
-from tradectl.domain.time import typed_moment
+from tradectl.domain.time import iso, typed_moment
 
 if TYPE_CHECKING:
     from tradectl.storage.reader import Page
@@ -23,6 +24,7 @@ MOST = 10**12
 FIRST_YEAR, LAST_YEAR = 1, 9999
 AT_ONCE = 500
 """Rows that are laid out together."""
+_AGO = re.compile(r"\d{1,6}[smhd]", re.ASCII)
 
 
 def parse_moment(text: str) -> str:
@@ -36,6 +38,16 @@ def parse_moment(text: str) -> str:
             f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30, got {text!r}"
         )
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def parse_since(text: str) -> str:
+    """A moment, or one that is so long ago: `30s`, `5m`, `2h`, `1d`. Raises BadParameter."""
+    if _AGO.fullmatch(text) is None:
+        return parse_moment(text)
+    from tradectl.bus.clock import WallClock
+    from tradectl.strategy.bars import parse_interval
+
+    return iso(max(0, WallClock().now() - parse_interval(text)))
 
 
 def parse_point(text: str, option: str = "--at") -> int | str:
@@ -70,8 +82,8 @@ SinceOption = Annotated[
     str | None,
     typer.Option(
         "--since",
-        help="None from before this day or time, UTC.",
-        parser=parse_moment,
+        help="None from before this day or time, UTC, or so long ago: 30s, 5m, 2h, 1d.",
+        parser=parse_since,
         metavar="<time>",
         show_default=False,
     ),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from tradectl.bus.clock import ComputerClock
 from tradectl.control.client import is_own_user, socket_address
 from tradectl.control.requests import VERSION, understand
-from tradectl.domain.errors import StateError, TradectlError, WrongOption
+from tradectl.domain.errors import ConfigError, StateError, TradectlError, WrongOption
 from tradectl.domain.text import harmless
 
 Handler = Callable[..., Awaitable[Struct]]
@@ -96,7 +96,7 @@ class ControlServer:
             answer.add_done_callback(self._answering.discard)
             return {"ok": True, "result": await answer}
         except TradectlError as error:
-            wrong_option = isinstance(error, WrongOption)
+            wrong_option = isinstance(error, (WrongOption, ConfigError))
             return {"ok": False, "error": harmless(error), "wrong_option": wrong_option}
 
 

@@ -138,7 +138,7 @@ def set_(
     say(f"{path}: {without_addresses(set_key(path, key, value))}")
 
 
-@app.command(help=APPLY_HELP)
+@app.command(help=APPLY_HELP, short_help="Have the file hold in the run that trades.")
 def apply(
     config: ConfigOption = None,
     confirm: Annotated[

@@ -48,8 +48,9 @@ def _spelled(each: HeldBack) -> str:
     until = figures.moment(each.until) if each.until else "the end"
     rows = figures.counted(each.rows, "row")
     part = "" if each.share is None else f", {_percent(float(each.share))} of the data"
+    cause = harmless(figures.cause(each.cause))
     return (
-        f"by {harmless(each.cause)} {times}, from {figures.moment(each.since)} to {until} (UTC): "
+        f"by {cause} {times}, from {figures.moment(each.since)} to {until} (UTC): "
         f"{rows}{part}, {figures.duration(each.span_s)}"
     )
 
