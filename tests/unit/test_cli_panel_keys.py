@@ -180,8 +180,10 @@ def test_the_help_has_every_view_by_its_key() -> None:
 
 
 def test_facts_that_have_no_room_in_their_line_are_named() -> None:
-    assert "Margin" in sheet(Look(), 80, 24)[2]
-    narrow = sheet(Look(), 73, 24)
+    on_margin = {**a_view()["portfolio"], "margin_used": "12.5"}
+    assert "Margin" not in sheet(Look(), 80, 24)[2]
+    assert "Margin 12.50" in sheet(Look(), 80, 24, portfolio=on_margin)[2]
+    narrow = sheet(Look(), 73, 24, portfolio=on_margin)
     assert "Margin" not in narrow[2]
     assert "no room for Margin" in narrow[-1]
 

@@ -17,8 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
+from typer.testing import CliRunner
 
 from tradectl.bus.clock import ComputerClock
+from tradectl.cli.app import app
+from tradectl.cli.commands import config
 from tradectl.control.client import ControlError, ask
 from tradectl.control.requests import COMMANDS, OF_ALL, VERSION, spell, understand
 from tradectl.control.server import LONGEST_REQUEST, ControlServer
@@ -26,6 +29,7 @@ from tradectl.documents.control import Done
 from tradectl.domain.errors import UsageError
 from tradectl.domain.text import LONGEST
 from tradectl.runtime.control_handlers import ControlHandlers
+from tradectl.storage.directory import StateDir
 
 PATIENCE_S = 30.0
 
@@ -191,6 +195,23 @@ def test_who_gives_up_is_told_what_becomes_of_it(tmp_path: Path, command: str, t
             _, sent = understand(heard.recv(65536))
     assert sent.deadline is not None
     assert sent.deadline <= ComputerClock.monotonic()
+
+
+def test_a_process_that_hangs_is_not_asked_to_apply_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "ANSWERS_WITHIN_S", 0.01)
+    state_dir = StateDir(tmp_path / "s")
+    state_dir.create()
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(state_dir.socket))
+        deaf.listen()
+        words = ["config", "apply", "--state-dir", str(state_dir.path)]
+        answer = CliRunner().invoke(app, words, standalone_mode=False)
+        heard, _ = deaf.accept()
+        with heard:
+            assert understand(heard.recv(65536))[0] == "status"
+    assert isinstance(answer.exception, TimeoutError)
 
 
 JSON = st.recursive(

@@ -28,7 +28,8 @@ FileArgument = Annotated[
 
 HELP = "Write, show, check, change and apply the configuration."
 
-APPLY_TIMEOUT_S = 30.0
+ANSWERS_WITHIN_S, APPLY_TIMEOUT_S = 5.0, 30.0
+"""A process that hangs is not waited for as one is that shows its strategies what they must have seen."""
 APPLY_HELP = """Have what the file says hold in the run that trades, without a restart.
 
 The run reads its own configuration file again and takes over what differs, all of it or nothing: limits,
@@ -155,6 +156,7 @@ def apply(
     state_dir: StateDirOption = None,
 ) -> None:
     from tradectl.control.client import ask
+    from tradectl.documents.run import Status
     from tradectl.documents.settings import SettingsApplied
     from tradectl.storage.directory import StateDir
 
@@ -163,6 +165,7 @@ def apply(
     directory.check()
     file = "" if config is None else str(config.absolute())
     try:
+        ask(directory.socket, "status", Status, timeout=ANSWERS_WITHIN_S)
         found = ask(
             directory.socket, "apply_settings", SettingsApplied, timeout=APPLY_TIMEOUT_S,
             file=file, confirm=confirm, dry_run=dry_run, plan=plan,

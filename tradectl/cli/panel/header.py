@@ -144,8 +144,9 @@ def account(status: LiveStatus, width: int) -> list[Line]:
         _named("Realised", *profit(portfolio.realized_pnl)),
         _named("Unrealised", *profit(portfolio.unrealized_pnl)),
         _named("Fees", figures.money(portfolio.fees)),
-        _named("Margin", figures.money(portfolio.margin_used)),
     ]
+    if figures.is_something(portfolio.margin_used):
+        phrases.append(_named("Margin", figures.money(portfolio.margin_used)))
     for name, amount in (
         ("Funding", portfolio.funding),
         ("Insurance", portfolio.insurance),
