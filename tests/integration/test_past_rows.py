@@ -34,6 +34,12 @@ def left_by(folder: Path, run: str) -> list[Any]:
     return [*shown, inspector.status().portfolio, inspector.status().positions]
 
 
+async def test_of_a_run_that_is_over_no_age_of_its_data_is_told(tmp_path: Path) -> None:
+    run = await traded(tmp_path)
+    for inspector in (Inspector(StateDir(tmp_path)), Inspector(StateDir(tmp_path), run)):
+        assert inspector.status().data_age_s == {}
+
+
 async def test_rows_that_were_pruned_are_read_from_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

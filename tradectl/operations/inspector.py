@@ -90,6 +90,7 @@ class Inspector:
             running=is_running,
             state=status.state if is_running else ended,
             components=status.components if is_running else _ended(status.components),
+            data_age_s={},
             mode=run.mode,
             source=run.source,
             run_id=run.run_id,
@@ -112,6 +113,7 @@ class Inspector:
             halt=Halt(reason=halt.reason, since=halt.since, state=halt.state) if halt else None,
             components=status.components if hangs else _ended(status.components),
             standing_by=self._dir.standing_by.owner() if halt else None,
+            data_age_s={},  # it was so old when this was stored
         )
         if run is None:
             return status
