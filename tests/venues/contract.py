@@ -12,6 +12,7 @@ import pytest
 
 from tests.venues.dialect import Dialect
 from tests.venues.harness import OTHER, SYMBOL, VenueAt
+from tests.venues.streams import FILLS, ORDERS
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -61,7 +62,9 @@ def holds(name: str, dialect: Dialect) -> bool:
     """It is a case of that kind of market, and of what the exchange can."""
     if KINDS[name] not in ("", dialect.kind) or (of_streams(name) and dialect.talk is None):
         return False
-    return not any(need in dialect.cannot for need in NEEDS[name])
+    taken = dialect.talk.taken if dialect.talk is not None else frozenset[str]()
+    missing = {ORDERS, FILLS} - taken | dialect.cannot.keys()
+    return not any(need in missing for need in NEEDS[name])
 
 
 def of_streams(name: str) -> bool:

@@ -1,6 +1,6 @@
 """What the live exchange needs of a venue's streams, case by case, through the real ccxt's websockets:
 what becomes of orders, fills with what they cost, trades and the best prices. What an exchange does not
-push, or ccxt reads wrong, is asked for: its table says so, and the cases go by that."""
+push, or ccxt reads wrong, is asked for: its talk says so, and the cases go by that."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.venues.contract import STREAMS, S, case
 from tests.venues.harness import SYMBOL, VenueAt
+from tests.venues.streams import FILLS, ORDERS
 from tradectl.domain.errors import ExchangeError
 from tradectl.domain.events import CloseCause
 from tradectl.domain.money import Side
@@ -55,12 +56,7 @@ class Listening:
 async def _subscribed(account: Listening) -> None:
     talk = account.at.dialect.talk
     assert talk is not None
-    at = account.at
-    both = at.venue.abilities.order_stream and at.venue.abilities.fill_stream
-    wanted = talk.account if both or len(talk.account) == 1 else talk.account[:1]
-    if at.venue.abilities.fill_stream and not at.venue.abilities.order_stream:
-        wanted = talk.account[-1:]
-    await account.until(lambda: at.listens(*wanted))
+    await account.until(lambda: account.at.listens(*talk.account))
 
 
 def _of_account(at: VenueAt) -> Listening:
@@ -68,10 +64,20 @@ def _of_account(at: VenueAt) -> Listening:
 
 
 @case(needs=STREAMS)
+async def what_of_the_account_is_pushed_is_what_is_said(at: VenueAt) -> None:
+    able = at.venue.abilities
+    told = {
+        name
+        for name, is_told in ((ORDERS, able.order_stream), (FILLS, able.fill_stream))
+        if is_told
+    }
+    assert at.dialect.talk is not None
+    assert told == at.dialect.talk.taken
+
+
+@case(needs=(STREAMS, ORDERS))
 async def what_becomes_of_an_order_is_pushed(at: VenueAt) -> None:
-    """Where orders are: its rest, a part of it filled, its cancel. Else they are asked for."""
-    if not at.venue.abilities.order_stream:
-        return
+    """Its rest, a part of it filled, its cancel."""
     async with _of_account(at) as account:
         await _subscribed(account)
         order = await at.submit("buy", "0.02", "50000")
@@ -94,10 +100,8 @@ async def what_becomes_of_an_order_is_pushed(at: VenueAt) -> None:
         assert {one.client_order_id for one in account.orders} == {at.client_id}
 
 
-@case(needs=STREAMS)
+@case(needs=(STREAMS, ORDERS))
 async def an_order_at_the_market_is_pushed_to_its_end(at: VenueAt) -> None:
-    if not at.venue.abilities.order_stream:
-        return
     async with _of_account(at) as account:
         await _subscribed(account)
         await at.submit("buy", "0.01")
@@ -106,7 +110,7 @@ async def an_order_at_the_market_is_pushed_to_its_end(at: VenueAt) -> None:
         assert account.orders[-1].client_order_id == at.client_id
 
 
-@case(needs=STREAMS, side=("buy", "sell"))
+@case(needs=(STREAMS, FILLS), side=("buy", "sell"))
 async def a_fill_is_pushed_as_it_is_told_when_asked_for(at: VenueAt, side: str) -> None:
     """With its fee, and once; of an order that rested and of one that took."""
     await at.submit("buy", "0.05")
@@ -119,8 +123,6 @@ async def a_fill_is_pushed_as_it_is_told_when_asked_for(at: VenueAt, side: str) 
         asked = await at.venue.fills(SYMBOL, at.since)
         asked = [fill for fill in asked if fill.trade_id not in before]
         assert len(asked) == 2
-        if not at.venue.abilities.fill_stream:
-            return
         await account.until(lambda: len(account.fills) >= 2)
         pushed = sorted(account.fills, key=lambda fill: fill.quantity)
         for one, other in zip(sorted(asked, key=lambda fill: fill.quantity), pushed, strict=True):

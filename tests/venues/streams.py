@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tradectl.testkit.exchange import LoopbackExchange
 
 Top = tuple[Decimal, Decimal]
+ORDERS, FILLS = "orders pushed", "fills pushed"
 
 
 @dataclass
@@ -55,6 +56,8 @@ class StreamTalk:
     source: str
     account: tuple[str, ...]
     """what stands in the names of the channels that carry the account's orders and fills"""
+    taken: frozenset[str] = frozenset({ORDERS, FILLS})
+    """what of it our venue goes by; it asks for the other"""
     pushes_prices: bool = True
     """the best ones, by themselves"""
     has_login: bool = True
@@ -131,4 +134,4 @@ def _text(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, default=str)
 
 
-__all__ = ["Connection", "DialectStreams", "StreamTalk", "Top"]
+__all__ = ["FILLS", "ORDERS", "Connection", "DialectStreams", "StreamTalk", "Top"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.venues.asked import Asked, fees_of, plain
 from tests.venues.coinbase import STATUS, iso, name_of
-from tests.venues.streams import Connection, StreamTalk, Top
+from tests.venues.streams import ORDERS, Connection, StreamTalk, Top
 from tradectl.testkit.orders import STOPS, Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -96,4 +96,5 @@ TALK = StreamTalk(
     source="ccxt 4.5.90, pro/coinbase.py: create_ws_auth, parse_ws_order, handle_order, handle_trade, "
     "parse_ws_ticker, handle_subscription_status, handle_heartbeats",
     account=("user:",),
+    taken=frozenset({ORDERS}),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.venues.asked import Asked
 from tests.venues.kraken import STATUS, TOKEN, TYPES, fill_id, txid
-from tests.venues.streams import Connection, StreamTalk, Top
+from tests.venues.streams import FILLS, Connection, StreamTalk, Top
 from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -110,4 +110,5 @@ TALK = StreamTalk(
     source="ccxt 4.5.90, pro/kraken.py: authenticate, handle_my_trades, parse_ws_order, handle_trades, "
     "handle_ticker, handle_error_message",
     account=("executions",),
+    taken=frozenset({FILLS}),
 )

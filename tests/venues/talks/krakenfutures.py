@@ -9,7 +9,7 @@ import hmac
 from typing import Any
 
 from tests.venues.asked import Asked, said_of
-from tests.venues.streams import Connection, StreamTalk, Top
+from tests.venues.streams import FILLS, Connection, StreamTalk, Top
 from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
@@ -86,4 +86,5 @@ TALK = StreamTalk(
     source="ccxt 4.5.90, pro/krakenfutures.py: handle_authenticate, handle_my_trades, handle_trade, "
     "handle_bid_ask, handle_error_message",
     account=("fills",),
+    taken=frozenset({FILLS}),
 )

@@ -7,11 +7,11 @@ from typing import Any
 
 from tests.venues.asked import Asked, plain, said_of
 from tests.venues.kucoin import PRIVATE_TOKEN, is_spot
-from tests.venues.streams import Connection, StreamTalk, Top
+from tests.venues.streams import ORDERS, Connection, StreamTalk, Top
 from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.symbols import Rules
 
-ORDERS = {"spot": "/spotMarket/tradeOrders", "perpetual": "/contractMarket/tradeOrders"}
+TOPICS = {"spot": "/spotMarket/tradeOrders", "perpetual": "/contractMarket/tradeOrders"}
 
 
 def greets(connection: Connection, _: Asked) -> list[Any]:
@@ -36,7 +36,7 @@ def _pushed(topic: str, subject: str, data: dict[str, Any]) -> Any:
 def ordered(order: Order, fill: Fill | None, asked: Asked) -> Any:
     if order.algo or (order.stop_price is not None and not order.working):
         return {}  # a stop that waits is told on a channel of its own
-    topic = ORDERS[asked.dialect.kind]
+    topic = TOPICS[asked.dialect.kind]
     subject = "orderChange" if is_spot(asked) else "symbolOrderChange"
     row = _order(order, asked)
     if fill is None:
@@ -118,5 +118,6 @@ TALK = StreamTalk(
     source="ccxt 4.5.90, pro/kucoin.py: negotiate_helper, parse_ws_order, handle_my_trade, handle_trade, "
     "handle_bid_ask; kucoin.py parse_contract_trade",
     account=("tradeOrders:",),
+    taken=frozenset({ORDERS}),
     greets=greets,
 )
