@@ -12,7 +12,7 @@ import pytest
 
 from tests.venues.dialect import Dialect
 from tests.venues.harness import OTHER, SYMBOL, VenueAt
-from tests.venues.streams import FILLS, ORDERS
+from tests.venues.streams import FILLS, LOGIN, ORDERS, STREAMS
 from tradectl.domain.errors import (
     AccessLost,
     ExchangeError,
@@ -28,7 +28,6 @@ from tradectl.exchange.venue import TakenUnseen
 
 S = OrderStatus
 Case = Callable[..., Awaitable[None]]
-STREAMS = "streams"
 CASES: dict[str, list[Callable[[VenueAt], Awaitable[None]]]] = {}
 """By name, each with all of its variants."""
 
@@ -60,10 +59,9 @@ def case(
 
 def holds(name: str, dialect: Dialect) -> bool:
     """It is a case of that kind of market, and of what the exchange can."""
-    if KINDS[name] not in ("", dialect.kind) or (of_streams(name) and dialect.talk is None):
+    if KINDS[name] not in ("", dialect.kind):
         return False
-    taken = dialect.talk.taken if dialect.talk is not None else frozenset[str]()
-    missing = {ORDERS, FILLS} - taken | dialect.cannot.keys()
+    missing = {STREAMS, ORDERS, FILLS, LOGIN} - dialect.pushed | dialect.cannot.keys()
     return not any(need in missing for need in NEEDS[name])
 
 

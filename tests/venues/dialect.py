@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tests.venues.acts import Act
 from tests.venues.asked import Asked
 from tests.venues.shapes import Shape
-from tests.venues.streams import StreamTalk
+from tests.venues.streams import FILLS, LOGIN, ORDERS, STREAMS, StreamTalk
 from tests.venues.wrong import Said, Wrong
 from tradectl.testkit.exchange import KEY, SECRET, LoopbackExchange
 from tradectl.testkit.orders import Fill
@@ -102,6 +102,15 @@ class Dialect:
             return None
         found: StreamTalk = importlib.import_module(f"{talks.__name__}.{self.exchange_id}").TALK
         return found
+
+    @property
+    def pushed(self) -> frozenset[str]:
+        """What of STREAMS, ORDERS, FILLS and LOGIN there is to be seen."""
+        if self.is_native:
+            return frozenset({STREAMS, ORDERS, FILLS})
+        if (talk := self.talk) is None:
+            return frozenset()
+        return talk.taken | ({STREAMS, LOGIN} if talk.has_login else {STREAMS})
 
     @property
     def market(self) -> str:

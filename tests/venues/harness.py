@@ -24,6 +24,8 @@ from tradectl.exchange.venue import VenueIncome
 from tradectl.testkit import Fees, LoopbackExchange
 
 SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
+ACCOUNT = "account"
+"""the channel of orders and fills of the loopback exchange's own streams"""
 
 
 @contextmanager
@@ -108,7 +110,11 @@ class VenueAt:
 
     def channels(self) -> set[str]:
         """That somebody subscribed to, as the dialect calls them."""
-        return set[str]().union(*(connection.channels for connection in self.connections()))
+        if not self.dialect.is_native:
+            return set[str]().union(*(connection.channels for connection in self.connections()))
+        sockets = self.exchange.hub.sockets
+        told = {ACCOUNT for socket in sockets if socket.account}
+        return told.union(*(socket.subscribed for socket in sockets))
 
     def listens(self, *channels: str) -> bool:
         """Somebody subscribed to each of them, as the dialect calls them."""
@@ -169,4 +175,12 @@ async def venue_at(
             assert exchange.unanswered() == []
 
 
-__all__ = ["OTHER", "SYMBOL", "VenueAt", "under_its_names", "venue_at", "without_streams"]
+__all__ = [
+    "ACCOUNT",
+    "OTHER",
+    "SYMBOL",
+    "VenueAt",
+    "under_its_names",
+    "venue_at",
+    "without_streams",
+]

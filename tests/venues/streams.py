@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tradectl.testkit.exchange import LoopbackExchange
 
 Top = tuple[Decimal, Decimal]
-ORDERS, FILLS = "orders pushed", "fills pushed"
+STREAMS, ORDERS, FILLS, LOGIN = "streams", "orders pushed", "fills pushed", "login"
 
 
 @dataclass
@@ -134,4 +134,13 @@ def _text(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, default=str)
 
 
-__all__ = ["FILLS", "ORDERS", "Connection", "DialectStreams", "StreamTalk", "Top"]
+__all__ = [
+    "FILLS",
+    "LOGIN",
+    "ORDERS",
+    "STREAMS",
+    "Connection",
+    "DialectStreams",
+    "StreamTalk",
+    "Top",
+]
