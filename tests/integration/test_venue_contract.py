@@ -48,6 +48,19 @@ async def test_a_token_that_ran_out_ends_the_stream() -> None:
                     await at.venue.stream_account(lambda _: None)
 
 
+async def test_a_pushed_fill_of_an_order_of_another_run_carries_our_id() -> None:
+    async with venue_at(dialect("krakenfutures", "perpetual"), streams=True) as at:
+        await at.submit("buy", "0.02", "50000")
+        await at.venue.close()
+        at.venue = at.venue_of(SYMBOL)
+        await at.venue.open()
+        async with Listening(at, at.venue.stream_account) as account:
+            await account.until(lambda: at.listens("fills"))
+            at.engine.take(at.exchange.truth.ours()[-1], Decimal("0.02"))
+            await account.until(lambda: account.fills)
+            assert account.fills[0].client_order_id == at.client_id
+
+
 async def test_a_stream_without_news_is_kept_open() -> None:
     """Coinbase closes what was quiet for a minute, but for who asked for its heartbeats."""
     coinbase = dialect("coinbase", "spot")

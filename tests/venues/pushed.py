@@ -98,9 +98,11 @@ async def what_becomes_of_an_order_is_pushed(at: VenueAt) -> None:
             at.engine.take(at.exchange.truth.ours()[-1], Decimal(part))
         await account.until(lambda: account.orders[-1].filled == Decimal("0.01"))
         assert account.orders[-1].status is S.PARTIALLY_FILLED
+        assert account.orders[-1].quantity == Decimal("0.02")
         await at.venue.cancel(SYMBOL, at.client_id, order.venue_order_id)
         await account.until(lambda: account.orders[-1].status is S.CANCELED)
         assert account.orders[-1].filled == Decimal("0.01")
+        assert account.orders[-1].quantity == Decimal("0.02")
         assert {one.client_order_id for one in account.orders} == {at.client_id}
 
 
