@@ -3,7 +3,7 @@ playback venue, spot and perpetual.
 
     TRADECTL_CASE="no fill" python -m pytest tests/integration/test_venue_contract.py -k bybit-spot
 
-No answer has a field that ccxt's code of the exchange does not know of: nothing is made up. What an
+Nothing that is answered or pushed has a field that ccxt's code of the exchange does not know of. What an
 exchange cannot do stands in its dialect (`cannot`), and `tradectl exchanges NAME` says it too.
 """
 

@@ -164,6 +164,8 @@ async def venue_at(
     async with LoopbackExchange(seed=1, dialect=dialect, fees=Fees(asset="quote")) as exchange:
         if isinstance(exchange.door, DialectServer):
             exchange.door.answered = answered
+            if exchange.door.streams is not None:
+                exchange.door.streams.said = answered
         at = VenueAt(exchange, dialect, **settings)
         at.quote("59990", "60010")
         with nullcontext() if streams else without_streams():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 
 from tests.venues.asked import Asked
+from tests.venues.shapes import fields_of
 from tradectl.testkit.orders import Fill, Order
 from tradectl.testkit.sockets import Socket
 from tradectl.testkit.symbols import Rules
@@ -73,6 +74,8 @@ class DialectStreams:
         self.dialect = dialect
         self._talk = talk
         self.open: list[Connection] = []
+        self.said: set[str] | None = None
+        """where that is a set, it gets the fields of all that is told"""
         broadcast: Any = exchange._broadcast
         report, trade, book = broadcast.on_report, broadcast.on_trade, broadcast.on_book
 
@@ -102,7 +105,12 @@ class DialectStreams:
             for channel, message in messages.items():
                 for one in message if isinstance(message, tuple) else (message,):
                     if channel in connection.channels:
-                        connection.socket.send_text(json.dumps(one, default=str))
+                        self._say(connection.socket, one)
+
+    def _say(self, socket: Socket, message: Any) -> None:
+        if self.said is not None:
+            self.said |= fields_of(message)
+        socket.send_text(_text(message))
 
     async def accept(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse(autoping=True)
@@ -113,12 +121,12 @@ class DialectStreams:
         self.open.append(connection)
         try:
             for answer in self._talk.greets(connection, self._asked(request.path)):
-                socket.send_text(_text(answer))
+                self._say(socket, answer)
             async for message in ws:
                 if message.type is not WSMsgType.TEXT:
                     continue
                 for answer in self._talk.heard(_read(message.data), connection, self._asked()):
-                    socket.send_text(_text(answer))
+                    self._say(socket, answer)
         finally:
             self.open.remove(connection)
             self._exchange.hub.sockets.discard(socket)

@@ -43,7 +43,7 @@ def ordered(order: Order, fill: Fill | None, asked: Asked) -> Any:
     if fill is None:
         return {}  # orders are on a feed of their own
     row = _fill(order, fill, asked) | {"cli_ord_id": order.client_id}
-    return {"fills": {"feed": "fills", "username": "DemoUser", "fills": [row]}}
+    return {"fills": {"feed": "fills", "fills": [row]}}
 
 
 def _fill(order: Order, fill: Fill, asked: Asked) -> dict[str, Any]:
