@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 
 from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
-from tradectl.cli.output import figures, render, reports, strategies
+from tradectl.cli.output import figures, render, reports, status_page, strategies
 from tradectl.cli.output.lines import LineLog
 from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.output.watched import show_again
@@ -444,7 +444,7 @@ def test_a_watched_status_under_a_pipe_is_plain_and_whole() -> None:
 
 
 def status(data: dict[str, Any]) -> RenderableType:
-    return render.status(document(Status, data))
+    return status_page.status(document(Status, data))
 
 
 def summary(data: dict[str, Any]) -> RenderableType:
@@ -493,7 +493,9 @@ def test_status_says_how_an_exchange_answers_and_how_much_entries_could_leave() 
         available_pct=98.2, time_s=100, account_pct=99, account_time_s=1_000,
         held_back=[HeldBackBy(cause="away", share=0.018)],
     )  # fmt: skip
-    text = shown(render.status(Status(exchanges=[exchange], availability=available)), width=200)
+    text = shown(
+        status_page.status(Status(exchanges=[exchange], availability=available)), width=200
+    )
     assert "entries could leave 98.20% of the run: away 1.80%; 99.00% of all runs" in text
     assert "binance: 41 ms, 99 in 100 within 220 ms, 7 of 207 failed" in text
     assert "breaker open, asked again in 3.2s; the last error: timed out" in text
@@ -504,9 +506,9 @@ def test_a_pause_by_command_is_called_so_and_a_run_that_only_stops_is_not_availa
         available_pct=50, time_s=100, account_pct=50, account_time_s=100,
         held_back=[HeldBackBy(cause="operator", share=0.5)],
     )  # fmt: skip
-    text = shown(render.status(Status(availability=available)), width=200)
+    text = shown(status_page.status(Status(availability=available)), width=200)
     assert "entries could leave 50.00% of the run: pause command 50.00%" in text
-    text = shown(render.status(Status(availability=available, source="emergency")), width=200)
+    text = shown(status_page.status(Status(availability=available, source="emergency")), width=200)
     assert "entries could leave" not in text
 
 

@@ -59,7 +59,7 @@ def status(
         if watch and not as_json:
             _show_again(document)
         else:
-            print_data(document, as_json, "render.status")
+            print_data(document, as_json, "status_page.status")
         if not watch:
             return
         time.sleep(WATCH_S)
@@ -76,7 +76,7 @@ def positions(
     as_json: JsonOption = False, run: RunOption = None, state_dir: StateDirOption = None
 ) -> None:
     status = _inspector(state_dir, run).status()
-    print_data(status.positions if as_json else status, as_json, "render.positions_of")
+    print_data(status.positions if as_json else status, as_json, "status_page.positions_of")
 
 
 def orders(

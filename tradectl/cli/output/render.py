@@ -17,19 +17,13 @@ from rich.text import Text
 from tradectl.cli.output import cells, columns, figures
 from tradectl.cli.output.account_totals import by_strategy, totals
 from tradectl.cli.output.allocated import allocated
-from tradectl.cli.output.bracketed import bracketed
-from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, TITLE, WARN, Cell
+from tradectl.cli.output.cells import BAD, BOLD, DIM, GOOD, LOUD, WARN, Cell
 from tradectl.cli.output.held_back import denied, not_traded
 from tradectl.cli.output.listing import Listing, console, line, names, value
 from tradectl.cli.output.trading_state import (
-    RECORDED,
     available,
-    external,
     halted,
     paused,
-    refused,
-    restricted,
-    stands_by,
 )
 from tradectl.documents.account import (
     FillRow,
@@ -38,10 +32,8 @@ from tradectl.documents.account import (
     PositionRow,
 )
 from tradectl.documents.reasons import Untraded
-from tradectl.documents.run import AlertRow, ExchangeStatus, RunRow, Status, Summary
+from tradectl.documents.run import AlertRow, RunRow, Summary
 from tradectl.domain.event import ReasonCode
-from tradectl.domain.resilience import CLOSED
-from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.files.places import home
 
@@ -52,7 +44,7 @@ if TYPE_CHECKING:  # not for the documents that are printed most
         RecordingSummary,
     )
 
-RUNNING, STOPPED = ComponentStatus.RUNNING, ComponentStatus.STOPPED
+
 COLOURS = {
     "RUNNING": GOOD, "PAUSED": WARN, "REDUCING": LOUD, "FLATTENING": LOUD, "HALTED": LOUD,
 }  # fmt: skip
@@ -90,16 +82,6 @@ def positions(rows: Sequence[PositionRow]) -> RenderableType:
     has_perpetual = any(row.liquidation_price is not None for row in rows)
     wanted = columns.PERPETUALS if has_perpetual else columns.POSITIONS
     return Listing(wanted, rows, "no positions: the account is flat")
-
-
-def positions_of(status: Status) -> RenderableType:
-    """With the halt or the pause that they stand in."""
-    exits = bracketed(status.brackets, running=status.running)
-    return Group(*_held_up(status), positions(status.positions), *exits, *_external(status))
-
-
-def _external(status: Status) -> list[Text]:
-    return external(status.external, status.portfolio.currency if status.portfolio else "")
 
 
 def orders(rows: Sequence[OrderRow]) -> RenderableType:
@@ -147,45 +129,11 @@ def markets(rows: Sequence[MarketRow]) -> RenderableType:
 # --- a run ----------------------------------------------------------------------------------------
 
 
-def status(status: Status, *, brief: bool = False) -> RenderableType:
-    """`brief`: of the components only those that are not as they should be, the others in number."""
-    components = list(status.components.items())
-    none_listed = "none running"
-    if brief and components:
-        none_listed = f"all {len(components)} {'well' if status.running else 'stopped'}"
-        as_it_should = (RUNNING,) if status.running else (RUNNING, STOPPED)
-        components = [(name, row) for name, row in components if row.status not in as_it_should]
-    sections: tuple[tuple[str, RenderableType], ...] = (
-        ("Positions", positions(status.positions)),
-        ("Open orders", Listing(columns.ORDERS, status.open_orders, "none working")),
-        ("Components", Listing(columns.COMPONENTS, components, none_listed)),
-    )
-    parts: list[RenderableType] = [
-        _headline(status.state, status.mode, status.source, status.run_id),
-        *_not_running(status),
-        *stands_by(status.standing_by),
-        *_held_up(status),
-        *restricted(status.restrictions),
-        *refused(status.refused),
-        *_external(status),
-        *_cold(status),
-        Text(),
-        *totals(status.portfolio, status.cash_at),
-        *by_strategy(status.strategies),
-        *allocated(status.allocation),
-        *bracketed(status.brackets, running=status.running),
-        *available(status.availability, status.source),
-    ]
-    for title, listing in sections:
-        parts += [Text(), Text(title, TITLE), listing]
-    return Group(*parts, Text(), *_machine(status))
-
-
 def summary(summary: Summary) -> RenderableType:
     events = f"{figures.count(summary.events)} at {figures.rate(summary.rate)}"
     trades = _trades(summary.orders, summary.fills)
     parts: list[RenderableType] = [
-        _headline(summary.state, summary.mode, summary.source, summary.run_id),
+        headline(summary.state, summary.mode, summary.source, summary.run_id),
         *halted(
             summary.halt,
             summary.source,
@@ -311,7 +259,7 @@ def recording(summary: RecordingSummary) -> RenderableType:
 # --- parts of them --------------------------------------------------------------------------------
 
 
-def _headline(state: str, mode: str, source: str, run_id: str | None) -> Text:
+def headline(state: str, mode: str, source: str, run_id: str | None) -> Text:
     word = harmless(state or "?", 16).upper()
     colour = COLOURS.get(word, BOLD)
     text = Text(word, colour + BOLD, overflow="fold")
@@ -320,94 +268,8 @@ def _headline(state: str, mode: str, source: str, run_id: str | None) -> Text:
     return text.append(f"  run {harmless(run_id or figures.NOTHING)}")
 
 
-def _not_running(status: Status) -> list[Text]:
-    if status.running:
-        return []
-    if status.source == RECORDED:
-        return [Text("this run does not go on: this is its last durable state", WARN)]
-    last = (
-        "this is the last durable state"
-        if status.portfolio
-        else f"nothing ever did here; {OF_A_RUN}"
-    )
-    return [Text(f"nothing is running: {last}", WARN)]
-
-
 def _is_flat(portfolio: PortfolioTotals | None) -> bool:
     return portfolio is None or not figures.is_something(portfolio.exposure)
-
-
-def _held_up(status: Status) -> list[Text]:
-    is_flat = not status.positions
-    return [
-        *halted(status.halt, status.source, is_flat=is_flat),
-        *paused(status.paused, status.source),
-    ]
-
-
-def _cold(status: Status) -> list[Text]:
-    """Strategies that have not seen enough of the market yet to be what they are."""
-    cold = [row.name for row in status.strategies if row.warm is False]
-    if not cold or not status.running:
-        return []
-    return [Text(f"not warm yet: {names(cold)}", WARN)]
-
-
-def _machine(status: Status) -> list[RenderableType]:
-    bus = status.bus
-    counts = (
-        ("processed", bus.processed),
-        ("failed", bus.failed),
-        ("dropped", bus.dropped),
-        ("queue", bus.queue_depth),
-    )
-    spelled = "  ".join(f"{name} {figures.count(number)}" for name, number in counts)
-    lines = [line("bus", Cell(spelled))]
-    if ages := status.data_age_s:
-        each = (f"{harmless(name, 24)} {figures.age(age)}" for name, age in ages.items())
-        lines.append(line("data age", Cell("  ".join(each))))
-    for exchange in status.exchanges:
-        if foreign := exchange.foreign_orders:
-            whose = f"{harmless(exchange.name)}: {names(foreign)}, left alone"
-            lines.append(line("not ours", Cell(whose)))
-        if exchange.other_bots:
-            others = f"{names(exchange.other_bots)} on this account, too"
-            lines.append(line("tradectl", Cell(f"{harmless(exchange.name)}: {others}", WARN)))
-        if exchange.calls is not None:
-            lines.append(line("answers", *_answers(exchange)))
-        if exchange.dead_man:
-            lines.append(
-                line("dead-man", Cell(f"{harmless(exchange.name)}: {_switches(exchange)}"))
-            )
-    lines.append(line("last record", Cell(figures.count(status.last_seq))))
-    lines.append(line("state", value(status.state_hash, DIM)))
-    return lines
-
-
-def _answers(exchange: ExchangeStatus) -> list[Cell]:
-    """How well it answers, and whether entries wait for it."""
-    calls, breaker = exchange.calls, exchange.breaker
-    if calls is None:
-        return []
-    half, most = figures.rough(calls.p50_ms), figures.rough(calls.p99_ms)
-    share = (
-        f"{figures.count(calls.failed)} of {figures.count(calls.answered + calls.failed)} failed"
-    )
-    cells = [Cell(f"{harmless(exchange.name)}: {half} ms, 99 in 100 within {most} ms, {share}")]
-    if breaker is not None and breaker.state != CLOSED:
-        again = f"; breaker {breaker.state.replace('_', ' ')}, asked again in"
-        cells.append(Cell(f"{again} {figures.age(breaker.retry_in_s)}", WARN))
-    if calls.last_error:
-        cells.append(Cell(f"; the last error: {harmless(calls.last_error, 200)}", DIM))
-    return cells
-
-
-def _switches(exchange: ExchangeStatus) -> str:
-    """Whether its dead-man switch is armed, and why not, with the symbols of which that is true."""
-    symbols: dict[str, list[str]] = {}
-    for symbol, words in exchange.dead_man.items():
-        symbols.setdefault(words, []).append(symbol)
-    return "; ".join(f"{words} ({names(of)})" for words, of in symbols.items())
 
 
 def _how_to_replay(journal: str) -> list[RenderableType]:

@@ -11,7 +11,7 @@ from rich.control import Control
 from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
-from tradectl.cli.output import render
+from tradectl.cli.output import render, status_page
 from tradectl.cli.output.cells import DIM
 from tradectl.cli.output.foreground import is_in_front, terminal_of
 from tradectl.documents.run import Status
@@ -21,7 +21,7 @@ def show_again(status: Status, console: Console) -> None:
     """In place of what stands on the terminal, while it is ours; under a pipe, all of it after what came
     before."""
     if not console.is_terminal:
-        render.show(render.status(status), console)
+        render.show(status_page.status(status), console)
         return
     if not is_in_front(terminal_of(console.file)):
         return
@@ -43,7 +43,7 @@ def _print_fitting(status: Status, console: Console) -> None:
 
 
 def _lines(status: Status, console: Console, *, brief: bool) -> list[list[Segment]]:
-    return console.render_lines(render.status(status, brief=brief), pad=False)
+    return console.render_lines(status_page.status(status, brief=brief), pad=False)
 
 
 __all__ = ["show_again"]
