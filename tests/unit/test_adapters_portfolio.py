@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from tests.fixtures.books import PERP, RUN, SPOT, intent, open_books, tick
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.adapters.portfolio import PortfolioAdapter
@@ -13,6 +15,8 @@ from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.events import (
+    Acceptance,
+    AccountReported,
     EmergencyStopReceived,
     Event,
     OrderApproved,
@@ -90,6 +94,19 @@ async def test_the_risk_timer_sees_to_a_position_whose_stop_was_denied() -> None
         assert harness.working_after(tick("100", ts=2 + 2 * SECOND)) == []
         timer = TimerFired(source_component="the test", name=RISK_TIMER)
         assert harness.working_after(timer) == ["stop_market"]
+
+
+async def test_what_becomes_ours_by_the_operators_word_has_its_stop_at_once() -> None:
+    """No restriction is lifted by it where none was left."""
+    async with PortfolioHarness() as harness:
+        harness.working_after(tick("100", PERP, ts=1))
+        found = AccountReported(exchange="paper", positions={PERP: Decimal("0.5")})
+        accepted = msgspec.structs.replace(found, accept=Acceptance.POSITION)
+        harness.working_after(accepted)
+        assert harness.state.books.position(PERP).quantity == Decimal("0.5")
+        (sent,) = [r.event for r in harness.bus.history() if isinstance(r.event, OrderApproved)]
+        stop = sent.order.spec
+        assert (stop.type.value, stop.quantity) == ("stop_market", Decimal("0.5"))
 
 
 async def test_what_is_tried_again_elsewhere_does_not_put_off_a_stop() -> None:

@@ -9,6 +9,7 @@ from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.allocation import ComputeWeights
 from tradectl.domain.events import (
+    AccountReported,
     AllocationRequested,
     BarOpened,
     BracketTriggered,
@@ -93,6 +94,7 @@ class PortfolioAdapter(Adapter):
             self.attach(AllocationRequested, self._on_request, Stage.PORTFOLIO)
             self.attach(WeightsComputed, self._on_weights, Stage.PORTFOLIO)
         self.attach(PositionLiquidated, self._on_liquidation, Stage.PORTFOLIO)
+        self.attach(AccountReported, self._on_account, Stage.PORTFOLIO)
         self.attach(OrderDenied, self._on_denied, Stage.PORTFOLIO)
         self.attach(SymbolRestricted, self._on_restriction, Stage.PORTFOLIO)
         self.attach(CommandReceived, self._on_command, Stage.PORTFOLIO)
@@ -340,6 +342,12 @@ class PortfolioAdapter(Adapter):
         if self.engine.follows_orders(books) and not flattening:
             events = self.engine.protect(books, record.at, event.symbol)
         return self._and_say(events, [event.symbol])
+
+    def _on_account(self, event: AccountReported, record: Record) -> list[Event]:
+        """What becomes ours by the operator's word has no stop yet."""
+        if event.accept is None or self._state.books.trading_state is FLATTENING:
+            return []
+        return self._or_late(event.positions, self._protect_all(record))
 
     def _on_denied(self, event: OrderDenied, record: Record) -> list[Event]:
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
