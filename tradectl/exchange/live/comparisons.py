@@ -23,15 +23,12 @@ from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.reconciler import BeforeBooking, Reconciler
 from tradectl.exchange.live.tracked_order import TrackedOrder
 from tradectl.exchange.tasks import BackgroundTasks
-from tradectl.exchange.venue import PATIENCE, Venue, waiting
+from tradectl.exchange.venue import Venue
 
 DISTURBED = "something of ours moved there all the while: nothing was compared"
 IN_QUESTION_S = 0.5
 KEPT_BACK_S, LONGEST_KEPT_BACK_S = 1.0, 30.0
 """The rate limit must have room for all the calls of a comparison."""
-WAITS_S = 10.0
-"""A comparison at its pace waits so long for the rate limit before each call, however soon an answer has
-to come: where a request a second is allowed, the calls of one do not all go at once."""
 
 
 class BeforeComparing(Protocol):
@@ -119,9 +116,8 @@ class Comparisons:
     async def _compare(self, accepted: Accepted | None = None) -> Compared:
         name = self._settings.prefix
         try:
-            with waiting(self._patience()):
-                await self._before(now=self._asked > 0)
-                picture = await self._reconciler.compare(self._before_booking, accepted)
+            await self._before(now=self._asked > 0)
+            picture = await self._reconciler.compare(self._before_booking, accepted)
         except AccessLost as error:
             self._reporter.access_refused(error)
             return Compared(exchange=name, error=str(error))
@@ -138,10 +134,6 @@ class Comparisons:
         if accepted is not None and await self._submitter.accept_not_found():
             return await self._compare(accepted)  # what those orders had kept out is taken, too
         return Compared(exchange=name, left_out=picture.left_out)
-
-    def _patience(self) -> float:
-        """Whoever asks says how long they wait."""
-        return PATIENCE.get() or max(self._settings.timeout_seconds, WAITS_S)
 
     def _follow_up(self, reopened: Sequence[TrackedOrder]) -> None:
         start, submitter = self._tasks.start, self._submitter
