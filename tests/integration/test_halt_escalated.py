@@ -107,7 +107,7 @@ def acknowledged(setup: Setup, run: Running) -> None:
 def cleared(setup: Setup, run: Running) -> None:
     told = json.loads(tradectl(setup.state, "clear-halt", "--confirm", "--json").out)
     (stop,) = StateReader(setup.state / "state.db").alerts()
-    assert stop.status is AlertStatus.ACKNOWLEDGED
+    assert stop.status is AlertStatus.RESOLVED
     assert told["acknowledged"] == [stop.id]
 
 

@@ -296,7 +296,7 @@ def test_top_shows_it_from_elsewhere_and_stops_what_hangs(tmp_path: Path) -> Non
         assert shown.ends() == 0
         assert run.process.poll() is None
         with terminal(60, 12, "top", "--state-dir", tmp_path) as small:
-            small.shows("^ \\? keys  overview  no room for .*(Bus|Signals)")
+            small.shows("^ \\? keys  overview  e emergency stop  no room for ")
             run.send(signal.SIGSTOP)
             small.shows("NOT RESPONDING")
             with terminal(80, 24, "top", "--state-dir", tmp_path) as late:

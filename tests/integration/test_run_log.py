@@ -86,6 +86,7 @@ def told_by_python(run: TradingRun) -> None:
 
 async def test_a_run_is_told_of_with_each_order_and_fill_once(tmp_path: Path) -> None:
     folder = tmp_path / "s"
+    handlers = {*logging.getLogger("tradectl").handlers}
     run = await trade(folder, Screen(told_by_python))
     lines = read(folder)
     begun, *_, ended = lines
@@ -104,7 +105,7 @@ async def test_a_run_is_told_of_with_each_order_and_fill_once(tmp_path: Path) ->
     assert len(by_seq) == len([each for each in lines if each.order_ids])
     for record in in_journal:
         check_told(by_seq[record.seq], record)
-    assert not logging.getLogger("tradectl").handlers
+    assert {*logging.getLogger("tradectl").handlers} == handlers
     (warned,) = [each for each in lines if each.component == "feed"]
     assert (warned.level, warned.message) == (LogLevel.WARNING, "key ***?[2J")
     raised, resolved = [each for each in lines if each.component == "elsewhere"]

@@ -158,11 +158,11 @@ def test_the_hash_is_taken_of_sorted_json_with_plain_decimals() -> None:
     """Change this only together with the journal's format: recorded hashes would not match."""
     account = Account.open("a", "USDT", Decimal("100.50"))
     told = (
-        b'{"account_id":"","allocation":null,"brackets":{},"candles":{},"cash":"100.5","closing":{},"configured":[],'
+        b'{"account_id":"","allocation":null,"applied":{},"brackets":{},"candles":{},"cash":"100.5","closing":{},"configured":[],'
         b'"currency":"USDT","day":0,'
         b'"day_start_equity":"100.5",'
         b'"denied_count":0,"duplicates":0,"fills_count":0,"finished":[],'
-        b'"funded_until":{},"funding":"0",'
+        b'"funded_until":{},"funding":"0","held_time":"",'
         b'"high_water":"100.5","history":null,"holdings":{},"initial_cash":"100.5",'
         b'"insurance":"0","interest":"0","lifted_stops":{},"marks":{},'
         b'"max_drawdown":"0","measured_at":0,"measured_equity":"100.5","opened_at":0,'
@@ -278,6 +278,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "weights": lambda a: setattr(a, "allocation", Allocated(weights={SPOT: ONE})),
     "what limits remember": lambda a: a.risk.messages.append(7),
     "configured": lambda a: setattr(a, "configured", ("b", "a")),
+    "applied settings": lambda a: a.applied.update({"risk.max_leverage": "2"}),
 }
 
 
@@ -296,7 +297,15 @@ def test_every_field_of_an_account_is_among_the_changes_tried() -> None:
         change(changed)
         dumped = changed.dump()
         tried |= {name for name in {*account, *dumped} if account.get(name) != dumped.get(name)}
-    assert tried == {*Account.__struct_fields__} - {"account_id"}
+    assert tried == {*Account.__struct_fields__} - {"account_id", "held_time"}
+
+
+def test_for_how_long_entries_were_held_back_makes_no_difference() -> None:
+    """Each restart adds to it."""
+    account, changed = snapshot(), snapshot()
+    changed.held_time.add("paused", 7)
+    assert changed.dump() != account.dump()
+    assert changed.hash(RUN) == account.hash(RUN)
 
 
 def test_a_strategy_whose_name_begins_like_the_run_is_another_one() -> None:

@@ -49,6 +49,11 @@ Plan = Callable[["LiveTrader"], None]
 KEYS = {"TRADECTL_BINANCE_API_KEY": KEY, "TRADECTL_BINANCE_API_SECRET": SECRET}
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 PING_MS = 900_000
+UNWATCHED = tuple(
+    Threshold(reading=reading, raised_at=0)
+    for reading in ("loop_lag_ms", "cpu_pct", "rss_mb", "threads", "step_p99_ms")
+)
+"""A week passes in seconds on whatever machine: how busy that is tells nothing."""
 """A connection is asked so often whether it lives: timers may be that coarse."""
 
 
@@ -80,7 +85,7 @@ def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Se
         strategies=(strategy,),
         exchanges=(exchange,),
         monitoring=MonitoringSettings(anomaly_score=0),  # a made market is unlike itself by chance
-        thresholds=(Threshold(reading="loop_lag_ms", raised_at=0),),  # timers are coarse
+        thresholds=UNWATCHED,
         feed=FeedSettings(stale_after_seconds=max(4 * step * HOUR_S, 1200.0)),
         portfolio=PortfolioSettings(fraction=Decimal("0.08"), stop_loss_pct=Decimal(3)),
         risk=limits,

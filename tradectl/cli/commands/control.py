@@ -238,9 +238,10 @@ def clear_halt(
         with directory.owned():
             directory.cleared_halt.note(halt)
             directory.latch.clear()
-        _end_of(halt, directory)
     said = "trading is allowed again" if halt else "there is no halt to clear"
     answer = _cleared(directory, was_halted=halt is not None)
+    if halt is not None:
+        _end_of(halt, directory)
     if answer.acknowledged:
         said += f"; acknowledged: {', '.join(answer.acknowledged)}"
     if left := [*answer.open_orders, *answer.positions]:
