@@ -416,6 +416,7 @@ def _dialect(kind: str, name: Any, unified: str) -> Dialect:
         words=WORDS,
         refusal=refusal,
         shapes=SHAPES,
+        allows=1000.0,
         elsewhere=frozenset({"entryNtl"}),
         fees_in="received",
         unified=unified,
