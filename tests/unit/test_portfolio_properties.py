@@ -122,7 +122,10 @@ def test_a_reduce_only_order_reduces(
     held = view.position(instrument.symbol).quantity
     for order in orders(decide(view, instrument.symbol, action, strength)):
         after = held + order.side.signed(order.quantity)
-        assert order.reduce_only == (abs(after) < abs(held) and held * after >= 0)
+        reduces = abs(after) < abs(held) and held * after >= 0
+        assert reduces or not order.reduce_only
+        # beside another exit that is on its way, one of the same size may go through zero
+        assert order.reduce_only == reduces or view.working_orders(instrument.symbol)
 
 
 @given(INSTRUMENTS, MARKS, st.lists(st.tuples(ACTIONS, st.floats(0, 1)), max_size=8))
