@@ -98,6 +98,10 @@ def a_view(**changes: Any) -> View:
             "rate": 1239.4,
             "latency_p50_us": 11.4,
             "latency_p99_us": 84.2,
+            "stages": {
+                "risk": {"p50_us": 20, "p99_us": 95, "share_pct": 22.4},
+                "strategy": {"p50_us": 3.1, "p99_us": 9, "share_pct": 61},
+            },
         },
         "components": {
             name: {"status": "RUNNING", "last_heartbeat": "2026-11-22T20:13:20Z", "error_count": 0}

@@ -38,7 +38,9 @@ from tradectl.documents.run import (
     CallFigures,
     ExchangeStatus,
     LiveStatus,
+    RunBusFigures,
     RunRow,
+    StageFigures,
     Status,
     Summary,
 )
@@ -493,9 +495,11 @@ def test_status_says_how_an_exchange_answers_and_how_much_entries_could_leave() 
         available_pct=98.2, time_s=100, account_pct=99, account_time_s=1_000,
         held_back=[HeldBackBy(cause="away", share=0.018)],
     )  # fmt: skip
+    bus = RunBusFigures(stages={"risk": StageFigures(20, 95, 22.4)})
     text = shown(
-        status_page.status(Status(exchanges=[exchange], availability=available)), width=200
+        status_page.status(Status(exchanges=[exchange], availability=available, bus=bus)), width=200
     )
+    assert "step        risk 22% 20 us, p99 95 us" in text
     assert "entries could leave 98.20% of the run: away 1.80%; 99.00% of all runs" in text
     assert "binance: 41 ms, 99 in 100 within 220 ms, 7 of 207 failed" in text
     assert "breaker open, asked again in 3.2s; the last error: timed out" in text

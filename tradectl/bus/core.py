@@ -32,9 +32,10 @@ from tradectl.domain.text import harmless
 
 E = TypeVar("E", bound=Event)
 
-Handler = Callable[[E, Record], "Iterable[Event] | None"]
+Emitted = Iterable[Event] | None
+Handler = Callable[[E, Record], Emitted]
 """Takes an event of its kind with the record that holds it; gives the events that follow from it."""
-AnyHandler = Callable[[Any, Record], "Iterable[Event] | None"]
+AnyHandler = Callable[[Any, Record], Emitted]
 """A handler in the table, where its kind is the key beside it."""
 
 CORE = "core"
@@ -54,20 +55,22 @@ class Stage(IntEnum):
 
 Entry = tuple[Stage, type[Event], AnyHandler]
 Attached = list[Entry]
+Wrap = Callable[[Stage, AnyHandler], AnyHandler]
 
 
 class HandlersByKind(dict[type[Event], tuple[AnyHandler, ...]]):
     """The handlers of each concrete kind of event, resolved at first sight, in order of stage; of the
-    stages up to `last`."""
+    stages up to `last`. `wrap` makes what is called instead of a handler."""
 
-    def __init__(self, attached: Attached, last: Stage) -> None:
+    def __init__(self, attached: Attached, last: Stage, wrap: Wrap | None = None) -> None:
         super().__init__()
         self._attached = attached
         self._last = last
+        self._wrap = wrap
 
     def __missing__(self, kind: type[Event]) -> tuple[AnyHandler, ...]:
         found = tuple(
-            handler
+            handler if self._wrap is None else self._wrap(stage, handler)
             for stage, wanted, handler in self._attached
             if stage <= self._last and issubclass(kind, wanted)
         )
@@ -90,7 +93,8 @@ class Core:
         self.at = 0
         self.outbox: list[StepCommand] = []
         self._attached: Attached = []
-        self._handlers = HandlersByKind(self._attached, max(Stage))
+        self._plain = self._timed = HandlersByKind(self._attached, max(Stage))
+        self._handlers = self._plain
         self._books = HandlersByKind(self._attached, Stage.STATE)
         self._caused: deque[tuple[int, Event]] = deque()
         self._ids_given = 0
@@ -111,8 +115,21 @@ class Core:
         """`handler` is attached for just this kind."""
         return any(entry[1] is kind and entry[2] == handler for entry in self._attached)
 
+    def time_by(self, wrap: Wrap) -> None:
+        """Where `is_timed` is True, what `wrap` makes of the handlers is called in their place."""
+        self._timed = HandlersByKind(self._attached, max(Stage), wrap)
+
+    @property
+    def is_timed(self) -> bool:
+        return self._handlers is self._timed
+
+    @is_timed.setter
+    def is_timed(self, timed: bool) -> None:
+        self._handlers = self._timed if timed else self._plain
+
     def _forget(self) -> None:
-        self._handlers.clear()
+        self._plain.clear()
+        self._timed.clear()
         self._books.clear()
 
     def new_id(self) -> str:

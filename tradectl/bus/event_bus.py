@@ -27,6 +27,7 @@ from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
 from tradectl.bus.scheduler import NEVER, Idle, Scheduler
+from tradectl.bus.stage_times import StageTimes
 from tradectl.bus.step_times import StepTimes
 from tradectl.documents.run import BusFigures
 from tradectl.domain.commands import StepCommand
@@ -75,6 +76,7 @@ class EventBus:
         self._slice_ns = slice_ns
         self.step_times = StepTimes(slow_step_ns)
         self.core = core or Core()
+        self.stage_times = StageTimes(self.core, self.clock.ticks, live=self.clock.live)
         self.components = components or ComponentRegistry()
         self.terms = Terms()
         self.command_release = CommandRelease(journal, self.clock, self._fail)
@@ -206,6 +208,8 @@ class EventBus:
             market = inputs.market
             stamp, ticks, note = self.clock.stamp, self.clock.ticks, self.step_times.note
             on_recorded_time, most = not self.clock.live, 1
+            stages = self.stage_times
+            stages.turn()
             due = scheduler if on_recorded_time else _NOTHING_DUE
             started = ticks()
             turn_end = started + self._slice_ns
@@ -223,6 +227,7 @@ class EventBus:
                         steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
                     if not steps or (market and not core.outbox and not inputs.urgent_waiting):
                         steps += core.march(inputs, due, stamp, records, most)
+                stages.looked(started, steps)
                 if core.outbox:
                     commands, core.outbox = core.outbox, []
                     written = self.command_release.release(commands, records, written)
@@ -397,7 +402,7 @@ class EventBus:
     # --- figures ---------------------------------------------------------------------------------------
 
     def get_metrics(self) -> dict[str, Any]:
-        """Counters since the start, queue depth, step latency (us) and figures per observer."""
+        """Counters since the start, queue depth, step latency (us), figures by stage and per observer."""
         metrics: dict[str, Any] = msgspec.to_builtins(self.figures())
         return metrics
 
@@ -412,5 +417,6 @@ class EventBus:
             queue_depth=self.waiting(),
             latency_p50_us=p50,
             latency_p99_us=p99,
+            stages=self.stage_times.figures(),
             handlers=self._observers.figures(),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 
 from tradectl.domain.statistics import Durations
 
@@ -50,9 +51,14 @@ class StepTimes:
         return self._march
 
     def percentiles_us(self, *fractions: float) -> list[float]:
-        """Of the sample, in microseconds: what such a part of the steps did not pass; zero for none."""
-        times = sorted(self._taken) or [0]
-        return [round(times[math.ceil(f * len(times)) - 1] / 1_000, 1) for f in fractions]
+        """Of the sample."""
+        return percentiles_us(self._taken, *fractions)
 
 
-__all__ = ["StepTimes"]
+def percentiles_us(taken: Iterable[int], *fractions: float) -> list[float]:
+    """Of nanoseconds, in microseconds: what such a part of them did not pass; zero for none."""
+    times = sorted(taken) or [0]
+    return [round(times[math.ceil(f * len(times)) - 1] / 1_000, 1) for f in fractions]
+
+
+__all__ = ["StepTimes", "percentiles_us"]

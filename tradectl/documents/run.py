@@ -46,8 +46,17 @@ class HandlerFigures(Struct, kw_only=True, frozen=True):
     breaker: str = "closed"
 
 
+class StageFigures(Struct, frozen=True):
+    """Of one stage of the core's steps, in a sample of them: microseconds, and how much of a step's time
+    it takes, in percent."""
+
+    p50_us: float = 0.0
+    p99_us: float = 0.0
+    share_pct: float = 0.0
+
+
 class BusFigures(Struct, kw_only=True, frozen=True):
-    """Events since the start, latencies of a step in microseconds."""
+    """Events since the start, latencies of a step in microseconds; `stages` by name."""
 
     published: int = 0
     processed: int = 0
@@ -56,6 +65,7 @@ class BusFigures(Struct, kw_only=True, frozen=True):
     queue_depth: int = 0
     latency_p50_us: float = 0.0
     latency_p99_us: float = 0.0
+    stages: dict[str, StageFigures] = {}
     handlers: dict[str, HandlerFigures] = {}
 
 

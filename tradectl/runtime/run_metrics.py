@@ -56,6 +56,7 @@ HELPS = {
     "step_seconds": "steps of the core, from an input to its last consequence",
     "step_p50_seconds": "the newest steps of the core: of half",
     "step_p99_seconds": "the same: of 99 in 100",
+    "stage_seconds": "what a stage took of each step, in a sample of them; dispatch is the rest",
     "journal_write_seconds": "a group of records, to the operating system",
     "journal_sync_seconds": "what was written, to the disk",
     "projection_write_seconds": "changes of the account, to the database, with the journal's sync",
@@ -159,6 +160,8 @@ class RunMetrics:
         """What is measured where it happens."""
         kept, bus = self._figures.histogram, self._session.bus
         kept("step_seconds", bus.step_times.durations)
+        for stage, taken in bus.stage_times.durations.items():
+            kept("stage_seconds", taken, {"stage": stage})
         kept("journal_write_seconds", bus.command_release.write_times)
         kept("journal_sync_seconds", bus.command_release.sync_times)
         for priority, waits in bus.input_waits.items():

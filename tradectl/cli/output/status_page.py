@@ -116,6 +116,9 @@ def _machine(status: Status) -> list[RenderableType]:
     )
     spelled = "  ".join(f"{name} {figures.count(number)}" for name, number in counts)
     lines = [line("bus", Cell(spelled))]
+    if bus.stages:
+        words = "; ".join(" ".join(each) for each in figures.by_stage(bus.stages))
+        lines.append(line("step", Cell(words)))
     if ages := status.data_age_s:
         each = (f"{harmless(name, 24)} {figures.age(age)}" for name, age in ages.items())
         lines.append(line("data age", Cell("  ".join(each))))

@@ -214,6 +214,12 @@ def bus(status: LiveStatus, width: int) -> list[Line]:
     return wrapped(phrases, width)
 
 
+def stages(status: LiveStatus, width: int) -> list[Line]:
+    """Where a step's time goes, the longest first."""
+    phrases = [_named(*each) for each in figures.by_stage(status.bus.stages)]
+    return wrapped([[Cell("Step", DIM)], *phrases], width, most=3) if phrases else []
+
+
 def health(status: LiveStatus, width: int) -> list[Line]:
     """All well in three words, or else who is not and why; then what the process uses."""
     components = status.components

@@ -69,9 +69,11 @@ def _parts(
         shown = [drawn([SPACE, line], width) for line in wanted[look.skip :]]
         nothing = [drawn([Cell(" nothing yet", DIM)], width)]
         return [*top, Ready(shown or nothing, rank=1, scrolls=True), Filler()]
+    machine = header.stages(status, width) if look.view == "components" else []
     return [
         *top,
         *(each.narrowed(look.only, look.skip) for each in _tables(status, look)),
+        *_part(machine, rank=2, name="Step"),
         Filler(),
     ]
 
