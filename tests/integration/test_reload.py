@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.documents.settings import SettingsApplied
 from tradectl.domain.errors import ExchangeError, UsageError
-from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind
+from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind, TimerFired
+from tradectl.domain.states import TradingState
+from tradectl.domain.time import SECOND
+from tradectl.domain.timers import RISK_TIMER
+from tradectl.feeds.whole_log import read_log
 from tradectl.recovery.recovery import recover
 from tradectl.replay.replay import Replay
 from tradectl.runtime import reloading
@@ -191,11 +196,16 @@ async def test_one_setting_that_needs_a_restart_refuses_all(tmp_path: Path) -> N
 
 
 @virtual
-async def test_routes_of_alerts_are_others_from_then_on(tmp_path: Path) -> None:
+async def test_routes_levels_and_paces_are_others_from_then_on(tmp_path: Path) -> None:
     channel = '[[alert_channels]]\nname = "file"\nkind = "log"\n'
     quiet = '[[alert_routes]]\nchannels = ["file"]\nseverity = "critical"\n'
     loud = '[[alert_routes]]\nchannels = ["file"]\nseverity = "warning"\n'
     told = tmp_path / "state" / "alerts.log"
+    low = '[[thresholds]]\nreading = "threads"\nraised_at = 1\nfor_seconds = 5\npause = true\n'
+    paces = (
+        "orchestrator.health_check_interval_seconds = 1\nmonitoring.stall_seconds = 30\n"
+        "alerts.remind_seconds = 30\njournal.part_mb = 1\norchestrator.store_interval_seconds = 2\n"
+    )
 
     async def act(operated: Operated) -> None:
         await operated.sleep(5)
@@ -209,15 +219,37 @@ async def test_routes_of_alerts_are_others_from_then_on(tmp_path: Path) -> None:
         for most in ("4", "5", "6"):  # one after the other: none of them is only counted
             operated.write(last=channel + loud, risk=f"max_leverage = {most}")
             assert (await operated.apply(confirm=True)).applied
-        operated.write(last=channel + loud + loud.replace("warning", "info") + 'about = "trades"\n')
-        refused = await operated.apply(dry_run=True)
-        assert "who tells of trades" in next(e.reason for e in refused.differences if e.reason)
+        watching = loud.replace("warning", "info") + 'about = "trades"\n' + low
+        more = "log.level = 'debug'\norchestrator.risk_check_interval_seconds = 1\n" + paces
+        operated.write(last=channel + loud + watching, risk="max_leverage = 6", more=more)
+        shown = await operated.apply()
+        assert (shown.applied, [e for e in shown.differences if e.verdict != "safe"]) == (True, [])
+        await operated.sleep(150)
+        assert operated.run.books.trading_state is TradingState.PAUSED
+        operated.write(last=channel + loud, risk="max_leverage = 6", more=more)
+        shown = await operated.apply()
+        assert [e.key for e in shown.differences if e.verdict == "loosens"] == ["thresholds"]
+        assert (await operated.apply(confirm=True)).applied
+        await operated.sleep(5)
+        assert not operated.run.books.account.pauses
+        assert not operated.run.orchestrator.has("trade-notices")
+        for line in ("log.level = 'off'", "monitoring.metrics_port = 9099"):
+            operated.write(last=channel + loud, risk="max_leverage = 6", more=f"{line}\n{paces}")
+            (why,) = [e.reason for e in (await operated.apply()).differences if e.reason]
+            assert why
 
     operated = Operated(tmp_path, act, last=channel + quiet)
     assert verified(await operated.trade())
     lines = told.read_text()
     for old, new in ((3, 4), (4, 5), (5, 6)):
         assert f"risk.max_leverage from {old} to {new} (looser)" in lines
+    assert "entry: " in lines  # from when on trades are told of
+    with read_log(operated.run.journal_path) as log:
+        fired = [(r.event, r.at) for r in log.records() if isinstance(r.event, TimerFired)]
+    at = [at for event, at in fired if event.name == RISK_TIMER]
+    steps = [round((b - a) / SECOND) for a, b in pairwise(at)]
+    assert (steps[0], {*steps[-9:]}) == (5, {1})
+    assert '"level":"debug"' in (tmp_path / "state" / "logs" / "tradectl.log").read_text()
 
 
 @virtual
@@ -353,7 +385,7 @@ async def test_with_money_it_is_the_same_way(exchange: Any, tmp_path: Path) -> N
         run = trader.run
         typed = Typed(settings, lambda: asked[-1])
         options = replace(run.options, config=file, typed=typed)
-        changing = Reloading(run, options, lambda: None)
+        changing = Reloading(run, options, run._watchers)
         bought = await trader.orders_done(trader.buy("0.1"))
         now(max_order_notional=D(50), max_data_age_seconds=D(5))
         assert (await changing.apply()).applied

@@ -22,6 +22,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.setting import fields_of, is_struct
 from tradectl.notification.notification_settings import AlertChannel, AlertRoute
+from tradectl.notification.threshold_settings import Threshold
 from tradectl.risk.limits import RiskLimits, SizeStep
 from tradectl.strategy.configured import StrategyInstance
 
@@ -89,6 +90,38 @@ def test_a_limit_loosens_in_one_direction(tight: dict[str, Any], loose: dict[str
     if tight != {"restricted_symbols": ("A", "B")}:
         (back,) = differences(_limits(**loose), _limits(**tight))
         assert back.verdict == "safe"
+
+
+DISK = Threshold(reading="disk_free_mb", raised_at=500, for_seconds=10, pause=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ((), (DISK,), "loosens"),  # what is built in pauses at once
+        ((DISK,), (), "loosens"),  # at 100
+        ((DISK,), (replace(DISK, pause=False),), "loosens"),
+        ((DISK,), (replace(DISK, raised_at=0),), "loosens"),
+        ((DISK,), (replace(DISK, cleared_at=550),), "loosens"),
+        ((DISK,), (replace(DISK, raised_at=600, for_seconds=0),), "safe"),
+        ((DISK,), (DISK, Threshold(reading="cpu_pct", raised_at=0)), "safe"),
+    ],
+)
+def test_a_level_loosens_where_it_would_keep_from_entering_less(
+    old: tuple[Threshold, ...], new: tuple[Threshold, ...], verdict: str
+) -> None:
+    running = replace(RUNNING, thresholds=old)
+    assert [e.verdict for e in differences(running, replace(running, thresholds=new))] == [verdict]
+
+
+def test_off_is_the_loosest_of_what_would_stop_all() -> None:
+    off, late, soon = (
+        replace(RUNNING, monitoring=replace(RUNNING.monitoring, stall_stop_seconds=seconds))
+        for seconds in (0, 60, 30)
+    )
+    found = [differences(*pair)[0] for pair in ((off, late), (late, off), (late, soon))]
+    assert [each.verdict for each in found] == ["safe", "loosens", "safe"]
+    assert found[1].new == 0
 
 
 def test_what_cannot_be_told_by_the_value_may_loosen_either_way() -> None:

@@ -165,8 +165,10 @@ async def test_the_heartbeat_is_heard_while_all_is_well(
         found.append(bool(troubles))
         return troubles
 
-    beat = Heartbeat(f"{end.url}?rid=7", 0.005, looked, alerts, WallClock())
+    beat = Heartbeat(f"{end.url}?rid=7", 3_600, looked, alerts, WallClock())
     await beat.start()
+    await until(lambda: end.asked)
+    beat.every(0.005)
     await until(lambda: len(end.asked) >= 3)
     assert set(end.asked) == {"/hook/s3cr3t-t0ken?rid=7"}
     troubles.append("feed")

@@ -160,6 +160,9 @@ async def test_a_stranger_is_told_nothing_and_told_of_once(
     await until(alerts.get_active_alerts)
     (alert,) = alerts.get_active_alerts()
     assert (alert.type, alert.count) == ("chat_of_a_stranger", 1)
+    chat.obey((666,))
+    server.write("/status", chat=666)
+    assert await asyncio.to_thread(server.said.get, timeout=LONGEST_S) == (666, "done: status")
 
 
 async def test_what_was_written_before_it_listens_is_not_obeyed_and_that_is_said(

@@ -32,7 +32,7 @@ class Supervised:
         self.task = asyncio.ensure_future(
             supervise(
                 "part", loop(self.time), SupervisedBy(self.bus),
-                clock=self.time, max_restarts=max_restarts, retry=True,  # type: ignore[arg-type]
+                clock=self.time, most=lambda: max_restarts,  # type: ignore[arg-type]
             )
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.event_bus import EventBus
@@ -125,14 +126,21 @@ def test_a_full_disk_holds_entries_until_there_is_room_again() -> None:
     assert [type(event) for event in run.posted] == [LimitBreached, PauseEnded]
 
 
-def test_who_resumes_is_not_paused_again_by_the_same_and_a_halt_is_left_alone() -> None:
+def test_who_resumes_is_paused_again_once_it_has_lasted_and_a_halt_is_left_alone() -> None:
     run = Watched(DISK)
+    books = run.state.books
     run.look(disk_free_mb=40)
-    run.state.books.on_command(CommandReceived(command=Command.RESUME), _record(None))
+    books.on_command(CommandReceived(command=Command.RESUME), _record(None))
+    for free in (30, 110, 30, 30):  # in between it is not beyond its level
+        run.look(disk_free_mb=free)
+        assert books.trading_state is TradingState.RUNNING
     run.look(disk_free_mb=30)
-    assert run.state.books.trading_state is TradingState.RUNNING
+    assert books.trading_state is TradingState.PAUSED
+    assert "as it was when it was resumed" in books.account.pauses[LOW].reason
+    assert (len(run.posted), [*run.open_alerts()]) == (2, [LOW])
     run.look(300, disk_free_mb=300)
     run.look(300, disk_free_mb=300)
+    assert not books.account.pauses
     run.state.books.account.trading_state = TradingState.HALTED
     run.look(disk_free_mb=30)
     assert not run.state.books.account.pauses
@@ -151,6 +159,22 @@ def test_the_next_run_lifts_the_pause_when_it_is_over_or_watched_no_more(
     later.look(disk_free_mb=400)
     later.look(10, disk_free_mb=400)
     assert first.state.books.trading_state is TradingState.RUNNING
+
+
+def test_other_levels_go_on_from_what_is_raised_and_end_what_is_watched_no_more() -> None:
+    run = Watched(DISK, RSS)
+    for _ in range(3):
+        run.look(disk_free_mb=40, rss_mb=200)
+    assert {*run.open_alerts()} == {LOW, "RESOURCE_RSS_MB"}
+    run.watch.change([replace(DISK, raised_at=50), replace(RSS, raised_at=150)])
+    run.look(disk_free_mb=40, rss_mb=200)
+    assert (len(run.posted), {*run.open_alerts()}) == (1, {LOW, "RESOURCE_RSS_MB"})
+    run.watch.change([replace(DISK, raised_at=50, pause=False)])
+    assert [*run.open_alerts()] == [LOW]
+    run.look(disk_free_mb=40, rss_mb=200)
+    assert run.state.books.trading_state is TradingState.RUNNING
+    run.look(disk_free_mb=40, rss_mb=200)
+    assert [*run.open_alerts()] == [LOW]
 
 
 def test_the_others_are_told_with_what_they_are_of() -> None:

@@ -60,7 +60,7 @@ class MarketWatch:
     def __init__(self, symbol: str, *, seconds: float, limit: float, seed: int = 0) -> None:
         self._symbol = symbol
         self._length = int(seconds * SECOND)
-        self._limit = limit
+        self.limit = limit
         self._usual = {kind: Usual(least) for kind, least in LEAST.items()}
         self._seed = seed
         self._stretch: Stretch | None = None
@@ -105,7 +105,7 @@ class MarketWatch:
             return
         moved = math.log(price / self._before)
         score = self._usual[Kind.PRICE].score(moved)
-        if abs(score) >= self._limit * ENOUGH[Kind.PRICE]:
+        if abs(score) >= self.limit * ENOUGH[Kind.PRICE]:
             self._jumped = True
             usual = self._usual[Kind.PRICE].spread
             yield self._finding(
@@ -131,7 +131,7 @@ class MarketWatch:
         told = self._jumped
         for kind, score in scores.items():
             # a jump was told at its tick; less than usual is no alarm
-            if kind is not Kind.PRICE and score >= self._limit * ENOUGH[kind]:
+            if kind is not Kind.PRICE and score >= self.limit * ENOUGH[kind]:
                 told = True
                 yield self._finding(kind, score, self._words(kind, stretch, silence, score))
         if not told:
@@ -145,7 +145,7 @@ class MarketWatch:
     def _pattern(self, scores: dict[Kind, float]) -> Iterator[Finding]:
         unlike = self._trees.score(_point(scores))
         largest = sorted(scores, key=lambda kind: -abs(scores[kind]))[:2]
-        near = all(abs(scores[kind]) >= self._limit * ENOUGH[kind] * NEAR for kind in largest)
+        near = all(abs(scores[kind]) >= self.limit * ENOUGH[kind] * NEAR for kind in largest)
         if unlike >= UNLIKE and len(largest) == 2 and near:
             words = " and ".join(f"{kind} {scores[kind]:+.1f}" for kind in largest)
             yield self._finding(

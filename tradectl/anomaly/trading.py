@@ -22,7 +22,7 @@ class TradingWatch:
     """Of one account; `limit` is the score from which a figure is unusual."""
 
     def __init__(self, *, limit: float) -> None:
-        self._limit = limit
+        self.limit = limit
         self._latency = Usual(least=0.3)
         self._slippage = Usual(least=1.0)
         self._profit = Usual(least=5e-4)
@@ -72,12 +72,12 @@ class TradingWatch:
         text = f"equity changed {change:+.2%} in a stretch, {abs(change) / usual:.0f} times what is usual"
         score = self._profit.score(change)
         self._profit.add(change)
-        return [_of(Kind.PROFIT, score, text)] if score <= -self._limit else []
+        return [_of(Kind.PROFIT, score, text)] if score <= -self.limit else []
 
     def _judged(self, kind: Kind, usual: Usual, value: float, text: str) -> list[Finding]:
         score = usual.score(value)
         usual.add(value)
-        return [_of(kind, score, text)] if score >= self._limit else []
+        return [_of(kind, score, text)] if score >= self.limit else []
 
 
 def _of(kind: Kind, score: float, text: str) -> Finding:

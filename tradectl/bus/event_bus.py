@@ -145,6 +145,11 @@ class EventBus:
         self._scheduler.every(interval, name, self.clock.now())
         self._alarm.set()
 
+    def at_another_pace(self, interval: int, name: str) -> None:
+        """The timer `name` comes so often from here on (ns), where it is set."""
+        if self._scheduler.has_timer(name):
+            self.every(interval, name)
+
     def pass_over(self, name: str, idle: Idle) -> None:
         """On recorded data the timer `name` does not come at a moment (ns) when it would be `idle`: it
         would change nothing, and there may be one for every candle."""

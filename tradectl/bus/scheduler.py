@@ -28,6 +28,8 @@ class Scheduler:
         self._put = 0
         self._timers: dict[str, tuple[int, TimerFired]] = {}
         """by name: how often, and the event that it is every time"""
+        self._set: set[str] = set()
+        """the timers that wait here; one that is due may be on its way"""
         self._idle: dict[str, Idle] = {}
         self._closed = False
 
@@ -36,6 +38,7 @@ class Scheduler:
         self._closed = True
         self.begins = False
         self._heap.clear()
+        self._set.clear()
         self._look()
 
     def put(self, event: Event, due: int) -> None:
@@ -49,6 +52,8 @@ class Scheduler:
     def pop(self) -> tuple[int, Event]:
         """The event due first, and when. IndexError when there is none."""
         due, _, event = heapq.heappop(self._heap)
+        if isinstance(event, TimerFired):
+            self._set.discard(event.name)
         self._look()
         return due, event
 
@@ -70,13 +75,22 @@ class Scheduler:
         return due, None if idle is not None and idle(due) else event
 
     def every(self, interval: int, name: str, now: int) -> None:
-        """A timer; set at once, or when time begins (`now` is 0 until then)."""
+        """A timer; set at once, or when time begins (`now` is 0 until then). One of that name that is set
+        comes by this interval from here on."""
+        if name in self._set:
+            self._set.discard(name)
+            self._heap = [entry for entry in self._heap if not _is_of(entry[2], name)]
+            heapq.heapify(self._heap)
+            self._look()
         self._timers[name] = interval, TimerFired(source_component="timer", name=name)
         if now:
             self.set_timer(name, now)
         else:
             self.begins = True
             self._look()
+
+    def has_timer(self, name: str) -> bool:
+        return name in self._timers
 
     def begin(self, now: int) -> None:
         self.begins = False
@@ -90,7 +104,8 @@ class Scheduler:
         A name without an interval is a timer set for once.
         """
         known = self._timers.get(name)
-        if known is not None:
+        if known is not None and name not in self._set:
+            self._set.add(name)
             interval, timer = known
             self.put(timer, _next_of(interval, now))
 
@@ -98,6 +113,7 @@ class Scheduler:
         """Forget every timer; answers still come."""
         self.begins = False
         self._timers.clear()
+        self._set.clear()
         self._heap = [entry for entry in self._heap if not isinstance(entry[2], TimerFired)]
         heapq.heapify(self._heap)
         self._look()
@@ -105,6 +121,10 @@ class Scheduler:
     def _look(self) -> None:
         first = self._heap[0][0] if self._heap else NEVER
         self.next_due = FIRST_TIME if self.begins else first
+
+
+def _is_of(event: Event, name: str) -> bool:
+    return isinstance(event, TimerFired) and event.name == name
 
 
 def _next_of(interval: int, now: int) -> int:

@@ -20,6 +20,7 @@ from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import SettingChange, SettingsChanged
 from tradectl.domain.setting import Field, Looser, Reload, Section, fields_of, is_struct
 from tradectl.domain.system_events import Market
+from tradectl.notification.threshold_settings import holds_back_less
 from tradectl.portfolio.allocation_settings import BY_WEIGHTS
 from tradectl.strategy.configured import StrategyInstance
 
@@ -63,7 +64,7 @@ def differences(running: Settings, wanted: Settings) -> list[Difference]:
         elif is_struct(field.kind):
             found += [_unless_weighed(each, running) for each in _of_fields(f"{name}.", old, new)]
         else:
-            found.append(_difference(name, old, new, reload_of(None, field)))
+            found.append(_judged(_difference(name, old, new, reload_of(None, field)), old, new))
     return found
 
 
@@ -158,7 +159,14 @@ def _of_fields(prefix: str, old: Struct, new: Struct) -> Iterator[Difference]:
     for name, field in fields_of(type(old)).items():
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            yield _difference(prefix + name, before, after, reload_of(type(old), field))
+            found = _difference(prefix + name, before, after, reload_of(type(old), field))
+            off = field.bounds.off
+            if off is not None and off in (before, after) and not found.reason:
+                looser = reload_of(type(old), field).looser
+                before, after = (None if each == off else each for each in (before, after))
+                yield _with_verdict(found, loosens_it=loosens(looser, before, after))
+            else:
+                yield found
 
 
 def _of_strategies(
@@ -191,6 +199,17 @@ def _difference(key: str, old: Any, new: Any, reload: Reload) -> Difference:
     if reload.refused:
         verdict = "refused"
     return Difference(key, _plain(old), _plain(new), verdict, reload.refused)
+
+
+def _judged(found: Difference, old: Any, new: Any) -> Difference:
+    """What a list holds back is not to be told by what is in it."""
+    if found.key != "thresholds":
+        return found
+    return _with_verdict(found, loosens_it=holds_back_less(old, new))
+
+
+def _with_verdict(found: Difference, *, loosens_it: bool) -> Difference:
+    return msgspec.structs.replace(found, verdict="loosens" if loosens_it else "safe")
 
 
 def _unless_weighed(found: Difference, running: Settings) -> Difference:

@@ -14,7 +14,7 @@ from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.market_history import MarketHistory
-from tradectl.domain.setting import HOT, Bounds, Reload, Section
+from tradectl.domain.setting import HIGHER_IS_LOOSER, HOT, Bounds, Reload, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
@@ -41,8 +41,8 @@ ANOTHER_RUN = Reload(
     refused="a run keeps it from its beginning to its end: stop it, and start another"
 )
 OTHER_STRATEGIES = Reload(refused="strategies come and go as a run begins, and so does their order")
-WATCHED_FROM_THE_START = Reload(refused="what is watched is settled as a run begins")
 OPENED_AT_THE_START = Reload(refused="channels are opened as a run begins")
+BY_ITS_DAYS = Reload(refused="profit and loss of the days so far were counted by it")
 
 WATCHING = frozenset(
     (
@@ -62,21 +62,25 @@ class OrchestratorConfig(Section, frozen=True, kw_only=True):
     """How the system as a whole behaves."""
 
     section = "orchestrator"
-    reload = Reload(refused="components and their timers are made by it")
+    reload = HOT
 
     enable_paper_trading: Annotated[
-        bool, 'trade on paper; of no meaning with mode = "live", where the exchange trades'
+        bool,
+        'trade on paper; of no meaning with mode = "live", where the exchange trades',
+        ANOTHER_RUN,
     ] = True
-    max_concurrent_orders: Annotated[int, Bounds(ge=1), "orders that may work at the same time"] = (
-        10
-    )
+    max_concurrent_orders: Annotated[
+        int, Bounds(ge=1), "orders that may work at the same time", HIGHER_IS_LOOSER
+    ] = 10
     risk_check_interval_seconds: Annotated[
-        Seconds, "how often drawdown, daily loss and exposure are reviewed"
+        Seconds, "how often drawdown, daily loss and exposure are reviewed", HIGHER_IS_LOOSER
     ] = 5.0
     portfolio_rebalance_interval_seconds: Annotated[
         Seconds, "how often positions are compared with their targets"
     ] = 60.0
-    health_check_interval_seconds: Annotated[Seconds, "how often components are checked"] = 5.0
+    health_check_interval_seconds: Annotated[
+        Seconds, "how often components are checked", HIGHER_IS_LOOSER
+    ] = 5.0
     store_interval_seconds: Annotated[
         Seconds, "how often what `status` and the other commands read is brought up to date"
     ] = 0.75
@@ -103,6 +107,7 @@ class AccountSettings(Section, frozen=True, kw_only=True):
         str,
         "whose days, weeks and months `pnl` counts by, and the day's summary; UTC, or a name such as "
         "Europe/Berlin",
+        BY_ITS_DAYS,
     ] = "UTC"
 
 
@@ -163,22 +168,26 @@ class JournalSettings(Section, frozen=True, kw_only=True):
         float | None,
         Bounds(ge=0.01),
         "a new file of the journal begins at this size; all of them are one journal",
+        HOT,
     ] = None
-    part_daily: Annotated[bool, "a new file of it begins with each day, UTC"] = False
+    part_daily: Annotated[bool, "a new file of it begins with each day, UTC", HOT] = False
     pack_after_days: Annotated[
         float | None,
         Bounds(ge=0.01),
         "`vacuum` compresses journals of ended runs that are older; they are read as before",
+        HOT,
     ] = 1.0
     keep_days: Annotated[
         float | None,
         Bounds(ge=1),
         "`vacuum` removes journals that are older, but what an account or an open order needs",
+        HOT,
     ] = None
     keep_recorded_days: Annotated[
         float | None,
         Bounds(ge=0.01),
         "the same of runs on recorded data, and of kept results of backtests",
+        HOT,
     ] = None
 
 
@@ -219,7 +228,7 @@ class Settings(Section, frozen=True, kw_only=True):
     alert_channels: Annotated[tuple[AlertChannel, ...], OPENED_AT_THE_START] = ()
     alert_routes: Annotated[tuple[AlertRoute, ...], HOT] = ()
     alert_escalations: Annotated[tuple[AlertEscalation, ...], HOT] = ()
-    thresholds: Annotated[tuple[Threshold, ...], WATCHED_FROM_THE_START] = ()
+    thresholds: Annotated[tuple[Threshold, ...], HOT] = ()
 
     def risk_limits(self) -> RiskLimits:
         """With no more working orders than `orchestrator.max_concurrent_orders`."""

@@ -102,14 +102,14 @@ class StallDetector:
     Reading it is safe from another thread."""
 
     def __init__(self, limit: float, monotonic: Callable[[], float]) -> None:
-        self._limit = limit
+        self.limit = limit
         self._monotonic = monotonic
         self.last_beat = monotonic()
 
     def stalled_for(self) -> float:
         """Seconds since the last beat where that is too long, else 0."""
         silence = self._monotonic() - self.last_beat
-        return silence if silence > self._limit else 0.0
+        return silence if silence > self.limit else 0.0
 
     def beat(self) -> float:
         """A sign of life; how long there had been none, as `stalled_for` has it."""

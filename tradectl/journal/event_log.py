@@ -67,6 +67,9 @@ class EventLog(Protocol):
 
     strict: bool
 
+    parts: PartLength
+    """when new ones begin, from the next group on"""
+
     @property
     def position(self) -> int:
         """The sequence number of the last record appended."""

@@ -185,7 +185,7 @@ class JournalWriter:
         parts: PartLength = ONE_PART,
     ) -> None:
         self.path = path
-        self._parts = parts
+        self.parts = parts
         self._part_began, self._part_day = 0, -1
         self._finished_fd = -1
         self.strict = strict
@@ -216,7 +216,7 @@ class JournalWriter:
             group = self._lines(records)
         except (msgspec.EncodeError, TypeError, ValueError) as error:
             self._fail(str(error), error)
-        if self._parts.bytes or self._parts.daily:
+        if self.parts.bytes or self.parts.daily:
             self._see_to_part(records[-1].at)
         self.last_seq = records[-1].seq
         self._write_group(group)
@@ -224,9 +224,9 @@ class JournalWriter:
     def _see_to_part(self, at: int) -> None:
         """Before a group of the time `at` (ns): whether a new part begins with it."""
         day, before = at // DAY, self._part_day
-        is_full = 0 < self._parts.bytes <= self.bytes_written - self._part_began
+        is_full = 0 < self.parts.bytes <= self.bytes_written - self._part_began
         self._part_day = day
-        if is_full or (self._parts.daily and 0 < before < day):
+        if is_full or (self.parts.daily and 0 < before < day):
             self._begin_part()
 
     def _begin_part(self) -> None:

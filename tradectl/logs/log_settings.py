@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from tradectl.domain.setting import Bounds, Reload, Section
+from tradectl.domain.setting import HOT, Bounds, Section
 
 
 class LogSettings(Section, frozen=True, kw_only=True):
@@ -10,7 +10,7 @@ class LogSettings(Section, frozen=True, kw_only=True):
     people, and for what collects logs."""
 
     section = "log"
-    reload = Reload(refused="the log is opened by it")
+    reload = HOT
 
     level: Annotated[
         Literal["debug", "info", "warning", "error", "critical", "off"],

@@ -58,7 +58,7 @@ class LogWriter(Generic[T]):
         self._spell = spell
         self._now = now
         self._run_id = run_id
-        self._encode = FORMATS[spelling]
+        self.spelling = spelling
         self._redaction = redaction or Redaction()
         self._on_failure, self._on_recovery = on_failure, on_recovery
         self._most = most
@@ -116,7 +116,9 @@ class LogWriter(Generic[T]):
             if not lines:
                 continue
             try:
-                self._file.append(b"".join(map(self._encode, [*self._told_drops(), *lines])))
+                self._file.append(
+                    b"".join(map(FORMATS[self.spelling], [*self._told_drops(), *lines]))
+                )
             except OSError as error:
                 self._failed(error, len(lines))
                 return

@@ -44,14 +44,14 @@ class RotatedFile:
     def __init__(self, folder: Path, largest: int, count: int) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._largest, self._count = largest, count
+        self.largest, self.count = largest, count
         self._fd: int | None = None
 
     def append(self, lines: bytes) -> None:
         """Whole lines. Raises OSError where not all of them could be written."""
         fd = self._current()
         size = os.fstat(fd).st_size
-        if size and size + len(lines) > self._largest:
+        if size and size + len(lines) > self.largest:
             fd = self._moved_on(fd)
         written = os.write(fd, lines)
         if written < len(lines):
@@ -105,7 +105,7 @@ class RotatedFile:
         """The oldest first, so that whoever is killed on the way leaves a gap and loses none."""
         for path in reversed(files_in(self._folder)):
             number = int(path.suffix[1:]) if path.name != NAME else 0
-            if number + 1 >= self._count:
+            if number + 1 >= self.count:
                 path.unlink(missing_ok=True)
             else:
                 path.replace(self._folder / f"{NAME}.{number + 1}")

@@ -89,7 +89,6 @@ class AlertManager:
             renotify_after=renotify_after,
             escalate_after=escalate_after,
         )
-        self._escalation_interval = min(1.0, escalate_after / 4)
         self._notifiers: list[Notifier] = []
         self._escalation: asyncio.Task[None] | None = None
         self.add_notification_handler(log_alert, name="log")
@@ -188,6 +187,10 @@ class AlertManager:
         """What a run before had no time to tell of, and is of the time `at` (ns UTC)."""
         return self._raise(what, at)
 
+    def notify_again_after(self, renotify: float, escalate: float) -> None:
+        """As they were given at first, from here on."""
+        self._registry.renotify_after, self._registry.escalate_after = renotify, escalate
+
     # --- from the bus, to the handlers ---------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
@@ -237,7 +240,7 @@ class AlertManager:
 
     async def _run_escalation(self) -> None:
         while True:
-            await self._clock.sleep(self._escalation_interval)
+            await self._clock.sleep(min(1.0, self._registry.escalate_after / 4))
             for alert in self._registry.due_for_escalation():
                 self._notify(alert)
 

@@ -44,8 +44,7 @@ class AlertRegistry:
         self._run_id = run_id
         self._clock = clock
         self._changed = changed
-        self._renotify_after = renotify_after
-        self._escalate_after = escalate_after
+        self.renotify_after, self.escalate_after = renotify_after, escalate_after
         self._open: dict[tuple[str, str], OpenAlert] = {}
         self._count = 0
 
@@ -101,7 +100,7 @@ class AlertRegistry:
             for entry in self._open.values()
             if entry.alert.severity is AlertSeverity.CRITICAL
             and entry.alert.status is AlertStatus.ACTIVE
-            and self._silent_for(entry, self._escalate_after)
+            and self._silent_for(entry, self.escalate_after)
         ]
         for entry in due:
             entry.notified_at = self._clock.monotonic()
@@ -121,7 +120,7 @@ class AlertRegistry:
             count=old.count + 1,
         )
         active = alert.status is AlertStatus.ACTIVE
-        notify = worse or (active and self._silent_for(entry, self._renotify_after))
+        notify = worse or (active and self._silent_for(entry, self.renotify_after))
         if notify:
             entry.notified_at = self._clock.monotonic()
         return alert, notify

@@ -51,6 +51,12 @@ class AnomalyWatch:
         self._open: dict[tuple[str, str], float] = {}
         self._looking: asyncio.Task[None] | None = None
 
+    def tell_from(self, limit: float) -> None:
+        """The score, from here on."""
+        self._limit = self._trading.limit = limit
+        for watch in self._markets.values():
+            watch.limit = limit
+
     async def start(self) -> None:
         if self._looking is None:
             self._bus.observe(KINDS, self._on_record, name=self.name)

@@ -16,6 +16,7 @@ from tradectl.bus.clock import Clock
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.periodic import Periodic
 from tradectl.notification.address import redaction_of, shown
 from tradectl.notification.channel import ChannelFailed
 from tradectl.notification.webhook import ask
@@ -38,32 +39,16 @@ class Heartbeat:
         clock: Clock,
     ) -> None:
         self._url = url
-        self._interval = interval
         self._troubles = troubles
         self._alerts = alerts
-        self._clock = clock
         self._hidden = redaction_of(url)
         self._asking: Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        """What is under way is not waited for."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            if not self._troubles():
-                await self._beat()
-            await self._clock.sleep(self._interval)
+        self._pace = Periodic(self._beat, interval, clock)
+        self.start, self.stop, self.every = self._pace.start, self._pace.stop, self._pace.every
 
     async def _beat(self) -> None:
+        if self._troubles():
+            return
         if self._asking is not None and not self._asking.done():
             self._failed("its last request has not come back yet")
             return

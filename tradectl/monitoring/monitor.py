@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,6 +32,7 @@ from tradectl.monitoring.health import (
 from tradectl.monitoring.resources import ResourceReader
 from tradectl.monitoring.thresholds import ThresholdWatch
 from tradectl.monitoring.watchdog import Watchdog
+from tradectl.notification.threshold_settings import Threshold
 
 if TYPE_CHECKING:
     from tradectl.storage.manager import StateManager
@@ -123,6 +124,23 @@ class SystemMonitor:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._bus.components.stopped(self.name)
+
+    def every(self, interval: float) -> None:
+        """Check so often (s) from here on."""
+        if interval != self._interval:
+            self._interval = interval
+            if self._task is not None:
+                self._task.cancel()
+                self._task = asyncio.ensure_future(self._run())
+
+    def stall_limits(self, limit: float, lasting: float) -> None:
+        """As those of the watchdog were given, from here on."""
+        self._watchdog.limits(limit, lasting)
+
+    def hold_to(self, thresholds: Iterable[Threshold]) -> None:
+        """These, from the next check on, where it holds what it reads against any."""
+        if self._thresholds is not None:
+            self._thresholds.change(thresholds)
 
     # --- components ----------------------------------------------------------------------------------
 

@@ -113,11 +113,33 @@ class ThresholdWatch:
     ) -> None:
         self._alerts, self._account = alerts, account
         self._read, self._post = read, post
-        left = {code for code in account.pauses if code.startswith(PREFIX)}
-        self._watched = [
-            Hysteresis(each, raised=each.pause and code_of(each) in left) for each in thresholds
-        ]
-        self._over = left - {code_of(each.threshold) for each in self._watched if each.raised}
+        self._watched: list[Hysteresis] = []
+        self._over: set[str] = set()
+        self._beyond_since: dict[str, float] = {}
+        """by their codes, since when pauses that were lifted by a `resume` would be due again"""
+        self.change(thresholds)
+
+    def change(self, thresholds: Iterable[Threshold]) -> None:
+        """These from the next look on. A pause that none of them asks for any more is over then, and so
+        is the alert of a reading that none is about."""
+        left = {code for code in self._account.pauses if code.startswith(PREFIX)}
+        before = {each.threshold.reading: each for each in self._watched}
+        self._watched = []
+        for each in thresholds:
+            known = before.pop(each.reading, None)
+            if known is not None and known.threshold == each:
+                self._watched.append(known)
+                continue
+            if each.pause:
+                is_raised = code_of(each) in left
+            else:  # with a pause its alert is over
+                is_raised = known is not None and known.raised and not known.threshold.pause
+            self._watched.append(Hysteresis(each, raised=is_raised))
+        for gone in before.values():
+            self._alerts.resolve_type(code_of(gone.threshold), MONITOR)
+        asked = {code_of(each.threshold) for each in self._watched if each.threshold.pause}
+        self._over = left - asked
+        self._beyond_since.clear()
 
     def look(self, resources: Resources, at: float) -> None:
         """At the readings of now; `at` as Hysteresis has it."""
@@ -130,25 +152,44 @@ class ThresholdWatch:
         for watched in self._watched:
             reading = found.get(watched.threshold.reading)
             if reading is not None:
-                self._tell(watched.threshold, watched.look(reading.value, at), reading)
+                change = watched.look(reading.value, at)
+                self._tell(watched.threshold, change, reading)
+                if watched.raised and watched.threshold.pause and change is not Change.RAISED:
+                    self._pause_again(watched.threshold, reading, at)
 
     def _tell(self, threshold: Threshold, change: Change, reading: Found) -> None:
         code, message = code_of(threshold), said_of(threshold, reading)
         if change is Change.RAISED and threshold.pause and self._may_pause():
-            self._post(
-                LimitBreached(
-                    source_component=MONITOR,
-                    code=code,
-                    message=f"{message}: no entries until it is back at {threshold.back:g}{OR_RESUMED}",
-                    action=RiskAction.PAUSE,
-                )
-            )
+            self._pause(threshold, message)
         elif change is Change.RAISED or change is Change.AGAIN:
             self._alerts.raise_alert(code, message, threshold.severity, MONITOR)
         elif change is Change.CLEARED:
             if code in self._account.pauses:
                 self._post(PauseEnded(source_component=MONITOR, code=code, message=message))
             self._alerts.resolve_type(code, MONITOR)
+
+    def _pause_again(self, threshold: Threshold, reading: Found, at: float) -> None:
+        """Where somebody has resumed, and it is as bad as before after its time: a resume holds for as
+        long as a reading has to be back, or what is beyond its level would pause once and never again."""
+        code = code_of(threshold)
+        is_due = code not in self._account.pauses and self._may_pause()
+        if not is_due or not threshold.is_beyond(reading.value):
+            self._beyond_since.pop(code, None)
+            return
+        since = self._beyond_since.setdefault(code, at)
+        if at - since >= max(threshold.for_seconds, threshold.clear_seconds):
+            del self._beyond_since[code]
+            self._pause(threshold, f"{said_of(threshold, reading)}, as it was when it was resumed")
+
+    def _pause(self, threshold: Threshold, message: str) -> None:
+        self._post(
+            LimitBreached(
+                source_component=MONITOR,
+                code=code_of(threshold),
+                message=f"{message}: no entries until it is back at {threshold.back:g}{OR_RESUMED}",
+                action=RiskAction.PAUSE,
+            )
+        )
 
     def _may_pause(self) -> bool:
         """A halt is more."""

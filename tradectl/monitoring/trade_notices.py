@@ -57,7 +57,8 @@ class Traded(Struct):
 
 class TradeNotices:
     """`tell` gets a notice for each order that traded, and one for each day of the `time_zone`; `days`
-    knows what came of it in runs before."""
+    knows what came of it in runs before. One that `joins` a run that trades knows the day from there
+    on."""
 
     name = "trade-notices"
 
@@ -70,8 +71,9 @@ class TradeNotices:
         *,
         time_zone: str = "UTC",
         days: AccountDays | None = None,
+        joins: bool = False,
     ) -> None:
-        self._zone, self._past = zone(time_zone), days
+        self._zone, self._past, self._joins = zone(time_zone), days, joins
         self._bus = bus
         self._books = books
         self._run_id = run_id
@@ -148,8 +150,9 @@ class TradeNotices:
 
     async def _begin_day(self) -> None:
         """That in which the run begins, or goes on; before it the one is told whose end nobody saw."""
-        day = local_day(self._bus.clock.now(), self._zone)
-        self._day = DaySoFar(day, self._books.profit())
+        now = self._bus.clock.now()
+        day = local_day(now, self._zone)
+        self._day = DaySoFar(day, self._books.profit(), since=now if self._joins else 0)
         if self._past is None:
             return
         try:

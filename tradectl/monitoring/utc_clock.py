@@ -19,6 +19,7 @@ from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described, harmless
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.periodic import Periodic
 from tradectl.notification.address import host_and_port
 
 TIME_SERVER_SILENT = "time_server_silent"
@@ -54,26 +55,11 @@ class UtcClock:
     ) -> None:
         self._server = server
         self._host, self._port = host_and_port(server)
-        self._interval = interval
         self._found = found
         self._alerts = alerts
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            await self._look()
-            await self._clock.sleep(self._interval)
+        self._pace = Periodic(self._look, interval, clock)
+        self.start, self.stop, self.every = self._pace.start, self._pace.stop, self._pace.every
 
     async def _look(self) -> None:
         try:

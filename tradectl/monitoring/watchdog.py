@@ -69,6 +69,16 @@ class Watchdog:
         )
         self._thread.start()
 
+    def limits(self, limit: float, lasting: float) -> None:
+        """Others from here on, as the first ones were given; from inside the loop."""
+        if (limit, lasting) == (self._limit, self._lasting):
+            return
+        self._limit, self._lasting = limit, lasting
+        if self._timer is not None:  # a pause by the old limit would be a stall by the new one
+            self._timer.cancel()
+            self._beat()
+        self._stalls.limit, self._own_stalls.limit = limit, limit / 2
+
     def stop(self) -> None:
         """Does not wait for the thread, which ends by itself within a fraction of the limit."""
         self._stopped.set()

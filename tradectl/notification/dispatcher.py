@@ -32,6 +32,7 @@ from tradectl.notification.outbox import Letter, Outbox, Send
 from tradectl.storage.outbox_rows import OutboxRow
 
 if TYPE_CHECKING:
+    from tradectl.notification.notification_settings import AlertSettings
     from tradectl.notification.routes import Routes
     from tradectl.storage.outbox_rows import OutboxRows
 
@@ -98,9 +99,9 @@ class Dispatcher:
         and of one that works again."""
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
 
-    def tell_by(self, routes: Routes) -> None:
+    def tell_by(self, routes: Routes, settings: AlertSettings) -> None:
         """What is put in from now on goes by these; from any thread. What waits goes as it was to."""
-        self._outbox.routes = routes
+        self._outbox.follow(routes, settings)
 
     @property
     def waiting(self) -> int:

@@ -5,14 +5,12 @@ import re
 from typing import Annotated, ClassVar, Literal
 
 from tradectl.domain.errors import ConfigError
-from tradectl.domain.setting import HOT, Bounds, Reload, Section
+from tradectl.domain.setting import HIGHER_IS_LOOSER, HOT, Bounds, Reload, Section
 from tradectl.domain.states import AlertSeverity
 from tradectl.notification.address import host_and_port, refuse_address
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
-
-TOLD_BY = Reload(refused="alerts that are being told are told by it")
 
 
 class MonitoringSettings(Section, frozen=True, kw_only=True):
@@ -28,21 +26,26 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
         "at the other end; better kept in the environment, as TRADECTL_HEARTBEAT_URL",
     ] = ""
     heartbeat_seconds: Annotated[
-        float, Bounds(ge=1, le=86_400), "how often; the other end should wait for two or three"
+        float, Bounds(ge=1, le=86_400), "how often; the other end should wait for two or three", HOT
     ] = 60.0
     stall_seconds: Annotated[
         float,
         Bounds(ge=0.1, le=600),
         "the loop stands still for so long: an alert from outside of it, with what it was doing",
+        HOT,
     ] = 2.0
     stall_stop_seconds: Annotated[
-        float, Bounds(ge=1, le=3600, off=0), "... and for so long: the emergency stop is latched"
+        float,
+        Bounds(ge=1, le=3600, off=0),
+        "... and for so long: the emergency stop is latched",
+        HIGHER_IS_LOOSER,
     ] = 0.0
     anomaly_score: Annotated[
         float,
         Bounds(ge=3, off=0),
         "what is so many times its usual deviation (price, range, volume, spread, silence, rejects, "
         "latency, slippage, losses) is an alert; on recorded data never",
+        HOT,
     ] = 10.0
     anomaly_seconds: Annotated[
         float,
@@ -54,19 +57,24 @@ class MonitoringSettings(Section, frozen=True, kw_only=True):
         Bounds(ge=1024, le=65_535, off=0),
         "figures for Prometheus, /health and /ready on this port of 127.0.0.1",
     ] = 0
-    metrics_money: Annotated[bool, "equity, profit and positions among the figures"] = False
+    metrics_money: Annotated[
+        bool, "equity, profit and positions among the figures", HIGHER_IS_LOOSER
+    ] = False
 
     time_server: Annotated[
         str,
         "HOST or HOST:PORT that is asked by SNTP how far this machine's clock is from UTC, such as "
         "pool.ntp.org",
     ] = ""
-    time_server_seconds: Annotated[float, Bounds(ge=16, le=86_400), "how often it is asked"] = 600.0
+    time_server_seconds: Annotated[
+        float, Bounds(ge=16, le=86_400), "how often it is asked", HOT
+    ] = 600.0
 
     telegram_chats: Annotated[
         tuple[int, ...],
         "ids of the chats that may ask for status, pause and emergency stop; the token of their bot is "
         "in the environment: TRADECTL_TELEGRAM_TOKEN",
+        HIGHER_IS_LOOSER,
     ] = ()
     telegram_url: Annotated[str, "of Telegram, or of a server of one's own for bots"] = (
         "https://api.telegram.org"
@@ -87,13 +95,13 @@ class AlertSettings(Section, frozen=True, kw_only=True):
     section = "alerts"
 
     repeat_seconds: Annotated[
-        float, Bounds(ge=1, le=86_400), "one that keeps coming is told again after so long", TOLD_BY
+        float, Bounds(ge=1, le=86_400), "one that keeps coming is told again after so long", HOT
     ] = 60.0
     remind_seconds: Annotated[
         float,
         Bounds(ge=1, le=86_400),
         "a critical one that nobody acknowledges is told again after so long",
-        TOLD_BY,
+        HOT,
     ] = 300.0
     quiet_hours: Annotated[
         str,
@@ -102,7 +110,7 @@ class AlertSettings(Section, frozen=True, kw_only=True):
         HOT,
     ] = ""
     keep_hours: Annotated[
-        float, Bounds(ge=0.1, le=720), "what could not be told for so long is let go", TOLD_BY
+        float, Bounds(ge=0.1, le=720), "what could not be told for so long is let go", HOT
     ] = 72.0
 
     def __post_init__(self) -> None:

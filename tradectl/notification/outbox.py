@@ -19,7 +19,7 @@ from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, SECOND
 from tradectl.notification.notice import TOLD_EACH, Notice
-from tradectl.notification.notification_settings import AlertChannel
+from tradectl.notification.notification_settings import AlertChannel, AlertSettings
 from tradectl.notification.routes import Recipient, Routes
 
 MOST_LETTERS = 1_000
@@ -111,8 +111,7 @@ class Outbox:
         self.channels = {settings.name: ChannelState(settings) for settings in channels}
         self.routes = routes
         self._is_in_hand = is_in_hand
-        self._keep = int(keep_hours * HOUR)
-        self._repeat = int(repeat_seconds * SECOND)
+        self._keep, self._repeat = int(keep_hours * HOUR), int(repeat_seconds * SECOND)
         self._told: dict[str, tuple[str, int]] = {}
         self._letters: dict[int, Letter] = {}
         self._waiting: dict[str, int] = {}
@@ -122,6 +121,12 @@ class Outbox:
         self._gone: set[int] = set()
         self._last_id = 0
         self.dropped = 0
+
+    def follow(self, routes: Routes, settings: AlertSettings) -> None:
+        """What is put in from here on goes by these."""
+        self.routes = routes
+        self._keep = int(settings.keep_hours * HOUR)
+        self._repeat = int(settings.repeat_seconds * SECOND)
 
     def __len__(self) -> int:
         return len(self._letters)

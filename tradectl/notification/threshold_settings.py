@@ -94,4 +94,22 @@ def in_force(chosen: tuple[Threshold, ...]) -> list[Threshold]:
     return [each for each in found.values() if each.raised_at]
 
 
-__all__ = ["BUILT_IN_THRESHOLDS", "Reading", "Threshold", "in_force"]
+def holds_back_less(old: tuple[Threshold, ...], new: tuple[Threshold, ...]) -> bool:
+    """Whether something that keeps from entering among those of `old` would not, or less so, by `new`."""
+    later = {each.reading: each for each in in_force(new)}
+    return any(_is_looser(each, later.get(each.reading)) for each in in_force(old) if each.pause)
+
+
+def _is_looser(old: Threshold, new: Threshold | None) -> bool:
+    if new is None or not new.pause:
+        return True
+    side = -1 if old.is_low else 1
+    return (
+        side * (new.raised_at - old.raised_at) > 0
+        or side * (new.back - old.back) > 0
+        or new.for_seconds > old.for_seconds
+        or new.clear_seconds < old.clear_seconds
+    )
+
+
+__all__ = ["BUILT_IN_THRESHOLDS", "Reading", "Threshold", "holds_back_less", "in_force"]

@@ -77,6 +77,10 @@ class OperatorChat:
         self._answered.set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def obey(self, chats: tuple[int, ...]) -> None:
+        """These and no others, from the next word on."""
+        self._chats = frozenset(chats)
+
     async def start(self) -> None:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()

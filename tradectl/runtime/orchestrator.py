@@ -100,9 +100,7 @@ class TradingOrchestrator:
     ) -> None:
         self.config = config or OrchestratorConfig()
         self.event_bus = bus or EventBus()
-        self.event_bus.terms = Terms(
-            self.config.enable_paper_trading, self.config.max_concurrent_orders
-        )
+        self.follow(self.config)
         self.state_manager = state or StateManager(self.event_bus)
         self.lifecycle = Lifecycle.CREATED
         self.halted = asyncio.Event()
@@ -117,6 +115,12 @@ class TradingOrchestrator:
         self._started: list[tuple[str, Component]] = []
         self._loops: list[SupervisedLoop] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def follow(self, config: OrchestratorConfig) -> None:
+        """Restarts, the end and the terms of components are by this one from here on; its timers are of
+        the core."""
+        self.config = config
+        self.event_bus.terms = Terms(config.enable_paper_trading, config.max_concurrent_orders)
 
     # --- components ----------------------------------------------------------------------------------
 
@@ -152,6 +156,25 @@ class TradingOrchestrator:
         self._components.expect(name, in_loop=True)
         self._loops.append(SupervisedLoop(name, loop, retry))
 
+    async def join(self, name: str, component: Component, *, after: str) -> None:
+        """Start `component` in what runs; it stops as if it had been started after that one."""
+        await component.start()
+        names = [started for started, _ in self._started]
+        self._started.insert(names.index(after) + 1, (name, component))
+        self._components.expect(name, in_loop=True)
+        self._components.started(name)
+
+    def has(self, name: str) -> bool:
+        """Something is started under that name."""
+        return any(started == name for started, _ in self._started)
+
+    async def leave(self, name: str) -> None:
+        """Stop what is started under that name; the others run on."""
+        for found in [each for each in self._started if each[0] == name]:
+            self._started.remove(found)
+            await found[1].stop()
+            self._components.stopped(name)
+
     async def finished(self, name: str) -> None:
         """Wait for the end of a loop. Raises what ended it, if something did."""
         await asyncio.shield(self._tasks[name])
@@ -186,14 +209,12 @@ class TradingOrchestrator:
         self.lifecycle = Lifecycle.RUNNING
 
     async def _supervise(self, supervised: SupervisedLoop) -> None:
-        await supervise(
-            supervised.name,
-            supervised.loop,
-            SupervisedBy(self.event_bus),
-            clock=self.event_bus.clock,
-            max_restarts=self.config.max_restarts,
-            retry=supervised.retry and self.config.enable_auto_recovery,
-        )
+        def most() -> int:
+            may = supervised.retry and self.config.enable_auto_recovery
+            return self.config.max_restarts if may else 0
+
+        by, clock = SupervisedBy(self.event_bus), self.event_bus.clock
+        await supervise(supervised.name, supervised.loop, by, clock=clock, most=most)
 
     async def stop(self) -> None:
         """Loops first, then what is queued, then the components in reverse; bounded in time."""

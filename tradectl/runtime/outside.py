@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
 
+Follow = Callable[[Settings], object]
 EmergencyStop = Callable[[str], Coroutine[Any, Any, object]]
 
 
@@ -99,9 +100,11 @@ def watchers_outside(
     dispatcher: Dispatcher | None,
     url: str,
     log: RunLog | None,
+    follow: Callable[[Follow], object],
 ) -> Iterator[tuple[str, Any]]:
     """What is started last, by its name: the run has begun by then. `url` has the heartbeat's address.
-    Raises UsageError for a port that is taken."""
+    `follow` is given what each of them makes of other settings. Raises UsageError for a port that is
+    taken."""
     bus, settings = session.bus, session.settings.monitoring
 
     def troubles() -> list[str]:
@@ -117,17 +120,20 @@ def watchers_outside(
         figures = RunMetrics(session, monitor, alerts, dispatcher, troubles, log=log, money=money)
         folder, journal = session.state_dir.path, session.journal_path
         server = MetricsServer(settings.metrics_port, figures, folder, journal)
+        follow(lambda s: figures.show_money(s.monitoring.metrics_money))
         yield server.name, server
     if url:
         from tradectl.monitoring.heartbeat import Heartbeat
 
         beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
+        follow(lambda s: beat.every(s.monitoring.heartbeat_seconds))
         yield beat.name, beat
     if settings.time_server:
         from tradectl.monitoring.utc_clock import UtcClock
 
         every = settings.time_server_seconds
         utc = UtcClock(settings.time_server, every, monitor.utc_is, alerts, bus.clock)
+        follow(lambda s: utc.every(s.monitoring.time_server_seconds))
         yield utc.name, utc
     service = service_manager_of(os.environ, lambda: session.orchestrator.state, bus.clock)
     if service is not None:

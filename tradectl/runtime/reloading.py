@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -37,19 +37,17 @@ from tradectl.domain.setting import HIGHER_IS_LOOSER
 from tradectl.domain.system_events import Market
 from tradectl.domain.text import harmless
 from tradectl.notification.address import without_addresses
-from tradectl.notification.dispatcher import Dispatcher
 from tradectl.recovery.own_history import OwnHistory
 from tradectl.runtime.orchestrator import Lifecycle
 from tradectl.runtime.run_options import RunOptions
 from tradectl.runtime.session import Session
-from tradectl.runtime.telling import routes_of, tells_of_trades
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.succession import changed, successor
 from tradectl.system.trading_system import module_hashes, strategy_hashes
 
 DATA_AGE = "risk.max_data_age_seconds"
 DEFAULT = "default"
-TELLS = ("alert_routes", "alert_escalations", "alerts.")
+TELLS = ("alert_routes", "alert_escalations")
 PLAN_DIGITS = 8
 LONGEST_RECORD = 32 * 1024 * 1024
 """Bytes of a change with all that strategies are shown: half of what a reader of journals takes."""
@@ -59,15 +57,26 @@ NO_FILE = (
 )
 
 
-class Reloading:
-    """Of one run, by its `options`; `alerts_out` gives who tells people, if anybody does."""
+class Watching(Protocol):
+    """Those who watch a run."""
 
-    def __init__(
-        self, session: Session, options: RunOptions, alerts_out: Callable[[], Dispatcher | None]
-    ) -> None:
+    @property
+    def tells(self) -> bool:
+        """People are told of something."""
+        ...
+
+    async def follow(self, settings: Settings) -> None:
+        """Go by these from here on."""
+        ...
+
+
+class Reloading:
+    """Of one run, by its `options`, with those who watch it."""
+
+    def __init__(self, session: Session, options: RunOptions, watchers: Watching) -> None:
         self._session = session
         self._options = options
-        self._alerts_out = alerts_out
+        self._watchers = watchers
         self._typed = options.typed
         self._lock = asyncio.Lock()
 
@@ -77,7 +86,7 @@ class Reloading:
         """Raises ConfigError for a file that is not good, UsageError for one that is not this run's."""
         async with self._lock:
             asked, wanted = self._read(file)
-            judged = [self._judged(each, asked, wanted) for each in differences(asked, wanted)]
+            judged = [self._judged(each, wanted) for each in differences(asked, wanted)]
             found = [each for each in judged if each.old != each.new]
             why = self._in_the_way(found, confirm=confirm, plan=plan)
             if not found or why or dry_run:
@@ -101,20 +110,29 @@ class Reloading:
             raise UsageError("the run is ending: what the file says holds for the next one")
         return typed.settings, typed.read()
 
-    def _judged(self, found: Difference, asked: Settings, wanted: Settings) -> Difference:
+    def _judged(self, found: Difference, wanted: Settings) -> Difference:
         """What only this run knows of a difference."""
         if found.verdict == "refused":
             return found
-        is_new = tells_of_trades(wanted) and not tells_of_trades(asked)
-        if found.key == "alert_routes" and is_new:
-            return _refused(found, "who tells of trades is started as a run begins")
-        if found.key.startswith(TELLS) and self._alerts_out() is None:
-            return _refused(
-                found, "nobody is told of anything: channels are opened as a run begins"
-            )
+        why = self._not_begun(found)
+        if why:
+            return _refused(found, why)
         if found.key == DATA_AGE and self._options.on_exchange:
             return _judged_age(found, Decimal(str(wanted.feed.stale_after_seconds)))
         return found
+
+    def _not_begun(self, found: Difference) -> str:
+        """Why nobody could go by it: who would is made as a run begins. Empty where somebody does."""
+        begun = self._session.settings
+        if found.key in TELLS and not self._watchers.tells:
+            return "nobody is told of anything: channels are opened as a run begins"
+        if found.key == "log.level" and "off" in (found.old, found.new):
+            return "the log is opened as a run begins, and closed as it ends"
+        if found.key == "monitoring.anomaly_score" and not begun.monitoring.anomaly_score:
+            return "what is usual is learnt from the beginning of a run on"
+        if found.key == "monitoring.telegram_chats" and not begun.monitoring.telegram_chats:
+            return "who listens to chats is started as a run begins"
+        return ""
 
     def _in_the_way(self, found: Sequence[Difference], *, confirm: bool, plan: str) -> str:
         refused = [each.key for each in found if each.verdict == "refused"]
@@ -153,9 +171,8 @@ class Reloading:
         await session.orchestrator.configure(change)
         if self._typed is not None:
             self._typed = msgspec.structs.replace(self._typed, settings=wanted)
-        alerts_out = self._alerts_out()
-        if alerts_out is not None and any(each.key.startswith(TELLS) for each in found):
-            alerts_out.tell_by(routes_of(wanted))
+        session.follow(session.system.settings)
+        await self._watchers.follow(session.system.settings)
         return self._answer(found, seq=session.system.changed_at, notes=notes)
 
     def _history(self, config: StrategyInstance) -> OwnHistory:
@@ -252,4 +269,4 @@ def _spelled(value: Any, nothing: str) -> str:
     return harmless(nothing if value is None else without_addresses(literal(value)))
 
 
-__all__ = ["NO_FILE", "Reloading"]
+__all__ = ["NO_FILE", "Reloading", "Watching"]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradectl.runtime.run_options import RunOptions
 from tradectl.runtime.session import Session
 
 if TYPE_CHECKING:
-    from tradectl.notification.dispatcher import Dispatcher
-    from tradectl.runtime.reloading import Reloading
+    from tradectl.runtime.reloading import Reloading, Watching
 
 
 class Reloads:
     """Gives the one of a run, always the same."""
 
-    def __init__(
-        self, session: Session, options: RunOptions, alerts_out: Callable[[], Dispatcher | None]
-    ) -> None:
-        self._of = session, options, alerts_out
+    def __init__(self, session: Session, options: RunOptions, watchers: Watching) -> None:
+        self._of = session, options, watchers
         self._made: Reloading | None = None
 
     def __call__(self) -> Reloading:

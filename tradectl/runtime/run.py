@@ -220,7 +220,7 @@ class TradingRun(Session):
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
             handlers=self._handlers,
         )
-        self._reloads = Reloads(self, options, lambda: self._watchers.dispatcher)
+        self._reloads = Reloads(self, options, self._watchers)
         self.alerts, self.monitor = self._watchers.alerts, self._watchers.monitor
         self.warnings = RunWarnings(self.alerts)
         self.status = RunStatus(self, self.feed, self.alerts, self.monitor)

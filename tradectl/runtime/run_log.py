@@ -37,6 +37,7 @@ from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import described
 from tradectl.domain.time import iso
 from tradectl.logs.event_words import GRAVE, WORDS, EventWords
+from tradectl.logs.log_settings import LogSettings
 from tradectl.logs.log_writer import LogWriter
 from tradectl.logs.rotated_file import RotatedFile
 from tradectl.monitoring.alert_rules import AlertRaised, alert_change
@@ -80,37 +81,45 @@ class RunLog:
         self, session: Session, environ: Mapping[str, str] | None, *, recorded: bool
     ) -> None:
         self._session = session
-        self._settings = session.settings.log
         self._now = session.bus.clock.wall
         self._recorded = recorded
-        self._least = LogLevel(self._settings.level)
+        settings = session.settings.log
+        self._least = LogLevel(settings.level)
         self._words = EventWords()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tell: tuple[Raise, Resolve] | None = None
-        file = RotatedFile(
-            session.state_dir.logs, int(self._settings.file_mb * MB), self._settings.files
-        )
+        self._file = RotatedFile(session.state_dir.logs, int(settings.file_mb * MB), settings.files)
         self._writer: LogWriter[Record | LogLine] = LogWriter(
-            file,
+            self._file,
             self._spelled,
             now=self._now,
             run_id=session.run_id,
-            spelling=self._settings.format,
+            spelling=settings.format,
             redaction=Redaction(secrets_in(os.environ if environ is None else environ)),
             on_failure=lambda why: self._in_loop(self._failed, why),
             on_recovery=lambda _: self._in_loop(self._recovered),
         )
         self._handler = FromPython(self._python_said)
-        self._heed()
-
-    def _heed(self) -> None:
-        bus = self._session.bus
-        if self._recorded:
-            bus.listen(GRAVE, lambda record: self._put_spelled(record, self._now()))
+        self._hears_all = False
+        if recorded:
+            session.bus.listen(GRAVE, lambda record: self._put_spelled(record, self._now()))
             return
-        without = () if self._least is LogLevel.DEBUG else FOR_DEBUGGING
         kinds: list[type[Event]] = [*WORDS, *OF_ORDERS]
-        bus.listen((kind for kind in kinds if kind not in without), self._writer.put)
+        session.bus.listen((kind for kind in kinds if kind not in FOR_DEBUGGING), self._writer.put)
+        self._hear_all()
+
+    def _hear_all(self) -> None:
+        """Those for debugging, from the first time on that they are asked for."""
+        if self._least is LogLevel.DEBUG and not self._hears_all:
+            self._hears_all = True
+            self._session.bus.listen(FOR_DEBUGGING, self._writer.put)
+
+    def write_as(self, settings: LogSettings) -> None:
+        """From here on; of a run that trades."""
+        self._least = LogLevel(settings.level)
+        self._hear_all()
+        self._writer.spelling = settings.format
+        self._file.largest, self._file.count = int(settings.file_mb * MB), settings.files
 
     # --- life ----------------------------------------------------------------------------------------
 

@@ -152,6 +152,10 @@ class RunMetrics:
             self._of_the_money()
         return figures.prometheus()
 
+    def show_money(self, money: bool) -> None:
+        """Amounts, too, or not, from here on."""
+        self._money = money
+
     @property
     def state(self) -> str:
         return self._session.orchestrator.state

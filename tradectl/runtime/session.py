@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tradectl.bus.clock import Clock
 from tradectl.bus.command_release import Journal
-from tradectl.config.settings import Settings
+from tradectl.config.settings import JournalSettings, Settings
 from tradectl.domain.errors import JournalError, StateError
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.time import from_iso, iso
@@ -199,12 +199,18 @@ class Session:
             key=key,
             every=not is_recorded,
             note=self._head,
-            parts=self._part_length(),
+            parts=self._part_length(self.settings.journal),
         )
 
-    def _part_length(self) -> PartLength:
+    def follow(self, settings: Settings) -> None:
+        """What of these may be another one while it trades an account, and is none of the core's."""
+        self.orchestrator.follow(settings.orchestrator)
+        self.state.write_every(settings.orchestrator.store_interval_seconds)
+        if self._log is not None:
+            self._log.parts = self._part_length(settings.journal)
+
+    def _part_length(self, settings: JournalSettings) -> PartLength:
         """One on recorded data is one file, whatever days it goes through."""
-        settings = self.settings.journal
         if self._header.account == RECORDED_ACCOUNT:
             return ONE_PART
         return PartLength(int((settings.part_mb or 0) * MB), settings.part_daily)

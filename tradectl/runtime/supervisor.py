@@ -36,9 +36,9 @@ class Supervision(Protocol):
 
 
 async def supervise(
-    name: str, loop: Loop, by: Supervision, *, clock: Clock, max_restarts: int, retry: bool
+    name: str, loop: Loop, by: Supervision, *, clock: Clock, most: Callable[[], int]
 ) -> None:
-    """Run `loop` to its end; `by` hears of every change.
+    """Run `loop` to its end; `by` hears of every change, and it is restarted `most()` times.
 
     A TradectlError is final: it is meant for the user, and trying again would not help.
     Raises the last error when the component is given up.
@@ -59,14 +59,15 @@ async def supervise(
             if clock.monotonic() - started > FORGIVEN_AFTER_S:
                 failures = 0
             failures += 1
-            if not retry or failures > max_restarts:
+            restarts = most()
+            if failures > restarts:
                 message = f"{message} (given up after {counted(failures, 'failure')})"
                 by.status(name, ComponentStatus.FAILED, message, OPEN)
                 by.tell(SystemEventKind.COMPONENT_GIVEN_UP, name, message)
                 raise
             pause = pause_after(failures)
             by.status(name, ComponentStatus.RESTARTING, message, OPEN)
-            again = f"restart {failures} of {max_restarts} in {pause:g} s"
+            again = f"restart {failures} of {restarts} in {pause:g} s"
             by.tell(SystemEventKind.COMPONENT_FAILED, name, f"{message}; {again}")
             await clock.sleep(pause)
             by.status(name, ComponentStatus.RUNNING, message, HALF_OPEN)

@@ -12,10 +12,13 @@ from tradectl.notification.notice import TRADES
 from tradectl.storage.directory import StateDir
 
 if TYPE_CHECKING:
+    from tradectl.monitoring.trade_notices import TradeNotices
     from tradectl.notification.channel import Channel
     from tradectl.notification.dispatcher import Dispatcher
     from tradectl.notification.routes import Routes
+    from tradectl.runtime.session import Session
 
+TRADE_NOTICES = "trade-notices"
 LATE_S = 1.0
 """So much later than it should by itself a channel that has not failed by then hangs."""
 
@@ -71,4 +74,23 @@ def tells_of_trades(settings: Settings) -> bool:
     return any(route.about == TRADES for route in settings.alert_routes)
 
 
-__all__ = ["dispatcher_of", "routes_of", "tells_of_trades"]
+def trade_notices(session: Session, dispatcher: Dispatcher, *, joins: bool = False) -> TradeNotices:
+    """Of a session; one that `joins` it while it trades knows the day from there on."""
+    from tradectl.monitoring.account_days import AccountDays
+    from tradectl.monitoring.trade_notices import TradeNotices
+    from tradectl.storage.reader import StateReader
+
+    settings, reader = session.settings, StateReader(session.state_dir.db)
+    account, instruments = session.books.account.account_id, settings.all_instruments()
+    return TradeNotices(
+        session.bus,
+        session.books,
+        session.run_id,
+        dispatcher.put,
+        time_zone=settings.account.time_zone,
+        days=None if joins else AccountDays(reader, account, session.run_id, instruments),
+        joins=joins,
+    )
+
+
+__all__ = ["TRADE_NOTICES", "dispatcher_of", "routes_of", "tells_of_trades", "trade_notices"]

@@ -7,10 +7,12 @@ long a step took is no part of a recording, since two runs of one file must be t
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
@@ -23,11 +25,16 @@ from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
 from tradectl.runtime.run_log import RunLog
 from tradectl.runtime.run_options import Recording, RunOptions
 from tradectl.runtime.session import Session
-from tradectl.runtime.telling import dispatcher_of, tells_of_trades
+from tradectl.runtime.telling import (
+    TRADE_NOTICES,
+    dispatcher_of,
+    routes_of,
+    tells_of_trades,
+    trade_notices,
+)
 from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import UNREADABLE
-from tradectl.storage.reader import StateReader
 
 if TYPE_CHECKING:
     from tradectl.notification.dispatcher import Dispatcher
@@ -90,14 +97,14 @@ class Watchers:
             resources=ResourceReader(state_dir.path, session.journal_path),
             thresholds=None if recorded else self._thresholds(),
         )
-
+        self._follows: list[Callable[[Settings], object]] = [self._follow]
         if not recorded:
             self.monitor.register_component_checker(LATCH, self._latch_health)
 
     @property
-    def dispatcher(self) -> Dispatcher | None:
-        """Who tells people, if anybody does."""
-        return self._dispatcher
+    def tells(self) -> bool:
+        """People are told of something."""
+        return self._dispatcher is not None
 
     def _thresholds(self) -> ThresholdWatch:
         """What its settings let the run use, with all that no machine tells."""
@@ -134,25 +141,7 @@ class Watchers:
         yield "alerts", self.alerts
         yield "monitor", self.monitor
         if self._dispatcher is not None and tells_of_trades(self._session.settings):
-            from tradectl.monitoring.account_days import AccountDays
-            from tradectl.monitoring.trade_notices import TradeNotices
-
-            session, tell = self._session, self._dispatcher.put
-            account, settings = session.books.account.account_id, session.settings
-            notices = TradeNotices(
-                session.bus,
-                session.books,
-                session.run_id,
-                tell,
-                time_zone=settings.account.time_zone,
-                days=AccountDays(
-                    StateReader(session.state_dir.db),
-                    account,
-                    session.run_id,
-                    settings.all_instruments(),
-                ),
-            )
-            yield notices.name, notices
+            yield TRADE_NOTICES, trade_notices(self._session, self._dispatcher)
         watching = self._session.settings.monitoring
         if not self._recorded and watching.anomaly_score:
             from tradectl.monitoring.anomaly_watch import AnomalyWatch  # not for recorded data
@@ -164,6 +153,7 @@ class Watchers:
                 seconds=watching.anomaly_seconds,
                 limit=watching.anomaly_score,
             )
+            self._follows.append(lambda s: watch.tell_from(s.monitoring.anomaly_score or math.inf))
             yield watch.name, watch
 
     def started_last(self) -> Iterator[tuple[str, Any]]:
@@ -176,6 +166,7 @@ class Watchers:
                 self._dispatcher,
                 self._heartbeat_url,
                 self._log,
+                self._follows.append,
             )
 
         if not self._recorded and self._session.settings.monitoring.telegram_chats:
@@ -187,7 +178,35 @@ class Watchers:
         settings, folder = self._session.settings.monitoring, self._session.state_dir.path
         latch = StateDir(folder).latch.set  # its own: that of the session is the loop's
         chat = chat_of(settings, self._environ, self.alerts, self._handlers, latch)
+        self._follows.append(lambda s: chat.obey(s.monitoring.telegram_chats))
         yield chat.name, chat
+
+    async def follow(self, settings: Settings) -> None:
+        """Those that have changed while the run trades: each of the watchers goes by its own from here
+        on."""
+        for follow in self._follows:
+            follow(settings)
+        if self._dispatcher is not None:
+            await self._tell_of_trades(self._dispatcher, tells_of_trades(settings))
+
+    def _follow(self, settings: Settings) -> None:
+        alerts, watching = settings.alerts, settings.monitoring
+        self.alerts.notify_again_after(alerts.repeat_seconds, alerts.remind_seconds)
+        self.monitor.every(settings.orchestrator.health_check_interval_seconds)
+        self.monitor.stall_limits(watching.stall_seconds, watching.stall_stop_seconds)
+        self.monitor.hold_to(in_force(settings.thresholds))
+        if self._log is not None:
+            self._log.write_as(settings.log)
+        if self._dispatcher is not None:
+            self._dispatcher.tell_by(routes_of(settings), alerts)
+
+    async def _tell_of_trades(self, dispatcher: Dispatcher, wanted: bool) -> None:
+        orchestrator = self._session.orchestrator
+        if wanted and not orchestrator.has(TRADE_NOTICES):
+            notices = trade_notices(self._session, dispatcher, joins=True)
+            await orchestrator.join(TRADE_NOTICES, notices, after="monitor")
+        elif not wanted:
+            await orchestrator.leave(TRADE_NOTICES)
 
     async def _emergency_stop(self, reason: str) -> None:
         await self._handlers().emergency_stop(reason)

@@ -123,6 +123,11 @@ class StateManager:
         self._attached.clear()
         self._started = False
 
+    def write_every(self, interval: float) -> None:
+        """So often (s) from here on."""
+        if self._projection is not None:
+            self._projection.flush_interval = interval
+
     @property
     def write_times(self) -> Durations | None:
         """What the projection's writes take; None without one."""

@@ -49,7 +49,7 @@ class Projection:
         self._bus = bus
         self._changes = changes
         self._clock = clock
-        self._flush_interval = flush_interval
+        self.flush_interval = flush_interval
         self._snapshot_interval = snapshot_interval
         self._stalled_after = stalled_after
         self._flushed_seq = 0
@@ -127,7 +127,7 @@ class Projection:
         """Seconds, after a write that took so many."""
         shortest = min(PAUSE_SHARE * self._collected_in, LONGEST_PAUSE_S)
         longest = max(LEAST_PAUSE_S, MOST_BEHIND_S - 2 * took)
-        return max(shortest, min(self._flush_interval, longest))
+        return max(shortest, min(self.flush_interval, longest))
 
     async def _sync_journal(self) -> None:
         """The database outlives a loss of power: it must not know what the journal of an account that

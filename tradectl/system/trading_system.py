@@ -210,8 +210,13 @@ class TradingSystem(BookkeepingSystem):
         that begin anew by other parameters follows."""
         from tradectl.config.reload import patched  # only where somebody changes them
 
+        before = self.settings.orchestrator
         self.settings = settings = patched(self.settings, change.values())
         self.changed_at = record.seq
+        known = timers_of(before)
+        for name, interval in timers_of(settings.orchestrator).items():
+            if interval != known[name]:
+                self.bus.at_another_pace(interval, name)
         if change.limits is not None:
             limits = settings.risk_limits()
             self.risk.change_limits(limits)
@@ -309,8 +314,16 @@ def planned_by(settings: Settings) -> PlanFor | None:
 
 
 def set_timers(bus: EventBus, config: OrchestratorConfig) -> None:
-    bus.every(int(config.risk_check_interval_seconds * SECOND), RISK_TIMER)
-    bus.every(int(config.portfolio_rebalance_interval_seconds * SECOND), REBALANCE_TIMER)
+    for name, interval in timers_of(config).items():
+        bus.every(interval, name)
+
+
+def timers_of(config: OrchestratorConfig) -> dict[str, int]:
+    """Name -> how often (ns)."""
+    return {
+        RISK_TIMER: int(config.risk_check_interval_seconds * SECOND),
+        REBALANCE_TIMER: int(config.portfolio_rebalance_interval_seconds * SECOND),
+    }
 
 
 def on_paper(settings: Settings) -> MakeGateway:

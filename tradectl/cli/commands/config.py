@@ -33,8 +33,8 @@ ANSWERS_WITHIN_S, APPLY_TIMEOUT_S = 5.0, 30.0
 APPLY_HELP = """Have what the file says hold in the run that trades, without a restart.
 
 The run reads its own configuration file again and takes over what differs, all of it or nothing: limits,
-parameters of strategies, sizing, routes of alerts. What loosens a limit needs --confirm; what needs a
-restart is refused, with the reason. Saving a file applies nothing.
+parameters of strategies, sizing, alerts and their routes, thresholds, intervals, the log. What loosens a
+limit needs --confirm; what needs a restart is refused, with the reason. Saving a file applies nothing.
 
 Examples:
 
