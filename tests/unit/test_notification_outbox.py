@@ -46,6 +46,9 @@ class Sending:
             is_in_hand=self.in_hand.__contains__,
         )
 
+    def follow(self, *routes: AlertRoute, steps: tuple[AlertEscalation, ...] = ()) -> None:
+        self.outbox.follow(Routes(["phone", "mail"], routes, steps), AlertSettings())
+
     def wait(self, seconds: float) -> None:
         self.now, self.at = self.now + int(seconds * SECOND), self.at + seconds
 
@@ -189,6 +192,28 @@ def test_that_it_is_over_is_told_to_whom_it_was_told() -> None:
     assert sending.sent() == ["phone:a1", "mail:a1"]
     sending.outbox.put(resolved("a1"), sending.now)
     assert sending.sent() == ["phone:a1"]
+
+
+def test_who_was_told_by_a_route_that_is_gone_is_told_that_it_is_over() -> None:
+    to_phone, to_mail = AlertRoute(channels=("phone",)), AlertRoute(channels=("mail",))
+    late = AlertEscalation(channels=("mail",), after_seconds=60)
+    sending = Sending(to_phone, to_mail, steps=(STEP,))
+    for each in ("a1", "a2"):
+        sending.outbox.put(notice(each, "critical"), sending.now)
+    assert sending.sent() == ["phone:a1", "mail:a1", "phone:a2", "mail:a2"]
+    sending.follow(to_mail, steps=(late,))  # what is woken already is not woken again
+    sending.outbox.put(notice("a3", "critical"), sending.now)
+    assert sending.sent() == ["mail:a3"]
+    sending.outbox.put(resolved("a1", "critical"), sending.now)
+    assert sorted(sending.sent()) == ["mail:a1", "phone:a1"]  # of the step it never heard
+    sending.wait(600)
+    assert sending.sent() == ["mail:a2", "mail:a3"]
+    sending.follow(to_phone)
+    sending.outbox.put(notice("a2", "critical", count=2), sending.now)
+    for each in ("a2", "a3"):
+        sending.outbox.put(resolved(each, "critical"), sending.now)
+    found = sorted(sending.sent())
+    assert found == ["mail:a2", "mail:a3", "phone:a2", "phone:a3"]
 
 
 def test_a_condition_that_comes_and_goes_is_told_of_once_in_a_while() -> None:

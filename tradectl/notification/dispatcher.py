@@ -72,6 +72,7 @@ class Dispatcher:
         self._inbox: deque[Notice] = deque(maxlen=MOST_IN_INBOX)
         self._lost = 0
         self._outcomes: deque[Outcome] = deque()
+        self._followed: tuple[Routes, AlertSettings] | None = None
         self._awake = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
@@ -100,8 +101,9 @@ class Dispatcher:
         self._on_trouble, self._on_recovery = on_trouble, on_recovery
 
     def tell_by(self, routes: Routes, settings: AlertSettings) -> None:
-        """What is put in from now on goes by these; from any thread. What waits goes as it was to."""
-        self._outbox.follow(routes, settings)
+        """What is put in from now on goes by these; from any thread. What waits goes as it was to, and
+        who was told that something began is told that it is over."""
+        self._followed = routes, settings
 
     @property
     def waiting(self) -> int:
@@ -160,6 +162,9 @@ class Dispatcher:
     def _turn(self) -> None:
         while self._outcomes:
             self._settle(self._outcomes.popleft())
+        if self._followed is not None:
+            followed, self._followed = self._followed, None
+            self._outbox.follow(*followed)
         for _ in range(
             len(self._inbox)
         ):  # no more than that: a flood must not keep it from sending

@@ -14,16 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, SECOND
-from tradectl.notification.notice import TOLD_EACH, Notice
+from tradectl.notification.notice import TOLD_EACH, TRADES, Notice
 from tradectl.notification.notification_settings import AlertChannel, AlertSettings
 from tradectl.notification.routes import Recipient, Routes
 
 MOST_LETTERS = 1_000
 MOST_AT_ONCE = 50
+GONE = "."
+"""In the name of a recipient whose route or step is not among the settings any more."""
 FEW = 3
 """So many that wait for a channel go one by one."""
 FIRST_REST_S, LONGEST_REST_S = 1.0, 300.0
@@ -46,7 +49,12 @@ class Letter(Struct, kw_only=True):
     @property
     def place(self) -> str:
         """Of the topic and recipient: one letter waits in it."""
-        return f"{self.notice.topic}/{self.key.rpartition('/')[2]}"
+        return f"{self.notice.topic}/{self.recipient}"
+
+    @property
+    def recipient(self) -> str:
+        """Its name."""
+        return self.key.rpartition("/")[2]
 
 
 class Send(Struct, frozen=True):
@@ -116,17 +124,36 @@ class Outbox:
         self._letters: dict[int, Letter] = {}
         self._waiting: dict[str, int] = {}
         self._under_way: set[int] = set()
-        self._stepped: dict[str, set[str]] = {}
+        self._concerned: dict[str, dict[str, Recipient]] = {}
+        """by alert and name, who is to hear that it is over, and who was woken"""
+        self._changes = 0
         self._changed: set[int] = set()
         self._gone: set[int] = set()
         self._last_id = 0
         self.dropped = 0
 
     def follow(self, routes: Routes, settings: AlertSettings) -> None:
-        """What is put in from here on goes by these."""
+        """What is put in from here on goes by these; who was told by others hears that it is over."""
+        gone = routes.others_than(self.routes)
+        self._changes += 1
+        for concerned in self._concerned.values():
+            for name in sorted(gone & {*concerned}):
+                concerned[f"{name}{GONE}{self._changes}"] = concerned.pop(name)
+        for letter in self._letters.values():
+            if letter.recipient in gone:
+                self._rename(letter, f"{letter.recipient}{GONE}{self._changes}")
         self.routes = routes
         self._keep = int(settings.keep_hours * HOUR)
         self._repeat = int(settings.repeat_seconds * SECOND)
+
+    def _rename(self, letter: Letter, recipient: str) -> None:
+        waits = self._waiting.get(letter.place) == letter.id
+        if waits:
+            del self._waiting[letter.place]
+        letter.key = f"{letter.key.rpartition('/')[0]}/{recipient}"
+        if waits:
+            self._waiting[letter.place] = letter.id
+        self._changed.add(letter.id)
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -165,20 +192,41 @@ class Outbox:
         if notice.status is AlertStatus.ACKNOWLEDGED:
             return
         if notice.is_resolved and notice.type in TOLD_EACH:
-            self._stepped.pop(notice.id, None)
+            self._concerned.pop(notice.id, None)
             return
+        if notice.is_resolved:
+            self._put_end(notice, now)
+        else:
+            self._put_news(notice, now)
+        self._bound()
+
+    def _put_news(self, notice: Notice, now: int) -> None:
+        concerned = self._concerned.get(notice.id, {})
         for recipient in self.routes.of(notice, now):
             self._add(recipient, notice, now)
-        taken = self._stepped.setdefault(notice.id, set())
+            if recipient.told_end:
+                concerned[recipient.name] = recipient
+        woken = {each.channels for name, each in concerned.items() if each.step and GONE in name}
         for recipient in self.routes.steps(notice):
-            if notice.is_resolved and recipient.name in taken:
-                self._add(recipient, notice, recipient.due)  # who was woken hears that it is over
-            elif not notice.is_resolved and recipient.name not in taken:
-                taken.add(recipient.name)
+            if recipient.name not in concerned and recipient.channels not in woken:
+                concerned[recipient.name] = recipient
                 self._add(recipient, notice, now)
-        if notice.is_resolved or not taken:
-            del self._stepped[notice.id]
-        self._bound()
+        if concerned and notice.about != TRADES:
+            self._concerned[notice.id] = concerned
+
+    def _put_end(self, notice: Notice, now: int) -> None:
+        """To whom it would go now, and to who was told, or woken, by what is not there any more."""
+        told = set[tuple[str, ...]]()
+        for recipient in self.routes.of(notice, now):
+            self._add(recipient, notice, now)
+            told.add(recipient.channels)
+        for name, recipient in self._concerned.pop(notice.id, {}).items():
+            is_gone = GONE in name
+            if is_gone and recipient.channels in told:
+                continue
+            if is_gone or recipient.step:
+                self._add(replace(recipient, name=name), notice, now)
+                told.add(recipient.channels)
 
     def _add(self, recipient: Recipient, notice: Notice, now: int) -> None:
         letter = Letter(
@@ -217,7 +265,7 @@ class Outbox:
         for letter in [*self._letters.values()]:
             if letter.step and letter.notice.id == alert_id and letter.id not in self._under_way:
                 self._remove(letter)
-                self._stepped.get(alert_id, set()).discard(letter.key.rpartition("/")[2])
+                self._concerned.get(alert_id, {}).pop(letter.recipient, None)
 
     def _bound(self) -> None:
         """Memory is bounded: the mildest, of those the oldest, is let go."""
@@ -227,8 +275,8 @@ class Outbox:
                 return
             self._remove(min(idle, key=lambda each: (each.notice.severity.rank, each.id)))
             self.dropped += 1
-        while len(self._stepped) > MOST_LETTERS:
-            del self._stepped[next(iter(self._stepped))]
+        while len(self._concerned) > MOST_LETTERS:
+            del self._concerned[next(iter(self._concerned))]
 
     # --- out -----------------------------------------------------------------------------------------
 

@@ -20,12 +20,14 @@ from tradectl.notification.notification_settings import (
 
 class Recipient(Struct, frozen=True):
     """`channels` of which one is to have it, from `due` (ns UTC) on; a `step` is taken only if nobody has
-    acknowledged the alert by then. `name` tells one route or step from the next."""
+    acknowledged the alert by then. `name` tells one route or step from the next. One that is `told_end`
+    hears that it is over, too."""
 
     name: str
     channels: tuple[str, ...]
     due: int
     step: bool = False
+    told_end: bool = True
 
 
 class Routes:
@@ -52,7 +54,16 @@ class Routes:
             if _fits(route, notice):
                 waits = route.quiet and not critical
                 due = self._quiet.end(now) if waits else now
-                yield Recipient(f"route{index}", route.channels, due)
+                yield Recipient(f"route{index}", route.channels, due, told_end=route.resolved)
+
+    def others_than(self, before: Routes) -> set[str]:
+        """The names of routes and steps of before that are not there any more."""
+        now = self._by_name()
+        return {name for name, each in before._by_name().items() if now.get(name) != each}
+
+    def _by_name(self) -> dict[str, AlertRoute | AlertEscalation]:
+        routes = {f"route{index}": route for index, route in enumerate(self._routes)}
+        return {**routes, **{f"step{index}": step for index, step in enumerate(self._escalations)}}
 
     def steps(self, notice: Notice) -> Iterator[Recipient]:
         """What follows while nobody acknowledges."""

@@ -146,7 +146,7 @@ def apply(
         bool, typer.Option("--confirm", help="Also where it loosens a limit.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what differs, and what would be done.")
+        bool, typer.Option("--dry-run", help="Only show what differs; 1 if it would be refused.")
     ] = False,
     plan: Annotated[
         str,
@@ -160,7 +160,6 @@ def apply(
     from tradectl.documents.settings import SettingsApplied
     from tradectl.storage.directory import StateDir
 
-    refuse_useless({"--dry-run applies nothing: leave out --confirm": dry_run and confirm})
     directory = StateDir(state_dir)
     directory.check()
     file = "" if config is None else str(config.absolute())
@@ -173,5 +172,5 @@ def apply(
     except NotRunning as error:
         raise NotRunning(f"{error}; a run on recorded data takes no other settings") from error
     print_data(found, as_json, "settings.applied")
-    if found.why and not dry_run:
+    if found.why:
         raise typer.Exit(1)
