@@ -13,7 +13,7 @@ import pytest
 from tradectl.exchange.ccxt_venue.balances import read_balances
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.tables import table_of
-from tradectl.exchange.venue import Balance
+from tradectl.exchange.holdings import Balance
 
 ANSWERS: dict[tuple[str, str], Any] = {
     ("binance", "perpetual"): {

@@ -12,7 +12,8 @@ from tradectl.domain.events import CloseCause
 from tradectl.domain.money import Side
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
 from tradectl.exchange.ccxt_venue.tables import table_of
-from tradectl.exchange.venue import PositionSide, VenueFill
+from tradectl.exchange.holdings import PositionSide
+from tradectl.exchange.venue import VenueFill
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
 BUY, SELL = Side.BUY, Side.SELL

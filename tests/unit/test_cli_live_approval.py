@@ -19,7 +19,8 @@ from tradectl.cli.output.live_banner import banner
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.errors import AccessLost, ConfigError, TradectlError, UsageError
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.venue import Holdings, Permissions
+from tradectl.exchange.holdings import Holdings
+from tradectl.exchange.venue import Permissions
 from tradectl.strategy.configured import StrategyInstance
 
 EXCHANGES = (ExchangeSettings(id="binance"),)

@@ -13,7 +13,7 @@ from tradectl.documents.operations import Verdict
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.orders import client_order_id
 from tradectl.domain.positions import Position
-from tradectl.exchange.venue import Holdings
+from tradectl.exchange.holdings import Holdings
 from tradectl.state.account import Account
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED

@@ -24,7 +24,8 @@ from tradectl.doctor import probe as doctor_probe
 from tradectl.documents.operations import Verdict
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import AccessLost, NotExecuted, OutcomeUnknown, VenueRefusal
-from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions
+from tradectl.exchange.holdings import Holdings
+from tradectl.exchange.venue import Channel, MarketInfo, Permissions
 from tradectl.strategy.configured import StrategyInstance
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED

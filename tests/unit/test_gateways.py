@@ -26,8 +26,9 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType, client_order_id
 from tradectl.exchange.base import Accepted, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.live.live_exchange import LiveExchange
-from tradectl.exchange.venue import Holdings, VenueOrder
+from tradectl.exchange.venue import VenueOrder
 
 SYMBOL = "BTCUSDT"
 ACCOUNT = "20240808T235415342-0a1b"

@@ -5,15 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.fixtures.books import PERP, SPOT, instruments
-from tests.fixtures.fake_venue import FakeTime, SilentVenue
+from tests.fixtures.fake_venue import FakeTime, SilentVenue, surroundings
 from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import CloseCause, Event, ForeignTrade, PositionLiquidated
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
-from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
+from tradectl.exchange.live.our_side import OurSide
+from tradectl.exchange.live.unplaced_fills import UnplacedFills
+from tradectl.exchange.venue import VenueFill, VenueOrder
 
 D = Decimal
 
@@ -55,9 +58,9 @@ class Forgetful(SilentVenue):
         return None
 
 
-def moved_by(
+def heard_at(
     symbol: str, venue: SilentVenue, time: FakeTime, posted: list[Event]
-) -> MovedByExchange:
+) -> tuple[UnplacedFills, MovedByExchange]:
     known = instruments()
     refused: list[AccessLost] = []
 
@@ -66,16 +69,17 @@ def moved_by(
 
     tracker = OrderTracker("x", "account", known)
     reporter = ExecutionReporter("x", (symbol,), post, lambda: None, refused.append)
-    return MovedByExchange(
-        venue, Expecting(), reporter, "x", (symbol,), known, post, tracker.fee_of,
-        tracker.is_tagged, now=lambda: 0, monotonic=time.monotonic,
-    )  # fmt: skip
+    at = surroundings(venue, time, (symbol,), post, reporter)
+    side = OurSide(venue, known, Expecting())
+    unplaced = UnplacedFills(at, Expecting(), side, tracker.fee_of, tracker.is_tagged)
+    moved = MovedByExchange(at, Expecting(), side, unplaced)
+    return unplaced, moved
 
 
 async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
     time, venue, known = FakeTime(), Forgetful(), instruments()
-    moved = moved_by(SPOT, venue, time, [])
-    moved.heard([VenueFill(SPOT, "t1", "v1", Side.SELL, D(1), D(100), ts=1)])
+    unplaced, moved = heard_at(SPOT, venue, time, [])
+    unplaced.heard([VenueFill(SPOT, "t1", "v1", Side.SELL, D(1), D(100), ts=1)])
     holdings = Holdings({"USDT": D(0), known[SPOT].base: D(1)})
     for _ in range(3_600):
         if moved.is_missing(holdings, D(0)):
@@ -87,13 +91,13 @@ async def test_an_order_that_cannot_be_found_is_asked_for_ever_later() -> None:
 def test_positions_that_it_closed_are_told_in_the_order_in_which_it_closed_them() -> None:
     """Each is of what the one before it had left, in whatever order they are heard of."""
     posted: list[Event] = []
-    moved = moved_by(PERP, SilentVenue(), FakeTime(), posted)
+    unplaced, _ = heard_at(PERP, SilentVenue(), FakeTime(), posted)
     deleveraged = VenueFill(PERP, "t2", "v2", Side.BUY, D(1), D(100), ts=2, forced=CloseCause.ADL)
     liquidated = VenueFill(
         PERP, "t1", "v1", Side.SELL, D(3), D(90), ts=1, forced=CloseCause.LIQUIDATION
     )
-    moved.heard([deleveraged, liquidated])
-    moved.closed(busy=())
+    unplaced.heard([deleveraged, liquidated])
+    unplaced.tell_closed(busy=())
     closed = [event for event in posted if isinstance(event, PositionLiquidated)]
     assert [(event.ts, event.cause) for event in closed] == [
         (1, CloseCause.LIQUIDATION),
@@ -108,10 +112,10 @@ class Hedged(SilentVenue):
 def test_what_it_closed_of_somebody_elses_side_is_not_ours_though_it_names_no_side() -> None:
     """A long is closed by a sale: of 2 coins that are expected, a purchase closes none."""
     posted: list[Event] = []
-    moved = moved_by(PERP, Hedged(), FakeTime(), posted)
+    unplaced, _ = heard_at(PERP, Hedged(), FakeTime(), posted)
     for number, side in enumerate((Side.BUY, Side.SELL)):
         name = f"{number}"
         fill = VenueFill(PERP, name, name, side, D(1), D(90), ts=1, forced=CloseCause.LIQUIDATION)
-        moved.heard([fill])
-    moved.closed(busy=())
+        unplaced.heard([fill])
+    unplaced.tell_closed(busy=())
     assert [event.side for event in posted if isinstance(event, PositionLiquidated)] == [Side.SELL]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tests.fixtures.books import PERP, SPOT, instruments
-from tests.fixtures.fake_venue import FakeTime, SilentVenue
+from tests.fixtures.fake_venue import FakeTime, SilentVenue, surroundings
 from tradectl.domain.errors import AccessLost
 from tradectl.domain.events import AccountReported, Event
 from tradectl.domain.money import Side
@@ -14,11 +14,14 @@ from tradectl.domain.orders import OrderSpec, OrderStatus, OrderType, client_ord
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import MONEY
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.our_side import OurSide
 from tradectl.exchange.live.reconciler import OVERDUE, Reconciler
-from tradectl.exchange.venue import Holdings, VenueFill, VenueOrder
+from tradectl.exchange.live.unplaced_fills import UnplacedFills
+from tradectl.exchange.venue import VenueFill, VenueOrder
 
 D = Decimal
 SPEC = OrderSpec("o1", PERP, Side.BUY, D(4))
@@ -49,22 +52,11 @@ class Comparing:
             "x", (PERP, SPOT), self._post, lambda: None, self.refused.append
         )
         self.venue = venue = Venue()
-        symbols, clock = (PERP, SPOT), self.time.monotonic
-        moved = MovedByExchange(
-            venue, None, reporter, "x", symbols, known, self._post, self.tracker.fee_of,
-            self.tracker.is_tagged, now=lambda: 0, monotonic=clock,
-        )  # fmt: skip
-        self.reconciler = Reconciler(
-            venue,
-            self.tracker,
-            reporter,
-            settings,
-            symbols,
-            known,
-            self._post,
-            clock,
-            moved,
-        )
+        at = surroundings(venue, self.time, (PERP, SPOT), self._post, reporter, settings)
+        side = OurSide(venue, known, None)
+        unplaced = UnplacedFills(at, None, side, self.tracker.fee_of, self.tracker.is_tagged)
+        moved = MovedByExchange(at, None, side, unplaced)
+        self.reconciler = Reconciler(at, self.tracker, self._post, side, unplaced, moved)
 
     def _post(self, event: Event, _at: int) -> None:
         self.posted.append(event)

@@ -19,7 +19,8 @@ from tradectl.domain.errors import AccessLost, TradectlError
 from tradectl.domain.money import ZERO, money_text, plain
 from tradectl.domain.orders import tag_of
 from tradectl.domain.refusals import HEDGE_MODE
-from tradectl.exchange.venue import Holdings, Permissions
+from tradectl.exchange.holdings import Holdings
+from tradectl.exchange.venue import Permissions
 
 ALIVE = "keep the process watched: nobody else cancels what rests at the exchange"
 

@@ -28,8 +28,8 @@ from tradectl.doctor.sizing import Sizing
 from tradectl.documents.operations import Finding, Verdict
 from tradectl.domain.errors import AccessLost, ExchangeError, TradectlError, UsageError
 from tradectl.domain.money import ZERO
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.tasks import run_together
-from tradectl.exchange.venue import Holdings
 from tradectl.recovery.recovery import LIVE_ACCOUNT, recover
 from tradectl.runtime.exchanges import Venues
 from tradectl.state.account import Account

@@ -23,9 +23,10 @@ from tradectl.domain.money import ZERO
 from tradectl.domain.orders import TAG_LENGTH, order_tag
 from tradectl.domain.time import HOUR, SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.live.other_bots import senders_of
 from tradectl.exchange.tasks import Work, run_together
-from tradectl.exchange.venue import Channel, Holdings, MarketInfo, Permissions, Venue, VenueOrder
+from tradectl.exchange.venue import Channel, MarketInfo, Permissions, Venue, VenueOrder
 from tradectl.state.account import Account
 
 T = TypeVar("T")

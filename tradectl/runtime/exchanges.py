@@ -27,10 +27,11 @@ from tradectl.domain.refusals import HEDGE_MODE
 from tradectl.domain.resilience import pauses
 from tradectl.domain.time import SECOND
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.live.live_exchange import LiveExchange
 from tradectl.exchange.live.unreached import UnreachedExchange
 from tradectl.exchange.symbols import by_exchange
-from tradectl.exchange.venue import Channel, Holdings, Venue
+from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.state.account import Account
 from tradectl.state.at_exchange import BooksAtExchange

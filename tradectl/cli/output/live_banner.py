@@ -14,7 +14,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.money import ZERO, money_text
 from tradectl.domain.text import harmless
 from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.venue import Holdings
+from tradectl.exchange.holdings import Holdings
 from tradectl.risk.limits import Loss, RiskLimits
 from tradectl.runtime.exchanges import Venues
 

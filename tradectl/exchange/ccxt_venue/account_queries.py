@@ -26,14 +26,8 @@ from tradectl.exchange.ccxt_venue.paging import Next, Pages, by_number
 from tradectl.exchange.ccxt_venue.position_modes import PositionModes, side_in
 from tradectl.exchange.ccxt_venue.quirks import PositionRow, Quirks
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
-from tradectl.exchange.venue import (
-    Balance,
-    BothSides,
-    Holdings,
-    Permissions,
-    PositionSide,
-    VenueFill,
-)
+from tradectl.exchange.holdings import Balance, BothSides, Holdings, PositionSide
+from tradectl.exchange.venue import Permissions, VenueFill
 
 MOST_PAGES = 2_000
 _LONG_OR_SHORT = {True: PositionSide.LONG, False: PositionSide.SHORT}

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from tradectl.domain.money import ZERO
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse, exact, listed
-from tradectl.exchange.venue import Balance
+from tradectl.exchange.holdings import Balance
 
 Code = Callable[[str], str]
 """ccxt's name of a currency, by the exchange's."""

@@ -19,7 +19,7 @@ from tradectl.domain.refusals import HEDGE_MODE, RefusalCause
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.markets import Markets
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode
-from tradectl.exchange.venue import PositionSide
+from tradectl.exchange.holdings import PositionSide
 
 AT_A_TIME = 4
 """So many symbols are asked for at once where each has a mode of its own; the others the next times."""

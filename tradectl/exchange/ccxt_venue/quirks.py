@@ -19,7 +19,7 @@ from tradectl.domain.orders import OrderType
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds
 from tradectl.exchange.ccxt_venue.income_rules import Path
 from tradectl.exchange.ccxt_venue.paging import Pages
-from tradectl.exchange.venue import PositionSide
+from tradectl.exchange.holdings import PositionSide
 
 NEVER_MS = 365 * 86_400_000
 """how far ccxt's own keep-alive is put off"""

@@ -48,11 +48,11 @@ from tradectl.exchange.ccxt_venue.user_stream import UserStream
 from tradectl.exchange.ccxt_venue.websocket_guard import WebsocketGuard
 from tradectl.exchange.credentials import Credentials, redacted
 from tradectl.exchange.exchange_settings import ExchangeSettings
+from tradectl.exchange.holdings import Holdings
 from tradectl.exchange.venue import (
     Abilities,
     Channel,
     Deliver,
-    Holdings,
     MarketInfo,
     OnVenueReports,
     Permissions,

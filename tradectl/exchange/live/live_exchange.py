@@ -27,8 +27,8 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.base import Accepted, Compared, PreSendCheck, Proof, Whose
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.live import account_monitors
+from tradectl.exchange.live.account_books import AccountBooks
 from tradectl.exchange.live.execution_reporter import ExecutionReporter, Post
-from tradectl.exchange.live.moved_by_exchange import AccountBooks
 from tradectl.exchange.live.rooms import (
     CompareRoom,
     OrderRoom,
@@ -263,7 +263,9 @@ class LiveExchange:
             self.moved.announced()
         if any(isinstance(one, PositionSideSeen) for one in told):
             self._by_symbol.modes.ask_soon()
-        self.moved.heard(one for one in told if isinstance(one, VenueFill) and one.forced)
+        self._compare.unplaced.heard(
+            one for one in told if isinstance(one, VenueFill) and one.forced
+        )
         return rest
 
     async def _apply_priced(
@@ -310,7 +312,7 @@ class LiveExchange:
             exchange=self.name,
             symbols=self.symbols,
             open_orders=tuple(order for order in shown if everything or order.ours),
-            held={s: self._compare.moved.held(holdings, s) for s in self.symbols},
+            held={s: self._compare.side.held(holdings, s) for s in self.symbols},
             cash=self.reconciler.cash(holdings) if holdings.wallets_known else None,
             foreign=tuple(o.known_as for o in shown if not o.ours and o.symbol in self.symbols),
         )

@@ -14,20 +14,22 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.errors import VenueRefusal
-from tradectl.domain.events import AccountReported, Event, SystemEventKind
-from tradectl.domain.instruments import Instruments
+from tradectl.domain.events import AccountReported, SystemEventKind
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.protection import is_last_stop
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 from tradectl.exchange.base import AT_ONCE, MONEY, Accepted
-from tradectl.exchange.exchange_settings import ExchangeSettings
-from tradectl.exchange.live.execution_reporter import ExecutionReporter
+from tradectl.exchange.holdings import Holdings
+from tradectl.exchange.live.execution_reporter import Post
 from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_tracker import OrderTracker
+from tradectl.exchange.live.our_side import OurSide
+from tradectl.exchange.live.surroundings import Surroundings
 from tradectl.exchange.live.tracked_order import TrackedOrder
-from tradectl.exchange.venue import Holdings, Venue, VenueFill, VenueOrder
+from tradectl.exchange.live.unplaced_fills import UnplacedFills
+from tradectl.exchange.venue import VenueFill, VenueOrder
 
 TRIES = 3
 OVERLAP = 300 * SECOND
@@ -54,30 +56,27 @@ class Reconciler:
 
     def __init__(
         self,
-        venue: Venue,
+        at: Surroundings,
         tracker: OrderTracker,
-        reporter: ExecutionReporter,
-        settings: ExchangeSettings,
-        symbols: tuple[str, ...],
-        instruments: Instruments,
-        post: Callable[[Event, int], None],
-        monotonic: Callable[[], float],
+        post: Post,
+        side: OurSide,
+        unplaced: UnplacedFills,
         moved: MovedByExchange,
     ) -> None:
-        self.instruments = instruments
+        self.instruments = at.instruments
         self.since = 0
         self.orphans: list[str] = []
-        self._venue = venue
+        self._venue = at.venue
         self._tracker = tracker
-        self._settings = settings
-        self._symbols = symbols
-        self._reporter = reporter
+        self._settings = at.settings
+        self._symbols = at.symbols
+        self._reporter = at.reporter
         self._post = post
-        self._moved = moved
+        self._side, self._unplaced, self._moved = side, unplaced, moved
         self._activities = self._newest = 0
         self._open: set[str] = set()
         self._held: dict[str, Decimal] = {}
-        self._monotonic = monotonic
+        self._monotonic = at.monotonic
         self._busy_since: dict[str, float] = {}
         self._dated: tuple[int, float] | None = None
         """the venue's time, ns, at a moment of ours, monotonic seconds"""
@@ -108,7 +107,7 @@ class Reconciler:
                 await self._moved.ask(holdings)
                 asked, before = True, self._activities
                 holdings = await self._venue.holdings()
-            self._held = {s: self._moved.held(holdings, s) for s in self._symbols}
+            self._held = {s: self._side.held(holdings, s) for s in self._symbols}
             if before == self._activities:
                 self.since = max(asked_since, newest)
                 self._newest = max(self._newest, newest)
@@ -162,7 +161,7 @@ class Reconciler:
             await before_booking(fills)
             for report in self._tracker.apply(fills):
                 self._post(report, AT_ONCE)
-            self._moved.heard(self._tracker.unplaced(fills))
+            self._unplaced.heard(self._tracker.unplaced(fills))
             newest = max([newest, *(fill.ts for fill in fills)])
         return newest
 
@@ -171,7 +170,7 @@ class Reconciler:
     ) -> tuple[str, ...]:
         """What it leaves out."""
         busy = self._busy()
-        self._moved.closed(busy)
+        self._unplaced.tell_closed(busy)
         positions = {symbol: held for symbol, held in self._held.items() if symbol not in busy}
         cash = self.cash(holdings)
         is_unclear = (
@@ -190,7 +189,7 @@ class Reconciler:
             price=accepted.price if accepted is not None else None,
             bound=self._bound(positions),
             bound_by=self._bound_by(positions),
-            trades=self._moved.trades(holdings, busy) if accepted is None else (),
+            trades=self._unplaced.trades(holdings, busy) if accepted is None else (),
             income_until=self._moved.until,
             newest=self._newest,
             told_at=told_at,
@@ -201,7 +200,7 @@ class Reconciler:
 
     def _beside(self, holdings: Holdings) -> dict[str, Decimal]:
         """On the other side of ours, of an account in hedge mode."""
-        told = {s: self._moved.beside(holdings, s) for s in holdings.sides if s in self._symbols}
+        told = {s: self._side.beside(holdings, s) for s in holdings.sides if s in self._symbols}
         return {symbol: quantity for symbol, quantity in told.items() if quantity}
 
     def _bound(self, symbols: Collection[str]) -> dict[str, Decimal]:

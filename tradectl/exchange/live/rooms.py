@@ -17,20 +17,23 @@ from tradectl.domain.orders import OrderSpec
 from tradectl.domain.refusals import RefusalCause
 from tradectl.domain.resilience import StallDetector
 from tradectl.exchange.live.access import AccessMonitor
+from tradectl.exchange.live.account_books import AccountBooks
 from tradectl.exchange.live.comparisons import Comparisons
 from tradectl.exchange.live.dead_man import DeadManSwitch
 from tradectl.exchange.live.exchange_breaker import ExchangeBreaker
 from tradectl.exchange.live.fee_rates import FeeRates
-from tradectl.exchange.live.moved_by_exchange import AccountBooks, MovedByExchange
+from tradectl.exchange.live.moved_by_exchange import MovedByExchange
 from tradectl.exchange.live.order_submitter import OrderSubmitter, SendCheck
 from tradectl.exchange.live.order_tracker import OrderTracker
 from tradectl.exchange.live.orders_at_venue import OrdersAtVenue
 from tradectl.exchange.live.other_bots import OtherBots
+from tradectl.exchange.live.our_side import OurSide
 from tradectl.exchange.live.position_mode import PositionModeMonitor
 from tradectl.exchange.live.reconciler import Reconciler
 from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.live.surroundings import Surroundings
 from tradectl.exchange.live.symbol_rules import SymbolRules
+from tradectl.exchange.live.unplaced_fills import UnplacedFills
 
 
 class SymbolRoom:
@@ -132,14 +135,11 @@ class CompareRoom:
         compared: Callable[[], None],
     ) -> None:
         tracker = orders.tracker
-        moved = self.moved = MovedByExchange(
-            at.venue, books, at.reporter, at.name, at.symbols, at.instruments, at.post,
-            tracker.fee_of, tracker.is_tagged, now=at.now, monotonic=at.monotonic,
-        )  # fmt: skip
-        self.reconciler = Reconciler(
-            at.venue, tracker, at.reporter, at.settings, at.symbols, at.instruments,
-            sessions.silence.noticing(at.post), at.monotonic, moved,
-        )  # fmt: skip
+        self.side = side = OurSide(at.venue, at.instruments, books)
+        self.unplaced = UnplacedFills(at, books, side, tracker.fee_of, tracker.is_tagged)
+        self.moved = moved = MovedByExchange(at, books, side, self.unplaced)
+        post = sessions.silence.noticing(at.post)
+        self.reconciler = Reconciler(at, tracker, post, side, self.unplaced, moved)
         self.others = OtherBots(at.venue, at.reporter, tracker.is_tagged)
         self.comparisons = Comparisons(
             at.venue, at.settings, self.reconciler, tracker, orders.submitter, at.reporter,

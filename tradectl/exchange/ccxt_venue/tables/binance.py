@@ -20,7 +20,7 @@ from tradectl.exchange.ccxt_venue.quirks import (
     Quirks,
 )
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
-from tradectl.exchange.venue import PositionSide
+from tradectl.exchange.holdings import PositionSide
 
 _SIDES = {"LONG": PositionSide.LONG, "SHORT": PositionSide.SHORT}
 

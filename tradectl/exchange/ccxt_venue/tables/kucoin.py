@@ -12,7 +12,7 @@ from tradectl.exchange.ccxt_venue.income_rules import DAY_MS, IncomeRules, Pagin
 from tradectl.exchange.ccxt_venue.paging import Next, Pages
 from tradectl.exchange.ccxt_venue.quirks import HedgeMode, Quirks, StopBook
 from tradectl.exchange.ccxt_venue.tables.table import ExchangeTable, Fence
-from tradectl.exchange.venue import PositionSide
+from tradectl.exchange.holdings import PositionSide
 
 TABLE = ExchangeTable(
     fence=Fence(
