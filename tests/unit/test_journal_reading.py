@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,21 @@ from tests.fixtures.journal import (
     write_unversioned,
 )
 from tradectl.domain.errors import JournalDamaged, JournalError
-from tradectl.domain.events import WIRE_VERSION, Event, MarketDataEvent, Record
+from tradectl.domain.event import wire_name
+from tradectl.domain.events import (
+    KINDS,
+    WIRE_VERSION,
+    Event,
+    FillShared,
+    MarketDataEvent,
+    PositionChanged,
+    Record,
+)
 from tradectl.journal import groups
 from tradectl.journal import reader as journal_reader
 from tradectl.journal.reader import JournalReader, NotBegun, read_header
 from tradectl.journal.writer import BLOCK, FORMAT, make_seal
+from tradectl.state.fold import FOLD
 
 
 @pytest.fixture(scope="module")
@@ -102,49 +113,65 @@ def test_any_journal_reads_back_as_it_was_written(
     )
 
 
+BOOKS = {
+    "symbol": "BTCUSDT",
+    **dict.fromkeys(("quantity", "cost", "realized", "cash", "fees"), Decimal(1)),
+}
 EVENTS = st.one_of(
+    st.just(PositionChanged(**BOOKS)),  # type: ignore[arg-type]  # a text, and Decimals
+    st.just(FillShared(symbol="BTCUSDT", order_id="o", trade_id="t", price=Decimal(1), shares=())),
     st.builds(tick, symbol=st.sampled_from(["BTCUSDT", "ETHUSDT", 'A"B', 'A"C', "BTC\\"])),
     st.just(note('{"seq":1,"at":2,"event":{"type":"market_data","symbol":"BTCUSDT"')),
 )
 
 
 @given(st.lists(st.lists(EVENTS, min_size=1, max_size=8), max_size=4))
-def test_of_trades_in_a_row_in_one_symbol_the_last_is_read_by_who_wants_no_other(
+def test_who_folds_is_given_what_changes_the_books_and_of_trades_in_a_row_the_last(
     tmp_path_factory: pytest.TempPathFactory, written: list[list[Event]]
 ) -> None:
-    path, seq, groups = tmp_path_factory.mktemp("newest") / "r.jsonl", 0, list[list[Record]]()
+    path, seq, groups = tmp_path_factory.mktemp("folded") / "r.jsonl", 0, list[list[Record]]()
     for events in written:
         groups.append([Record(seq + n, 5, e) for n, e in enumerate(events, 1)])  # type: ignore[arg-type]  # one of AnyEvent
         seq += len(events)
     write_journal(path, groups, FOOTER)
     with JournalReader(path) as reader:
-        read = list(reader.groups(newest=True))
+        read = list(reader.groups(folded=True))
         assert (reader.last_seq, reader.footer) == (seq, FOOTER)
-    assert read == [newest_of(group) for group in groups]
+    assert read == [folded_of(group) for group in groups]
 
 
-def newest_of(group: list[Record]) -> list[Record]:
-    """Without each trade that is followed by another one in its symbol; names that JSON has to spell
-    otherwise are read in full."""
+def folded_of(group: list[Record]) -> list[Record]:
+    """Without what the books say and each trade that another one in its symbol follows, but for the last;
+    names that JSON has to spell otherwise are read in full."""
     followers = [*group[1:], None]
     return [
         record
         for record, next_one in zip(group, followers, strict=True)
         if next_one is None
-        or not isinstance(record.event, MarketDataEvent)
-        or not isinstance(next_one.event, MarketDataEvent)
-        or record.event.symbol != next_one.event.symbol
-        or re.search(r'["\\\\]', record.event.symbol)
+        or not isinstance(record.event, MarketDataEvent | PositionChanged | FillShared)
+        or (isinstance(record.event, MarketDataEvent) and not is_followed(record.event, next_one))
     ]
 
 
-def test_trades_that_stand_in_another_order_are_damage_for_who_wants_the_last_one(
-    tmp_path: Path,
+def is_followed(tick: MarketDataEvent, by: Record) -> bool:
+    same = isinstance(by.event, MarketDataEvent) and by.event.symbol == tick.symbol
+    return same and not re.search(r'["\\\\]', tick.symbol)
+
+
+def test_the_books_do_not_listen_to_what_is_not_folded() -> None:
+    kinds = {kind: wire_name(kind.__name__).encode() for kind in KINDS}
+    assert {*groups.NOT_FOLDED} <= {*kinds.values()}
+    assert not {name for kind, name in kinds.items() if kind in FOLD} & {*groups.NOT_FOLDED}
+
+
+@pytest.mark.parametrize("numbers", [(1, 3, 2), (0, 1, 2), (1, 1, 2)])
+def test_records_that_stand_in_another_order_are_damage_for_who_folds_them_too(
+    tmp_path: Path, numbers: tuple[int, ...]
 ) -> None:
     path = tmp_path / "r.jsonl"
-    write_journal(path, [[Record(seq, 5, tick()) for seq in (1, 2, 4, 3)]], None)
-    with JournalReader(path) as reader, pytest.raises(JournalDamaged, match="numbered 4 stands"):
-        list(reader.groups(newest=True))
+    write_journal(path, [[Record(seq, 5, note("n")) for seq in numbers]], None)
+    with JournalReader(path) as reader, pytest.raises(JournalDamaged, match="stands in its place"):
+        list(reader.groups(folded=True))
 
 
 def test_a_gzipped_journal_is_read_as_it_is(folder: Path, whole: bytes) -> None:

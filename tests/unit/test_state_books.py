@@ -20,6 +20,7 @@ from tests.fixtures.books import (
     intent,
     open_books,
     report,
+    submitted,
 )
 from tradectl.domain.errors import CoreError, IllegalTransition
 from tradectl.domain.events import (
@@ -77,6 +78,27 @@ def test_an_approved_order_works_and_its_quantity_is_pending(ledger: Ledger) -> 
     )
     assert books.working_in("ELSEWHERE").coming == ZERO
     assert books.seen("o1")
+
+
+def test_working_orders_are_the_same_whoever_asked_for_them_meanwhile() -> None:
+    asked, unasked = Ledger(), Ledger()
+    events = [
+        *(intent("o1", "sell 4", PERP), approved("o1"), intent("o2", "buy 3"), approved("o2")),
+        *(submitted("o1", PERP), submitted("o2"), fill("t1", "o2", "buy 1@100"), cancel("o2")),
+        *(fill("t2", "o1", "sell 4@100", PERP), intent("o3", "buy 2"), approved("o3")),
+        *(intent("o4", "buy 1", PERP), approved("o4"), submitted("o4", PERP)),
+        fill("t3", "o4", "buy 0.5@90", PERP),
+    ]
+    for event in events:
+        asked.tell(event)
+        asked.books.working_orders()
+    unasked.tell(*events)
+    found = [
+        (books.working_orders(), books.working_count(), books.working_in(SPOT).expected)
+        for books in (asked.books, unasked.books)
+    ]
+    assert found[0] == found[1]
+    assert [order.spec.order_id for order in unasked.books.working_orders()] == ["o4", "o2", "o3"]
 
 
 def test_a_denied_order_is_over_and_says_why(ledger: Ledger) -> None:

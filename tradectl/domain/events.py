@@ -122,16 +122,19 @@ class StrategySignalEvent(Event, frozen=True, gc=False, kw_only=True):
     bracket: Bracket | None = None
 
     def __post_init__(self) -> None:
-        """A float, so that JSON gives back what it was given: a Decimal would be a text there."""
-        for name in ("strength", "confidence"):
-            number = value = getattr(self, name)
-            if type(value) is not float:
-                number = float(value) if isinstance(value, (float, int, Decimal)) else nan
-                force_setattr(self, name, number)
-            if not isfinite(number):
-                raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
+        """Floats, so that JSON gives back what it was given: a Decimal would be a text there."""
+        for name, value in (("strength", self.strength), ("confidence", self.confidence)):
+            if type(value) is not float or not isfinite(value):
+                force_setattr(self, name, _finite(name, value))
         if self.notes:
             force_setattr(self, "notes", sane_notes(self.notes))
+
+
+def _finite(name: str, value: object) -> float:
+    number = float(value) if isinstance(value, (float, int, Decimal)) else nan
+    if not isfinite(number):
+        raise ValueError(f"a signal's {name} must be a finite number, got {value!r}")
+    return number
 
 
 class QuotesWanted(Event, frozen=True, gc=False, kw_only=True):

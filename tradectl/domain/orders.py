@@ -290,7 +290,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
         """The strategies that wanted it; none where it is for all."""
         if self.shares:
             return tuple(share.strategy for share in self.shares)
-        return () if self.is_for_all else (self.strategy,)
+        return () if self.strategy in NOBODYS else (self.strategy,)
 
     @property
     def is_for_all(self) -> bool:

@@ -8,6 +8,7 @@ is opened when the first such line comes.
 from __future__ import annotations
 
 import contextlib
+from operator import lt
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -15,7 +16,7 @@ import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
 from tradectl.domain.events import Record
-from tradectl.journal.groups import newest_trades
+from tradectl.journal.groups import folded
 from tradectl.journal.reference import (
     ROWS,
     MarketSource,
@@ -74,14 +75,13 @@ class LineDecoder:
             raise damaged(self._path, seq, why)
         return group
 
-    def newest(self, lines: bytes, first: int) -> list[Record]:
-        """All but what a later trade of the same symbol makes old. What is not as it should be is looked
-        at line by line."""
+    def folded(self, lines: bytes, first: int) -> list[Record]:
+        """Those that the books are folded from, and the last. What is not as it should be is looked at
+        line by line."""
         with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            group = RECORDS.decode_lines(newest_trades(lines))
+            group = RECORDS.decode_lines(folded(lines))
             numbers = [record.seq for record in group]
-            last = first - 1 + lines.count(b"\n")
-            if first <= numbers[0] and numbers[-1] == last and numbers == sorted({*numbers}):
+            if numbers and numbers[0] >= first and all(map(lt, numbers, numbers[1:])):
                 return group
         return self.records(lines, first)
 

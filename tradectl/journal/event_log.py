@@ -35,9 +35,10 @@ class LogReader(Protocol):
     @property
     def position(self) -> int: ...
 
-    def groups(self, after: int = 0, *, newest: bool = False) -> Iterator[list[Record]]:
+    def groups(self, after: int = 0, *, folded: bool = False) -> Iterator[list[Record]]:
         """What is complete by now, part by part; groups up to record `after` are passed over, and with
-        `newest` all but the last of trades in a row in one symbol. Raises JournalDamaged."""
+        `folded` what the books come out the same without: all but the last of trades in a row in one
+        symbol, and what they do not listen to, but for the last record. Raises JournalDamaged."""
         ...
 
     def records(self) -> Iterator[Record]:

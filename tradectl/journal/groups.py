@@ -24,9 +24,15 @@ PART = 64 * 1024
 """Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 """What a file that was put away begins with."""
-TRADE = rb'\{"seq":[^{]++\{"type":"market_data",'
-TRADES = re.compile(rb'%b("symbol":"[^"\\]++").*+\n(%b\1.*+\n)++' % (TRADE, TRADE))
-"""The lines of two trades or more of one symbol, with nothing between them; the last of them."""
+NOT_FOLDED = (b"position_changed", b"fill_shared")
+"""What the books say of themselves, and do not listen to."""
+PASSED_OVER = re.compile(
+    rb'\{"seq":[^{]++\{"type":"(?:'
+    rb'market_data",("symbol":"[^"\\]++").*+\n(\{"seq":[^{]++\{"type":"market_data",\1.*+\n)++'
+    rb'|(?:%b)".*+\n(?=\{))' % b"|".join(NOT_FOLDED)
+)
+"""The lines of two trades or more of one symbol, with nothing between them, of which the last is kept; or
+one that is not folded and is followed by another."""
 
 Opened = BufferedReader | gzip.GzipFile | JoinedParts
 
@@ -109,16 +115,17 @@ def lines_at_a_time(lines: bytes) -> Iterator[bytes]:
         start = end
 
 
-def newest_trades(lines: bytes) -> bytes:
-    """The lines, and of trades in a row, all of one symbol, the last alone."""
-    return TRADES.sub(rb"\2", lines)
+def folded(lines: bytes) -> bytes:
+    """Without what the books come out the same without: of trades in a row, all of one symbol, the last
+    alone is left, and of what they do not listen to nothing but the last line."""
+    return PASSED_OVER.sub(lambda found: found[2] or b"", lines)
 
 
 __all__ = [
     "SEAL",
     "blocks",
+    "folded",
     "lines_at_a_time",
-    "newest_trades",
     "opened",
     "sealed_groups",
     "without_seal",

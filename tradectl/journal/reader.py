@@ -133,11 +133,11 @@ class JournalReader:
         self._groups = self._read_groups()
         return self.groups()
 
-    def groups(self, after: int = 0, *, newest: bool = False) -> Iterator[list[Record]]:
+    def groups(self, after: int = 0, *, folded: bool = False) -> Iterator[list[Record]]:
         """The records of each group, a part of it at a time; whole groups up to `after` are checked but
-        passed over. With `newest` so are all but the last of trades in a row in one symbol: for who asks
-        for the last price alone."""
-        decode = self._decoder.newest if newest else self._decoder.records
+        passed over. With `folded` so is what the books come out the same without: all but the last of
+        trades in a row in one symbol, and what they do not listen to, but for the last record."""
+        decode = self._decoder.folded if folded else self._decoder.records
         heard = hearing()
         if heard is None:
             yield from self._parts(after, decode)
@@ -165,6 +165,9 @@ class JournalReader:
                     ):  # a line that refers to no rows is written by nobody, yet can be read
                         self.last_seq = records[-1].seq
                     yield records
+                if self.last_seq != last:
+                    why = f"the seal there is over record {last}"
+                    raise damaged(self.path, self.last_seq, why)
 
     def go_on_from(self, sealed: Sealed) -> bool:
         """Pass over all up to a group that was read, or written, before. False, and nothing is passed

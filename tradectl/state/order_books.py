@@ -215,7 +215,7 @@ class OrderBooks(BooksView):
         """An order that is over by it goes from the working to the finished ones."""
         before, spec, works = order.status, order.spec, status in WORKING
         if before in WORKING:
-            self._working[spec.symbol].change(order, status, filled)
+            self._change(order, status, filled)
             self._working_count -= not (works or spec.parent_id)
             self._changed[spec.symbol] = None
         else:

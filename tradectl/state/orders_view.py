@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
+from decimal import Decimal
 
-from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.orders import WORKING, Order, OrderStatus
 from tradectl.domain.working_orders import NO_ORDERS, WorkingOrders
 from tradectl.state.account import Account
 
@@ -22,7 +23,9 @@ class OrdersView:
         self._changed: dict[str, object] = dict.fromkeys(account.positions)
         """symbols that the sums have to count anew"""
         self._orders: dict[str, Order] = {}
-        self._working: dict[str, WorkingOrders] = {}
+        self._sorted: dict[str, WorkingOrders] = {}
+        self._unsorted: dict[str, Order] = {}
+        """they may trade since somebody asked last: most orders are over before anybody does"""
         self._working_count = 0
         self._finished: deque[str] = deque()
         for order in account.finished:
@@ -45,19 +48,19 @@ class OrdersView:
         """Of orders with a plan, of one symbol or of all."""
         if symbol:
             return [*self.working_in(symbol).children.values()]
-        return [child for orders in self._working.values() for child in orders.children.values()]
+        return [child for orders in self._working().values() for child in orders.children.values()]
 
     def sent_orders(self) -> list[Order]:
         """The working orders that may be at an exchange: children, and no order with a plan."""
-        return [order for orders in self._working.values() for order in orders.sent()]
+        return [order for orders in self._working().values() for order in orders.sent()]
 
     def working_orders(self, symbol: str = "") -> Collection[Order]:
         if symbol:
             return self.working_in(symbol)
-        return [order for orders in self._working.values() for order in orders]
+        return [order for orders in self._working().values() for order in orders]
 
     def working_in(self, symbol: str) -> WorkingOrders:
-        return self._working.get(symbol, NO_ORDERS)
+        return self._working().get(symbol, NO_ORDERS)
 
     def working_count(self) -> int:
         return self._working_count
@@ -65,11 +68,28 @@ class OrdersView:
     def _work(self, order: Order) -> None:
         """It may trade from now on."""
         symbol = order.spec.symbol
-        if symbol not in self._working:
-            self._working[symbol] = WorkingOrders()
-        self._working[symbol].add(order)
+        if symbol not in self._sorted:
+            self._sorted[symbol] = WorkingOrders()
+        self._unsorted[order.spec.order_id] = order
         self._working_count += not order.spec.parent_id
         self._changed[symbol] = None
+
+    def _working(self) -> dict[str, WorkingOrders]:
+        """By symbol, in the order of their first ones. Orders are sorted in when somebody asks."""
+        if self._unsorted:
+            for order in self._unsorted.values():
+                self._sorted[order.spec.symbol].add(order)
+            self._unsorted.clear()
+        return self._sorted
+
+    def _change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
+        """A working order has another status now, or so much `filled`; it may be over by it."""
+        if order.spec.order_id not in self._unsorted:
+            self._sorted[order.spec.symbol].change(order, status, filled)
+            return
+        order.status, order.filled = status, filled
+        if status not in WORKING:
+            del self._unsorted[order.spec.order_id]
 
     def seen(self, order_id: str) -> bool:
         order = self._orders.get(order_id)

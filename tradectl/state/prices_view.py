@@ -84,16 +84,12 @@ class PricesView(OrdersView):
 
     def _count_anew(self) -> None:
         """Those symbols that changed since the sums were asked for last."""
-        sums, last, positions, marks = (
-            self._sums,
-            self._last,
-            self.account.positions,
-            self.account.marks,
-        )
+        sums, last, working = self._sums, self._last, self._working()
+        positions, marks = self.account.positions, self.account.marks
         if self._tally is not None:
             self._untallied.update(self._changed)
         for symbol in self._changed:
-            position, orders = positions.get(symbol), self._working.get(symbol)
+            position, orders = positions.get(symbol), working.get(symbol)
             if position is None and orders is None:
                 continue
             tick = last.get(symbol)
