@@ -44,7 +44,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "monitoring"
 OF_THE_SERVER = OWN_HELPS.keys()
 OF_CHANNELS_AND_EXCHANGES = {
     "outbox_waiting", "outbox_dropped", "orders_unknown", "held_back_ratio", "alert_delivery_seconds",
-    "clock_offset_seconds", "utc_offset_seconds",
+    "clock_offset_seconds", "utc_offset_seconds", "event_lag_seconds", "event_lag_newest_seconds",
     "breaker_open", "requests_answered", "requests_failed",
 }  # fmt: skip
 SUFFIXES = re.compile(r"_(total|bucket|sum|count)$")

@@ -118,6 +118,7 @@ def a_view(**changes: Any) -> View:
         ],
         "prices": {"BTCUSDT": "60133.87", "ETHUSDT": "2648.12"},
         "data_age_s": {"BTCUSDT": 0.21, "ETHUSDT": 12.4},
+        "event_lag": {"binance": {"p50_ms": 34, "p99_ms": 81.2, "clock_offset_ms": -3.1}},
         "resources": {"cpu_pct": 3.2, "rss_mb": 62.4, "loop_lag_ms": 0.4},
         "halt": None,
     }

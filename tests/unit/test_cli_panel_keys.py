@@ -179,9 +179,10 @@ def test_the_help_has_every_view_by_its_key() -> None:
     assert all(f"{number} {view}" in text for number, view in enumerate(VIEWS, 1))
 
 
-def test_components_stand_with_where_a_steps_time_goes() -> None:
+def test_components_stand_with_where_a_steps_time_goes_and_how_late_data_comes() -> None:
     text = "\n".join(sheet(Look(view="components"), 80, 24))
     assert "Step  strategy 61% 3 us, p99 9 us  risk 22% 20 us, p99 95 us" in text
+    assert "Data lag  binance 34.0 ms, p99 81.2 ms" in text
 
 
 def test_facts_that_have_no_room_in_their_line_are_named() -> None:

@@ -30,7 +30,7 @@ from tradectl.documents.account import (
     PortfolioTotals,
     PositionRow,
 )
-from tradectl.documents.market import AvailableStrategy
+from tradectl.documents.market import AvailableStrategy, EventLag
 from tradectl.documents.operations import Receipt, Reconciliation, ReplayReport
 from tradectl.documents.run import (
     AlertRow,
@@ -496,9 +496,10 @@ def test_status_says_how_an_exchange_answers_and_how_much_entries_could_leave() 
         held_back=[HeldBackBy(cause="away", share=0.018)],
     )  # fmt: skip
     bus = RunBusFigures(stages={"risk": StageFigures(20, 95, 22.4)})
-    text = shown(
-        status_page.status(Status(exchanges=[exchange], availability=available, bus=bus)), width=200
-    )
+    lags = {"binance": EventLag(p50_ms=0.4, p99_ms=1_200, clock_offset_ms=None)}
+    found = Status(exchanges=[exchange], availability=available, bus=bus, event_lag=lags)
+    text = shown(status_page.status(found), width=200)
+    assert "data lag    binance: 400 us, p99 1.2 s" in text
     assert "step        risk 22% 20 us, p99 95 us" in text
     assert "entries could leave 98.20% of the run: away 1.80%; 99.00% of all runs" in text
     assert "binance: 41 ms, 99 in 100 within 220 ms, 7 of 207 failed" in text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +11,7 @@ from tests.fixtures.fake_venue import START, FakeVenue, book, quote, trade, turn
 from tests.fixtures.live_feed import FeedHarness, running
 from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
 from tradectl.domain.events import RestrictionKind, SymbolRestricted
-from tradectl.domain.time import SECOND
+from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.base import Feed
 from tradectl.feeds.live.conflator import conflated
@@ -24,6 +25,36 @@ async def test_it_says_what_it_is() -> None:
     harness = FeedHarness(venues, {"BTCUSDT": "a", "b:BTC/USD": "b"})
     feed: Feed = harness.feed
     assert (feed.name, feed.simulated, feed.symbols) == ("a, b", False, ("BTCUSDT", "b:BTC/USD"))
+
+
+async def test_how_late_data_comes_is_measured_by_the_exchange_s_own_clock() -> None:
+    venue = FakeVenue()
+    venue.clock_is_ahead = 2 * SECOND
+    async with running(FeedHarness([venue], channels=(TRADES, QUOTES))) as harness:
+        meter, time = harness.feed.lags["fake"], harness.time
+
+        async def comes(late_ms: int) -> None:
+            ts = time.now() + venue.clock_is_ahead - late_ms * MILLISECOND
+            await harness.push(TRADES, trade(next(ids), ts=ts))
+
+        ids = itertools.count(1)
+        await comes(9_000)  # the first of a connection may be of long before
+        assert meter.figures() is None
+        for late_ms in (40, 30, 35):
+            await time.pass_by(1)
+            await comes(late_ms)
+        await comes(500)  # an older one comes again
+        await harness.push(QUOTES, quote())  # dated by us
+        found = meter.figures()
+        assert found is not None
+        assert (found.p50_ms, found.p99_ms, found.clock_offset_ms) == (35.0, 40.0, 2_000.0)
+        assert (meter.durations.count, meter.durations.total) == (3, 0.105)
+        await harness.lose(TRADES)
+        await comes(8_000)
+        assert meter.durations.count == 3
+        venue.clock_is_ahead = 0
+        await time.pass_by(60)
+        assert meter.offset == 0
 
 
 async def test_what_comes_in_one_turn_of_the_loop_is_handed_on_as_one_list_in_order() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.load import load_settings
+from tradectl.documents.market import EventLag
 from tradectl.documents.run import ExchangeStatus, Resources
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import Command, CommandReceived, LimitBreached, PauseEnded, Record
@@ -23,6 +24,7 @@ from tradectl.monitoring.thresholds import (
     ThresholdWatch,
     worst_age,
     worst_clock,
+    worst_lag,
 )
 from tradectl.notification.threshold_settings import BUILT_IN_THRESHOLDS, Threshold, in_force
 from tradectl.storage.manager import StateManager
@@ -182,7 +184,12 @@ def test_the_others_are_told_with_what_they_are_of() -> None:
         Threshold(reading="queue_depth", raised_at=10, for_seconds=0),
         Threshold(reading="data_age_seconds", raised_at=30, for_seconds=0),
         Threshold(reading="clock_offset_ms", raised_at=500, for_seconds=0),
+        Threshold(reading="event_lag_ms", raised_at=200, for_seconds=0),
     )
+    lags = {
+        name: EventLag(p50_ms=p50, p99_ms=900, clock_offset_ms=None)
+        for name, p50 in {"kraken": 250.4, "binance": 30.0}.items()
+    }
     exchange = ExchangeStatus(
         name="binance", symbols=(), problems=(), foreign_orders=(), unknown_orders=0,
         clock_offset_ms=-750.0,
@@ -191,12 +198,14 @@ def test_the_others_are_told_with_what_they_are_of() -> None:
         "queue_depth": Found(40, "command"),
         **dict(worst_age({"A": 3.0, "B": 45.0})),
         **dict(worst_clock([exchange])),
+        **dict(worst_lag(lags)),
     }
     run.look()
     assert sorted(alert.message for alert in run.alerts.get_active_alerts()) == [
         "B: the newest data is 45 s old (the limit is 30)",
         "binance: the clock is 750 ms off (the limit is 500)",
         "command: 40 inputs wait (the limit is 10)",
+        "kraken: half of the newest trades come more than 250 ms late (the limit is 200)",
     ]
 
 

@@ -74,14 +74,25 @@ class MarketRow(Struct, kw_only=True, frozen=True):
     note: str
 
 
+class EventLag(Struct, kw_only=True, frozen=True):
+    """How late the newest trades of an exchange came, by its own clock: milliseconds from its date of one
+    to our having it. `clock_offset_ms` is how far that clock is ahead of ours, null where it does not
+    tell: the lag is by ours then."""
+
+    p50_ms: float
+    p99_ms: float
+    clock_offset_ms: float | None
+
+
 class RecordingProgress(Struct, kw_only=True, frozen=True):
-    """How far a recording is: events in all and by symbol, the age of each symbol's data, and what the
-    feed did (`received`, `delivered`, `reconnects`, ...)."""
+    """How far a recording is: events in all and by symbol, the age of each symbol's data, by exchange how
+    late it comes, and what the feed did (`received`, `delivered`, `reconnects`, ...)."""
 
     elapsed_s: float
     events: int
     by_symbol: dict[str, int]
     data_age_s: dict[str, float]
+    event_lag: dict[str, EventLag]
     counts: dict[str, int]
 
 

@@ -14,6 +14,7 @@ from tradectl.documents.account import (
     PortfolioTotals,
     StrategyRow,
 )
+from tradectl.documents.market import EventLag
 from tradectl.documents.reasons import Untraded
 from tradectl.documents.values import Amount, Time
 from tradectl.domain.event import SignalAction
@@ -125,7 +126,7 @@ class Status(AccountStatus, kw_only=True, frozen=True):
 
     `state` is RUNNING, PAUSED, HALTED, STOPPED, NOT RESPONDING or a step of starting and stopping. What
     only an ended run has (`ended_at`, `end_reason`) is null while it runs. `standing_by` is the process
-    that tells on of a halt after its run, null where none does.
+    that tells on of a halt after its run, null where none does. `event_lag` is by exchange.
     """
 
     running: bool = False
@@ -140,6 +141,7 @@ class Status(AccountStatus, kw_only=True, frozen=True):
     elapsed_s: float = 0.0
     journal: str = ""
     data_age_s: dict[str, float] = {}
+    event_lag: dict[str, EventLag] = {}
     slippage_bps: Amount | None = None
     exchanges: list[ExchangeStatus] = []
     components: dict[str, ComponentRow] = {}

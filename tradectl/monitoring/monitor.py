@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,10 +16,12 @@ from msgspec.structs import asdict, replace
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.market import EventLag
 from tradectl.documents.run import Resources
 from tradectl.domain.events import SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.time import MILLISECOND, SECOND, iso
+from tradectl.feeds.live.event_lag import LagMeter, lags_of
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.health import (
@@ -51,7 +53,7 @@ class SystemMonitor:
     calls `on_stall(seconds)` from its thread, and `on_lasting_stall(seconds)` once it has stood still for
     `lasting_stall`; zero does without a watchdog. What the monitor finds
     goes to `post`, by default the bus, where it is journalled like any other input; `thresholds` are
-    held against what `resources` reads."""
+    held against what `resources` reads; `lags` are those of live data by exchange."""
 
     name = "monitor"
 
@@ -72,6 +74,7 @@ class SystemMonitor:
         post: Callable[[SystemEvent], object] | None = None,
         resources: ResourceReader | None = None,
         thresholds: ThresholdWatch | None = None,
+        lags: Mapping[str, LagMeter] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._bus = bus
@@ -97,6 +100,7 @@ class SystemMonitor:
         self._has_watchdog = stall_limit > 0
         self._resources = resources or ResourceReader()
         self._thresholds = thresholds
+        self.lags = lags or {}
         self._last_resources = Resources()
         self._loop_lag_ms = 0.0
         self._utc_offset_ms: float | None = None
@@ -194,6 +198,10 @@ class SystemMonitor:
     def data_age(self) -> dict[str, float]:
         """Seconds since the newest market data, by symbol."""
         return self._data.ages()
+
+    def event_lag(self) -> dict[str, EventLag]:
+        """How late live data comes, by exchange."""
+        return lags_of(self.lags)
 
     # --- every interval ------------------------------------------------------------------------------
 

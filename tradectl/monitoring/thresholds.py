@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from tradectl.documents.market import EventLag
 from tradectl.documents.run import ExchangeStatus, Resources
 from tradectl.domain.events import Event, LimitBreached, PauseEnded, RiskAction
 from tradectl.domain.risk_memory import OR_RESUMED
@@ -36,6 +37,7 @@ WORDS = {
     "step_p99_ms": "one step in a hundred takes {:,.1f} ms",
     "queue_depth": "{:,.0f} inputs wait",
     "data_age_seconds": "the newest data is {:,.0f} s old",
+    "event_lag_ms": "half of the newest trades come more than {:,.0f} ms late",
     "clock_offset_ms": "the clock is {:,.0f} ms off",
     "utc_offset_ms": "the clock of this machine is {:,.0f} ms from UTC",
 }
@@ -224,6 +226,13 @@ def worst_age(ages: Mapping[str, float]) -> Iterator[tuple[str, Found]]:
         yield "data_age_seconds", Found(ages[symbol], symbol)
 
 
+def worst_lag(lags: Mapping[str, EventLag]) -> Iterator[tuple[str, Found]]:
+    """Of all exchanges the one whose data comes latest."""
+    if lags:
+        name = max(lags, key=lambda each: lags[each].p50_ms)
+        yield "event_lag_ms", Found(lags[name].p50_ms, name)
+
+
 def worst_clock(exchanges: Iterable[ExchangeStatus]) -> Iterator[tuple[str, Found]]:
     """Of all exchanges that tell their time, the one furthest from ours."""
     known = [(abs(e.clock_offset_ms), e.name) for e in exchanges if e.clock_offset_ms is not None]
@@ -240,4 +249,5 @@ __all__ = [
     "ThresholdWatch",
     "worst_age",
     "worst_clock",
+    "worst_lag",
 ]

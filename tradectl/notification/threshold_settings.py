@@ -9,8 +9,8 @@ from tradectl.domain.states import AlertSeverity
 
 Reading = Literal[
     "cpu_pct", "rss_mb", "open_files_pct", "threads", "disk_free_mb", "journal_mb", "loop_lag_ms",
-    "step_p99_ms", "queue_depth", "data_age_seconds", "clock_offset_ms",
-    "utc_offset_ms",
+    "step_p99_ms", "queue_depth", "data_age_seconds", "event_lag_ms",
+    "clock_offset_ms", "utc_offset_ms",
 ]  # fmt: skip
 OF_WHAT_IS_LEFT = ("disk_free_mb",)
 """Too little of it is too much of something else."""
@@ -29,8 +29,8 @@ class Threshold(Section, frozen=True, kw_only=True):
     reading: Annotated[
         Reading,
         "100 of cpu_pct is one core; open_files_pct is of the limit; queue_depth of the longest class; "
-        "data_age_seconds of the oldest symbol; clock_offset_ms of the exchange that is furthest off, "
-        "utc_offset_ms by monitoring.time_server",
+        "data_age_seconds of the oldest symbol; event_lag_ms of the exchange whose trades come latest; "
+        "clock_offset_ms of the exchange that is furthest off, utc_offset_ms by monitoring.time_server",
     ]
     raised_at: Annotated[
         float, Bounds(gt=0, off=0), "so much, or of disk_free_mb so little, is told"

@@ -21,6 +21,7 @@ from tradectl.documents.market import RecordingProgress, RecordingSummary
 from tradectl.domain.events import Event, MarketDataEvent, SymbolRestricted, SystemEvent
 from tradectl.domain.time import compact, iso
 from tradectl.exchange.venue import Channel, Venue
+from tradectl.feeds.live.event_lag import lags_of
 from tradectl.feeds.live.live_feed import LiveFeed
 from tradectl.journal.event_log import FileEventLog
 from tradectl.journal.writer import Footer, Header
@@ -226,6 +227,7 @@ class Recording:
             events=sum(self._by_symbol.values()),
             by_symbol=dict(self._by_symbol),
             data_age_s=self._feed.ages(),
+            event_lag=lags_of(self._feed.lags),
             counts={**self._feed.counts, "shed": self._bus.figures().dropped},
         )
 

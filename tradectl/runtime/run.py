@@ -185,11 +185,9 @@ class TradingRun(Session):
         self.options = options = with_finer_data(options, now)
         settings = options.settings
         self._history: History | None = None
-        self.feed = (
-            venues.feed(self._post_market, self._post, clock, account.marks if account else {})
-            if venues
-            else open_feed(options, now, recovered, self._hear_before)
-        )
+        marks = account.marks if account else {}
+        live = venues.feed(self._post_market, self._post, clock, marks) if venues else None
+        self.feed = live or open_feed(options, now, recovered, self._hear_before)
         ahead = symbols_ahead(options, self.feed, now)
         if options.symbols or not options.data:
             refuse_useless_file(settings, ahead)
@@ -218,6 +216,7 @@ class TradingRun(Session):
             options,
             # an exchange's feed watches the age of its data itself, and holds back what is old
             stale_after=math.inf if venues else settings.feed.stale_after_seconds,
+            lags=live.lags if live else {},
             handlers=self._handlers,
         )
         self._reloads = Reloads(self, options, self._watchers)

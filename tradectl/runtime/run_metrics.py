@@ -85,6 +85,8 @@ HELPS = {
     "component_errors": "errors that a component has counted",
     "data_age_seconds": f"since the newest market data of a symbol; of the {MOST_SYMBOLS} oldest",
     "data_age_max_seconds": "of the oldest of all of them",
+    "event_lag_seconds": "from an exchange's date of a trade to our having it, by the exchange's clock",
+    "event_lag_newest_seconds": "the same: of half of the newest trades",
     "clock_offset_seconds": "how far an exchange's clock is ahead of this machine's",
     "utc_offset_seconds": "how far UTC is ahead of this machine's clock, by its time server",
     "clock_set_seconds": "how far this machine's clock was set ahead, and is not followed yet",
@@ -168,6 +170,8 @@ class RunMetrics:
             kept("stage_seconds", taken, {"stage": stage})
         kept("journal_write_seconds", bus.command_release.write_times)
         kept("journal_sync_seconds", bus.command_release.sync_times)
+        for exchange, lag in self._monitor.lags.items():
+            kept("event_lag_seconds", lag.durations, {"exchange": exchange})
         for priority, waits in bus.input_waits.items():
             kept("bus_wait_seconds", waits, {"class": priority.name.lower()})
         if self._session.state.write_times is not None:
@@ -253,6 +257,8 @@ class RunMetrics:
         figures.gauge("positions_open", sum(bool(p.quantity) for p in account.positions.values()))
         figures.gauge("drawdown_ratio", float(books.drawdown()))
         self._of_the_data(self._monitor.data_age())
+        for name, lag in self._monitor.event_lag().items():
+            figures.gauge("event_lag_newest_seconds", lag.p50_ms / 1000, {"exchange": name})
         for exchange in self._session.gateway.status():
             labels = {"exchange": exchange.name}
             figures.gauge("orders_unknown", exchange.unknown_orders, labels)

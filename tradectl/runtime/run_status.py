@@ -117,6 +117,7 @@ class RunStatus:
             elapsed_s=round(elapsed, 3),
             journal=self._journal(),
             data_age_s=self._monitor.data_age(),
+            event_lag=self._monitor.event_lag(),
             slippage_bps=self._slippage(),
             exchanges=session.gateway.status(),
             components=session.bus.components.rows(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tradectl.config.settings import Settings
@@ -18,7 +18,7 @@ from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.resources import ResourceReader
-from tradectl.monitoring.thresholds import Found, ThresholdWatch, worst_age, worst_clock
+from tradectl.monitoring.thresholds import Found, ThresholdWatch, worst_age, worst_clock, worst_lag
 from tradectl.notification.threshold_settings import in_force
 from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.outside import heartbeat_url, stalls_of, watchers_outside
@@ -37,6 +37,7 @@ from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import UNREADABLE
 
 if TYPE_CHECKING:
+    from tradectl.feeds.live.event_lag import LagMeter
     from tradectl.notification.dispatcher import Dispatcher
 
 RUN_FAILED = "run_failed"
@@ -46,8 +47,8 @@ FAILED = "failed"
 
 
 class Watchers:
-    """Of a `session`. Market data is stale after `stale_after` s; `handlers` do what an
-    operator asks for. Raises ConfigError for a channel that cannot be used."""
+    """Of a `session`. Market data is stale after `stale_after` s; `lags` tell how late it comes;
+    `handlers` do what an operator asks for. Raises ConfigError for a channel that cannot be used."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Watchers:
         options: RunOptions,
         *,
         stale_after: float,
+        lags: Mapping[str, LagMeter],
         handlers: Callable[[], ControlHandlers],
     ) -> None:
         settings, state_dir, recorded = session.settings, session.state_dir, bool(options.data)
@@ -96,6 +98,7 @@ class Watchers:
             post=self.alerts.on_event if recorded else None,
             resources=ResourceReader(state_dir.path, session.journal_path),
             thresholds=None if recorded else self._thresholds(),
+            lags=lags,
         )
         self._follows: list[Callable[[Settings], object]] = [self._follow]
         if not recorded:
@@ -118,6 +121,7 @@ class Watchers:
                 "step_p99_ms": Found(bus.step_times.percentiles_us(0.99)[0] / 1000),
                 "queue_depth": Found(depths[deepest], deepest.name.lower()),
                 **dict(worst_age(self.monitor.data_age())),
+                **dict(worst_lag(self.monitor.event_lag())),
                 **dict(worst_clock(session.gateway.status())),
             }
 

@@ -18,6 +18,7 @@ from tradectl.documents.account import (
     RefusalRow,
     RestrictionRow,
 )
+from tradectl.documents.market import EventLag
 from tradectl.documents.run import StageFigures
 from tradectl.domain.money import ZERO, number
 from tradectl.domain.text import harmless
@@ -130,6 +131,11 @@ def by_stage(stages: Mapping[str, StageFigures]) -> list[tuple[str, str]]:
         (harmless(name, 24), f"{rough(s.share_pct)}% {micros(s.p50_us)}, p99 {micros(s.p99_us)}")
         for name, s in found
     ]
+
+
+def lag(found: EventLag) -> str:
+    """How late data comes: `34 ms, p99 80 ms`."""
+    return f"{micros(1_000 * max(0.0, found.p50_ms))}, p99 {micros(1_000 * max(0.0, found.p99_ms))}"
 
 
 def seconds(value: Any) -> float | None:

@@ -122,6 +122,8 @@ def _machine(status: Status) -> list[RenderableType]:
     if ages := status.data_age_s:
         each = (f"{harmless(name, 24)} {figures.age(age)}" for name, age in ages.items())
         lines.append(line("data age", Cell("  ".join(each))))
+    for name, lag in status.event_lag.items():
+        lines.append(line("data lag", Cell(f"{harmless(name)}: {figures.lag(lag)}")))
     for exchange in status.exchanges:
         if foreign := exchange.foreign_orders:
             whose = f"{harmless(exchange.name)}: {names(foreign)}, left alone"

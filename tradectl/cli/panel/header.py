@@ -220,6 +220,12 @@ def stages(status: LiveStatus, width: int) -> list[Line]:
     return wrapped([[Cell("Step", DIM)], *phrases], width, most=3) if phrases else []
 
 
+def lags(status: LiveStatus, width: int) -> list[Line]:
+    """How late each exchange's data comes."""
+    phrases = [_named(name, figures.lag(found)) for name, found in status.event_lag.items()]
+    return wrapped([[Cell("Data lag", DIM)], *phrases], width) if phrases else []
+
+
 def health(status: LiveStatus, width: int) -> list[Line]:
     """All well in three words, or else who is not and why; then what the process uses."""
     components = status.components

@@ -69,11 +69,14 @@ def _parts(
         shown = [drawn([SPACE, line], width) for line in wanted[look.skip :]]
         nothing = [drawn([Cell(" nothing yet", DIM)], width)]
         return [*top, Ready(shown or nothing, rank=1, scrolls=True), Filler()]
-    machine = header.stages(status, width) if look.view == "components" else []
+    tables_of_view = [each.narrowed(look.only, look.skip) for each in _tables(status, look)]
+    if look.view != "components":
+        return [*top, *tables_of_view, Filler()]
     return [
         *top,
-        *(each.narrowed(look.only, look.skip) for each in _tables(status, look)),
-        *_part(machine, rank=2, name="Step"),
+        *tables_of_view,
+        *_part(header.stages(status, width), rank=2, name="Step"),
+        *_part(header.lags(status, width), rank=3, name="Data lag"),
         Filler(),
     ]
 

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Callable
 
 from tradectl.bus.clock import Sleep
-from tradectl.domain.errors import AccessLost, ExchangeError, VenueRefusal
+from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.events import SystemEventKind
 from tradectl.domain.resilience import StallDetector, pauses
 from tradectl.domain.time import SECOND
+from tradectl.exchange.clock_offset import follow_clock
 from tradectl.exchange.live.execution_reporter import ExecutionReporter
 from tradectl.exchange.live.stream_silence import StreamSilence
 from tradectl.exchange.tasks import run_together
@@ -77,22 +78,17 @@ async def watch_clock(
     venue: Venue, reporter: ExecutionReporter, every: float, sleep: Sleep
 ) -> None:
     """Ask for the venue's time, by which requests are signed, and report when it and ours differ."""
-    while True:
-        try:
-            offset = await venue.clock_offset()
-        except VenueRefusal:
-            return  # it does not tell its time
-        except ExchangeError:
-            pass  # asked again
+
+    def told(offset: int) -> None:
+        reporter.clock_offset = offset
+        if abs(offset) > MAX_CLOCK_SKEW_S * SECOND:
+            away = f"{offset / SECOND:+.1f} s from this machine's"
+            mend = "requests are signed by its clock; set this machine's"
+            reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: {mend}")
         else:
-            reporter.clock_offset = offset
-            if abs(offset) > MAX_CLOCK_SKEW_S * SECOND:
-                away = f"{offset / SECOND:+.1f} s from this machine's"
-                mend = "requests are signed by its clock; set this machine's"
-                reporter.problem(SystemEventKind.CLOCK_SKEW, f"its clock is {away}: {mend}")
-            else:
-                reporter.problem_over(SystemEventKind.CLOCK_SKEW)
-        await sleep(every)
+            reporter.problem_over(SystemEventKind.CLOCK_SKEW)
+
+    await follow_clock(venue, told, every, sleep)
 
 
 __all__ = ["follow_user_stream", "watch_clock", "watch_for_stalls"]

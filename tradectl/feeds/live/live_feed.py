@@ -26,11 +26,13 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.text import harmless
+from tradectl.exchange.clock_offset import follow_clock
 from tradectl.exchange.tasks import run_together
 from tradectl.exchange.venue import Channel, Venue
 from tradectl.feeds.live.backfill import PATIENCE_S, Backfill
 from tradectl.feeds.live.book_restrictions import BookRestrictions
 from tradectl.feeds.live.conflator import CONFLATED, DELIVERED, Conflator
+from tradectl.feeds.live.event_lag import LagMeter
 from tradectl.feeds.live.named_trades import sequencer_for
 from tradectl.feeds.live.staleness import SOURCE, StalenessMonitor
 from tradectl.feeds.live.stream import Stream
@@ -52,6 +54,8 @@ ALWAYS = (
     RECEIVED, DELIVERED, DUPLICATES, LATE, CONFLATED, BACKFILLED, GAPS, UNFILLED, RECONNECTS,
 )  # fmt: skip
 """Counted from the start; a fault, once it has occurred."""
+CLOCK_EVERY_S = 60.0
+"""How far an exchange's clock is from ours is asked for."""
 POLLS = 3
 """Missed polls in a row before polled data is stale."""
 
@@ -62,7 +66,8 @@ class LiveFeed:
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
     is handed on. `patience` is the longest that trades wait for those before them. `known` are the prices
-    that were accepted before, by symbol. `heard` gets the exchange's time (ns).
+    that were accepted before, by symbol. `heard` gets the exchange's time (ns). `lags` has by
+    exchange how late its data comes.
     """
 
     simulated = False
@@ -107,6 +112,7 @@ class LiveFeed:
         self._book_restrictions = BookRestrictions(post)
         self._staleness = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
         self._conflator = Conflator(deliver, self._staleness, self.counts, conflate=conflate)
+        self.lags = {venue.name: LagMeter(now) for venue in venues.values()}
         self._backfill = Backfill(
             valid=self._valid_of, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
         )
@@ -135,7 +141,12 @@ class LiveFeed:
         self._staleness.start()
         try:
             await run_together(
-                *(stream.run() for stream in self._streams), self._staleness.run(self._sleep)
+                *(stream.run() for stream in self._streams),
+                *(
+                    follow_clock(venue, self.lags[venue.name].clock_is, CLOCK_EVERY_S, self._sleep)
+                    for venue in dict.fromkeys(self._venues.values())
+                ),
+                self._staleness.run(self._sleep),
             )
         finally:
             await self._end()
@@ -153,18 +164,19 @@ class LiveFeed:
         if stream in self._lost:
             self._lost.discard(stream)
             self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
-        self._listen(events)
+        self._listen(stream, events)
         for event in self._valid(stream.symbols, events):
             if isinstance(event, QuoteEvent):
                 self._filter(event)
             else:
                 self._take_trade(event)
 
-    def _listen(self, events: Sequence[MarketDataEvent]) -> None:
+    def _listen(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
         """What time the exchange has: by its trades, for many quotes are dated by nobody but us. Also
         by those that are of the future: it is ours that may be behind."""
         if events and not isinstance(events[-1], QuoteEvent):
             self._heard(events[-1].ts)
+            self.lags[stream.venue.name].came(stream, events)
 
     def _valid(
         self, symbols: Collection[str], events: Sequence[MarketDataEvent]
@@ -217,6 +229,7 @@ class LiveFeed:
 
     def _on_lost(self, stream: Stream, why: NotExecuted) -> None:
         self.counts[RECONNECTS] += 1
+        self.lags[stream.venue.name].lost(stream)
         if stream.channel is Channel.BOOK:
             for symbol in stream.symbols:
                 self._book_restrictions.broken(symbol, f"its order book was lost: {why}")

@@ -1,0 +1,65 @@
+"""How late market data comes: from the exchange's date of an event to our having it.
+
+The two clocks differ. What is measured is by the exchange's own, as far ahead of ours as it said when it
+was asked last; where it does not tell, by ours. Trades count, which the exchange dates itself; the first
+message of a connection does not, since it may tell of what was long before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from tradectl.bus.step_times import percentiles_us
+from tradectl.documents.market import EventLag
+from tradectl.domain.events import MarketDataEvent
+from tradectl.domain.statistics import Durations
+
+NEWEST = 256
+
+
+class LagMeter:
+    """Of one exchange. `now` gives ns of our clock; `durations` are those of every message, `offset` (ns)
+    is how far the exchange's clock is ahead, None where nobody knows."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self.offset: int | None = None
+        self.durations = Durations()
+        self._newest: deque[int] = deque(maxlen=NEWEST)
+        self._latest: dict[object, int] = {}
+
+    def clock_is(self, offset: int) -> None:
+        self.offset = offset
+
+    def came(self, connection: object, events: Sequence[MarketDataEvent]) -> None:
+        """A message, of whose events the newest counts if it is newer than those before."""
+        ts = events[-1].ts
+        before = self._latest.get(connection)
+        if not ts or (before is not None and ts <= before):
+            return
+        self._latest[connection] = ts
+        if before is not None:
+            lag = self._now() + (self.offset or 0) - ts
+            self.durations.note(lag)
+            self._newest.append(lag)
+
+    def lost(self, connection: object) -> None:
+        self._latest.pop(connection, None)
+
+    def figures(self) -> EventLag | None:
+        """Of the newest messages; None before the first."""
+        if not self._newest:
+            return None
+        p50, p99 = percentiles_us(self._newest, 0.50, 0.99)
+        offset = None if self.offset is None else round(self.offset / 1e6, 3)
+        return EventLag(p50_ms=p50 / 1e3, p99_ms=p99 / 1e3, clock_offset_ms=offset)
+
+
+def lags_of(meters: Mapping[str, LagMeter]) -> dict[str, EventLag]:
+    """Of those that have measured one."""
+    found = {name: meter.figures() for name, meter in meters.items()}
+    return {name: lag for name, lag in found.items() if lag is not None}
+
+
+__all__ = ["LagMeter", "lags_of"]
