@@ -44,7 +44,7 @@ class Terms(Struct, frozen=True):
 class ComponentState(Struct):
     """What is known of one component. `last_heartbeat` is ns UTC and `heartbeat_at` the same moment in
     monotonic seconds, so that a clock that is set cannot age it; both are None before the first.
-    `breaker` is that of what is restarted when it fails, `restarts` how often it was."""
+    `breaker` is that of what is restarted, or left alone, when it fails; `restarts` how often it was."""
 
     in_loop: bool = False
     status: ComponentStatus = ComponentStatus.REGISTERED
@@ -102,6 +102,18 @@ class ComponentRegistry:
         component = self._components[name]
         component.restarts += breaker == HALF_OPEN
         component.breaker = breaker
+
+    def breaker_is(self, name: str, breaker: str, message: str) -> None:
+        """What the breaker of a component is now, or of something that none stands for: it works again,
+        is left alone, or is tried."""
+        if name not in self._components:
+            self.expect(name, in_loop=True)
+        component = self.heartbeat(name)
+        component.breaker = breaker
+        if not component.status.is_failure:
+            works = breaker == CLOSED
+            component.status = ComponentStatus.RUNNING if works else ComponentStatus.DEGRADED
+            component.message = "" if works else message
 
     def count_error(self, name: str, message: str) -> None:
         """What `name` runs failed once and it goes on; names that are not known are left out."""

@@ -17,7 +17,7 @@ from tradectl.documents.run import StageFigures
 from tradectl.domain.events import Event, Record
 from tradectl.domain.statistics import Durations
 
-SAMPLED_ONE_IN = 256
+SAMPLED_ONE_IN = 1_024
 DISPATCH = "dispatch"
 
 

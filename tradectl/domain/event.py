@@ -221,7 +221,7 @@ class SystemEventKind(StrEnum):
     BREAKER_OPENED = "breaker_opened"
     """an exchange does not answer: entries wait, and it is asked again after growing pauses"""
     BREAKER_HALF_OPEN = "breaker_half_open"
-    """an exchange is asked whether it answers again"""
+    """an exchange is asked whether it answers again, or a component that was left alone is tried"""
     BREAKER_STAYED_OPEN = "breaker_stayed_open"
     """it did not: it is asked again after a longer pause"""
     BREAKER_CLOSED = "breaker_closed"
@@ -238,6 +238,9 @@ class SystemEventKind(StrEnum):
     """orders of others bind coins of ours: no stop covers them, and no exit can sell them"""
     COINS_BOUND_OVER = "coins_bound_over"
     COMPONENT_FAILED = "component_failed"
+    COMPONENT_LEFT_ALONE = "component_left_alone"
+    """a component, or its check, failed some times in a row: it is tried again after growing pauses. Its
+    alert stands since the first of them"""
     COMPONENT_RESTARTED = "component_restarted"
     """a component that failed is tried again"""
     COMPONENT_RECOVERED = "component_recovered"

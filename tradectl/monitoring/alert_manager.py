@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
-from tradectl.domain.events import Event, Record
+from tradectl.domain.events import Event, Record, SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.domain.text import harmless
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import RULES, AlertCleared, AlertRaised, alert_change
@@ -257,9 +258,23 @@ class AlertManager:
     def _channel_failed(self, name: str, error: str) -> None:
         message = f"nobody is reached by {name}: {error}"
         self.raise_alert(NOTIFICATION_FAILED, message, AlertSeverity.ERROR, f"channel:{name}")
+        message = f"{message}; it is tried again after growing pauses"
+        self._post_breaker(SystemEventKind.COMPONENT_LEFT_ALONE, name, message)
 
     def _channel_back(self, name: str) -> None:
         self.resolve_type(NOTIFICATION_FAILED, f"channel:{name}")
+        self._post_breaker(SystemEventKind.BREAKER_CLOSED, name, "it works again")
+
+    def _post_breaker(self, kind: SystemEventKind, channel: str, message: str) -> None:
+        """What the outbox does with a channel, in the journal and the list of components."""
+        self._bus.post(
+            SystemEvent(
+                source_component=self.name,
+                kind=kind,
+                component=f"channel:{channel}",
+                message=harmless(message, 200),
+            )
+        )
 
     def _notifier_failed(self, notifier: Notifier, error: str) -> None:
         message = f"alerts cannot be delivered to {notifier.name}: {error}"

@@ -130,6 +130,7 @@ SILENT = frozenset(
     {
         SystemEventKind.BREAKER_HALF_OPEN,
         SystemEventKind.BREAKER_STAYED_OPEN,
+        SystemEventKind.COMPONENT_LEFT_ALONE,
         SystemEventKind.COMPONENT_RESTARTED,
         SystemEventKind.DATA_IGNORED,
         SystemEventKind.STRATEGY_IDLE,

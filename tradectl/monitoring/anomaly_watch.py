@@ -5,7 +5,6 @@ An observer of a live market, with a mailbox of its own: nothing here delays tra
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from tradectl.anomaly.finding import Finding
@@ -23,6 +22,8 @@ from tradectl.domain.events import (
     Record,
 )
 from tradectl.domain.states import AlertSeverity
+from tradectl.monitoring.component_breaker import ComponentBreaker
+from tradectl.monitoring.periodic import Periodic
 
 if TYPE_CHECKING:
     from tradectl.monitoring.alert_manager import AlertManager
@@ -49,7 +50,9 @@ class AnomalyWatch:
         self._markets: dict[str, MarketWatch] = {}
         self._trading = TradingWatch(limit=limit)
         self._open: dict[tuple[str, str], float] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._observes = False
+        breaker = ComponentBreaker(self.name, bus.post, bus.clock.monotonic, alerts=True)
+        self._looking = Periodic(self._look, seconds, bus.clock, breaker)
 
     def tell_from(self, limit: float) -> None:
         """The score, from here on."""
@@ -58,17 +61,17 @@ class AnomalyWatch:
             watch.limit = limit
 
     async def start(self) -> None:
-        if self._looking is None:
+        if not self._observes:
+            self._observes = True
             self._bus.observe(KINDS, self._on_record, name=self.name)
-            self._looking = asyncio.ensure_future(self._look())
+            await self._looking.start()
 
     async def stop(self) -> None:
-        if self._looking is not None:
+        if self._observes:
+            self._observes = False
             for kind in KINDS:
                 self._bus.unsubscribe(kind, self._on_record)
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            self._looking = None
+            await self._looking.stop()
 
     def _on_record(self, record: Record) -> None:
         event, trading = record.event, self._trading
@@ -93,16 +96,15 @@ class AnomalyWatch:
             self._markets[symbol] = watch
         return watch
 
-    async def _look(self) -> None:
+    async def _look(self) -> str:
         """At the equity, once a stretch, and at what is over."""
-        while True:
-            await self._bus.clock.sleep(self._seconds)
-            self._tell(self._trading.worth(float(self._books.equity())))
-            now = self._bus.clock.monotonic()
-            for (kind, component), since in list(self._open.items()):
-                if now - since >= OVER_AFTER * self._seconds:
-                    del self._open[kind, component]
-                    self._alerts.resolve_type(kind, component)
+        self._tell(self._trading.worth(float(self._books.equity())))
+        now = self._bus.clock.monotonic()
+        for (kind, component), since in list(self._open.items()):
+            if now - since >= OVER_AFTER * self._seconds:
+                del self._open[kind, component]
+                self._alerts.resolve_type(kind, component)
+        return ""
 
     def _tell(self, found: list[Finding]) -> None:
         for each in found:

@@ -17,6 +17,7 @@ from tradectl.bus.guarded_call import CallFailed, guarded_call
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
+from tradectl.monitoring.component_breaker import PROTECTING, ComponentBreaker
 
 
 class HealthStatus(StrEnum):
@@ -79,7 +80,9 @@ class CheckCount(Struct):
 
 
 class HealthChecks:
-    """The health of each of `components`, and of what else has a checker. Times are in seconds."""
+    """The health of each of `components`, and of what else has a checker. Times are in seconds. With
+    `breaker_of` a checker that fails, or takes too long, some times in a row is left alone for a while.
+    """
 
     def __init__(
         self,
@@ -88,16 +91,21 @@ class HealthChecks:
         heartbeat_timeout: float = 120.0,
         check_timeout: float = 3.0,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
+        breaker_of: Callable[[str], ComponentBreaker] | None = None,
     ) -> None:
         self._components = components
         self._heartbeat_timeout = heartbeat_timeout
         self._check_timeout = check_timeout
         self._monotonic = monotonic
         self._checkers: dict[str, Checker] = {}
+        self._breaker_of = breaker_of
+        self._breakers: dict[str, ComponentBreaker] = {}
         self._counts: dict[str, CheckCount] = {}
 
     def set_checker(self, name: str, checker: Checker) -> None:
         self._checkers[name] = checker
+        if self._breaker_of is not None and name not in PROTECTING:
+            self._breakers[name] = self._breaker_of(name)
 
     async def all(self) -> dict[str, ComponentHealth]:
         """Every component's health, by name; checked side by side."""
@@ -114,6 +122,10 @@ class HealthChecks:
             return ComponentHealth(name, HealthStatus.UNKNOWN, message=message)
         component = component or ComponentState()
         count = self._counts.setdefault(name, CheckCount())
+        breaker = self._breakers.get(name)
+        if breaker is not None and not breaker.allows():
+            why = f"its check is left alone for {breaker.retry_in:.0f} s more: {breaker.why}"
+            return _health(name, HealthStatus.UNHEALTHY, component, count, why)
         count.checks += 1
         if checker is not None:
             return await self._run_checker(name, component, count, checker)
@@ -133,11 +145,17 @@ class HealthChecks:
             problem = f"its check failed: {error}"
         else:
             if isinstance(answer, ComponentHealth):
+                self._heard(name, "")
                 return msgspec.structs.replace(answer, message=harmless(answer.message))
             problem = f"its check returned {type(answer).__name__}, not ComponentHealth"
         count.errors += 1
+        self._heard(name, problem)
         took_ms = round((self._monotonic() - started) * 1000, 1)
         return _health(name, HealthStatus.UNHEALTHY, component, count, problem, took_ms)
+
+    def _heard(self, name: str, problem: str) -> None:
+        if name in self._breakers:
+            self._breakers[name].heard(problem)
 
     def _by_status(self, component: ComponentState) -> tuple[HealthStatus, str]:
         by_status = HEALTH_OF_STATUS.get(component.status)

@@ -16,6 +16,7 @@ from tradectl.bus.clock import Clock
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.component_breaker import ComponentBreaker
 from tradectl.monitoring.periodic import Periodic
 from tradectl.notification.address import redaction_of, shown
 from tradectl.notification.channel import ChannelFailed
@@ -37,21 +38,21 @@ class Heartbeat:
         troubles: Callable[[], Sequence[str]],
         alerts: AlertManager,
         clock: Clock,
+        breaker: ComponentBreaker | None = None,
     ) -> None:
         self._url = url
         self._troubles = troubles
         self._alerts = alerts
         self._hidden = redaction_of(url)
         self._asking: Future[None] | None = None
-        self._pace = Periodic(self._beat, interval, clock)
+        self._pace = Periodic(self._beat, interval, clock, breaker)
         self.start, self.stop, self.every = self._pace.start, self._pace.stop, self._pace.every
 
-    async def _beat(self) -> None:
+    async def _beat(self) -> str | None:
         if self._troubles():
-            return
+            return None
         if self._asking is not None and not self._asking.done():
-            self._failed("its last request has not come back yet")
-            return
+            return self._failed("its last request has not come back yet")
         future: Future[None] = Future()
         self._asking = future
         threading.Thread(target=self._ask, args=(future,), name=self.name, daemon=True).start()
@@ -59,20 +60,21 @@ class Heartbeat:
             async with asyncio.timeout(2 * TIMEOUT_S):  # `wait_for` may lose that it is to stop
                 await asyncio.wrap_future(future)
         except TimeoutError:
-            self._failed("no answer in time")
+            return self._failed("no answer in time")
         except ChannelFailed as error:
-            self._failed(str(error))
+            return self._failed(str(error))
         except Exception as error:  # of a thread: it must not end the next beats
-            self._failed(self._hidden.clean(described(error)))
-        else:
-            self._alerts.resolve_type(HEARTBEAT_FAILED, self.name)
+            return self._failed(self._hidden.clean(described(error)))
+        self._alerts.resolve_type(HEARTBEAT_FAILED, self.name)
+        return ""
 
-    def _failed(self, why: str) -> None:
-        """Once: while it lasts the alert is open, and the other end knows."""
+    def _failed(self, why: str) -> str:
+        """Told once: while it lasts the alert is open, and the other end knows."""
         if any(alert.type == HEARTBEAT_FAILED for alert in self._alerts.get_active_alerts()):
-            return
+            return why
         told = f"the heartbeat to {shown(self._url)} fails: {why}"
         self._alerts.raise_alert(HEARTBEAT_FAILED, told, AlertSeverity.WARNING, self.name)
+        return why
 
     def _ask(self, future: Future[None]) -> None:
         if not future.set_running_or_notify_cancel():

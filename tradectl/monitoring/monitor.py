@@ -23,6 +23,7 @@ from tradectl.domain.states import AlertSeverity
 from tradectl.domain.time import MILLISECOND, SECOND, iso
 from tradectl.feeds.live.event_lag import LagMeter, lags_of
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.component_breaker import ComponentBreaker
 from tradectl.monitoring.data_age import DataAge
 from tradectl.monitoring.health import (
     Checker,
@@ -86,6 +87,7 @@ class SystemMonitor:
             heartbeat_timeout=heartbeat_timeout,
             check_timeout=check_timeout,
             monotonic=self._clock.monotonic,
+            breaker_of=lambda name: ComponentBreaker(name, self._post, self._clock.monotonic),
         )
         self._data = DataAge(state.books, bus.clock, stale_after=stale_after)
         self._post = post or bus.post

@@ -1,4 +1,5 @@
-"""What is done every so often beside all else: at once, and after each pause."""
+"""What is done every so often beside all else: at once, and after each pause; where it fails again and
+again, after longer ones."""
 
 from __future__ import annotations
 
@@ -6,15 +7,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tradectl.bus.clock import Clock
+from tradectl.domain.text import described
+from tradectl.monitoring.component_breaker import ComponentBreaker
 
 
 class Periodic:
-    """`act`, which never raises, then a pause of `interval` s, and so on."""
+    """`act`, then a pause of `interval` s, and so on. It says why it failed, empty where it did not, and
+    None where there was nothing to do; the `breaker` leaves it alone for longer after some failures."""
 
-    def __init__(self, act: Callable[[], Awaitable[None]], interval: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        act: Callable[[], Awaitable[str | None]],
+        interval: float,
+        clock: Clock,
+        breaker: ComponentBreaker | None = None,
+    ) -> None:
         self._act = act
         self._interval = interval
         self._clock = clock
+        self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -39,9 +50,20 @@ class Periodic:
             self._task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
+        breaker = self._breaker
         while True:
-            await self._act()
-            await self._clock.sleep(self._interval)
+            if breaker is None or breaker.allows():
+                why = await self._outcome()
+                if breaker is not None and why is not None:
+                    breaker.heard(why)
+            rest = 0.0 if breaker is None else breaker.retry_in
+            await self._clock.sleep(max(self._interval, rest))
+
+    async def _outcome(self) -> str | None:
+        try:
+            return await self._act()
+        except Exception as error:  # it must not end all that come
+            return described(error)
 
 
 __all__ = ["Periodic"]

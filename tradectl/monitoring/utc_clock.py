@@ -19,6 +19,7 @@ from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described, harmless
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.component_breaker import ComponentBreaker
 from tradectl.monitoring.periodic import Periodic
 from tradectl.notification.address import host_and_port
 
@@ -52,26 +53,29 @@ class UtcClock:
         found: Callable[[float | None], None],
         alerts: AlertManager,
         clock: Clock,
+        breaker: ComponentBreaker | None = None,
     ) -> None:
         self._server = server
         self._host, self._port = host_and_port(server)
         self._found = found
         self._alerts = alerts
         self._clock = clock
-        self._pace = Periodic(self._look, interval, clock)
+        self._pace = Periodic(self._look, interval, clock, breaker)
         self.start, self.stop, self.every = self._pace.start, self._pace.stop, self._pace.every
 
-    async def _look(self) -> None:
+    async def _look(self) -> str:
         try:
             offset = await self._ask()
         except (OSError, NoTime) as error:
             self._found(None)
-            told = f"the time server {harmless(self._server)} does not tell the time: {described(error)}"
+            why = described(error)
+            told = f"the time server {harmless(self._server)} does not tell the time: {why}"
             if not any(a.type == TIME_SERVER_SILENT for a in self._alerts.get_active_alerts()):
                 self._alerts.raise_alert(TIME_SERVER_SILENT, told, AlertSeverity.WARNING, self.name)
-            return
+            return why
         self._found(round(offset / MILLISECOND, 3))
         self._alerts.resolve_type(TIME_SERVER_SILENT, self.name)
+        return ""
 
     async def _ask(self) -> int:
         """In ns. Raises NoTime, OSError."""

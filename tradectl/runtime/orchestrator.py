@@ -35,6 +35,7 @@ from tradectl.domain.events import (
     SystemEventKind,
     TradingConcluded,
 )
+from tradectl.domain.resilience import CLOSED, HALF_OPEN, OPEN
 from tradectl.domain.states import ComponentStatus, TradingState
 from tradectl.domain.text import harmless
 from tradectl.runtime.supervisor import Loop, supervise
@@ -42,6 +43,20 @@ from tradectl.state.status import halt
 from tradectl.storage.latch import HaltSwitch
 from tradectl.storage.manager import StateManager
 from tradectl.system.trading_system import set_timers
+
+BREAKER_OF_KIND: dict[str, str] = {
+    SystemEventKind.BREAKER_OPENED: OPEN,
+    SystemEventKind.BREAKER_HALF_OPEN: HALF_OPEN,
+    SystemEventKind.BREAKER_STAYED_OPEN: OPEN,
+    SystemEventKind.BREAKER_CLOSED: CLOSED,
+    SystemEventKind.COMPONENT_LEFT_ALONE: OPEN,
+    SystemEventKind.FEED_LOST: OPEN,
+    SystemEventKind.FEED_BACK: CLOSED,
+    SystemEventKind.HANDLER_FAILED: OPEN,
+    SystemEventKind.HANDLER_FAILED_OVER: CLOSED,
+}
+"""What is told of a component says how its breaker is: its own, or the growing pauses after which it is
+tried again."""
 
 
 class Lifecycle(StrEnum):
@@ -330,6 +345,9 @@ class TradingOrchestrator:
             self._components.count_error(event.source_component, event.message)
         elif event.kind is SystemEventKind.BREAKER_OPENED:
             self._components.count_error(event.component, event.message)
+        if event.kind in BREAKER_OF_KIND:
+            breaker = BREAKER_OF_KIND[event.kind]
+            self._components.breaker_is(event.component, breaker, event.message)
 
     def _watch_for_halt(self, record: Record) -> None:
         if isinstance(record.event, TradingConcluded):

@@ -16,6 +16,7 @@ from tradectl.config.settings import Settings
 from tradectl.domain.states import AlertSeverity
 from tradectl.domain.text import described
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.monitoring.component_breaker import ComponentBreaker
 from tradectl.monitoring.monitor import SystemMonitor
 from tradectl.monitoring.service_manager import service_manager_of
 from tradectl.notification.address import address_of, refuse_address
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tradectl.notification.dispatcher import Dispatcher
     from tradectl.runtime.run_log import RunLog
 
+LONGEST_REST = 8
+"""So many times as long as usual, what fails is not asked."""
 HEARTBEAT_VARIABLE = "TRADECTL_HEARTBEAT_URL"
 
 Follow = Callable[[Settings], object]
@@ -110,6 +113,12 @@ def watchers_outside(
     def troubles() -> list[str]:
         return (["journal"] if bus.failure is not None else []) + monitor.unwell()
 
+    def breaker(name: str, interval: float) -> ComponentBreaker:
+        first, longest = 2 * interval, LONGEST_REST * interval
+        return ComponentBreaker(
+            name, bus.post, bus.clock.monotonic, first_pause=first, longest_pause=longest
+        )
+
     if settings.metrics_port:
         from tradectl.monitoring.metrics_server import (
             MetricsServer,  # what serves takes long to load
@@ -125,14 +134,28 @@ def watchers_outside(
     if url:
         from tradectl.monitoring.heartbeat import Heartbeat
 
-        beat = Heartbeat(url, settings.heartbeat_seconds, troubles, alerts, bus.clock)
+        beat = Heartbeat(
+            url,
+            settings.heartbeat_seconds,
+            troubles,
+            alerts,
+            bus.clock,
+            breaker(Heartbeat.name, settings.heartbeat_seconds),
+        )
         follow(lambda s: beat.every(s.monitoring.heartbeat_seconds))
         yield beat.name, beat
     if settings.time_server:
         from tradectl.monitoring.utc_clock import UtcClock
 
         every = settings.time_server_seconds
-        utc = UtcClock(settings.time_server, every, monitor.utc_is, alerts, bus.clock)
+        utc = UtcClock(
+            settings.time_server,
+            every,
+            monitor.utc_is,
+            alerts,
+            bus.clock,
+            breaker(UtcClock.name, every),
+        )
         follow(lambda s: utc.every(s.monitoring.time_server_seconds))
         yield utc.name, utc
     service = service_manager_of(os.environ, lambda: session.orchestrator.state, bus.clock)
