@@ -132,10 +132,26 @@ def _import_in_turn(config: pytest.Config) -> None:
             importlib.import_module(name)
 
 
+@pytest.fixture(scope="session")
+def let_go() -> Iterator[list[None]]:
+    """An item for each time that a test let go of what was frozen, as `backtest_api` does. The collector
+    can be asked, and then counts all that it holds."""
+    found: list[None] = []
+    unfreeze = gc.unfreeze
+
+    def noted() -> None:
+        unfreeze()
+        found.append(None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", noted)
+        yield found
+
+
 @pytest.fixture(scope="module", autouse=True)
-def the_collector_looks_at_what_is_new() -> None:
-    """Also where a test has let go of what was frozen, as `backtest_api` does."""
-    if not gc.get_freeze_count():
+def the_collector_looks_at_what_is_new(let_go: list[None]) -> None:
+    if let_go:
+        let_go.clear()
         gc.collect()
         gc.freeze()
 

@@ -58,7 +58,7 @@ class ExecutionHarness:
     def run_through(self, *events: Event) -> None:
         for event in events:
             self.bus.post(event)
-        self.bus.turn()
+        self.bus.run_dry()
 
     def status(self, order_id: str) -> OrderStatus:
         order = self.state.books.order(order_id)

@@ -53,7 +53,7 @@ def paying_funding(settings: Settings) -> Settings:
     return replace(settings, paper=paper)
 
 
-@pytest.mark.parametrize("seed", range(examples(6)))
+@pytest.mark.parametrize("seed", range(examples(3)))
 def test_all_that_the_account_gained_is_told(seed: int, strategy: str) -> None:
     for figures, trips in runs(seed, strategy):
         is_whole(figures, trips)

@@ -103,7 +103,7 @@ def test_what_would_be_over_as_it_begins_is_told(
 PRICES = st.lists(st.decimals(50, 200, places=2), min_size=1, max_size=40)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     PRICES,
     st.booleans(),

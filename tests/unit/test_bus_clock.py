@@ -77,8 +77,8 @@ def test_the_exchanges_word_keeps_the_time_however_long_the_clock_is_wrong(late:
     computer.messages(late=late)
     for off in (86_400, -86_400, -5, 5, 2, -2):
         computer.passes(0, off=off)
-        computer.messages(36_000, late=late)
-    assert computer.passes(0) == 6 * 3_600 + 1
+        computer.messages(12_000, late=late)
+    assert computer.passes(0) == 6 * 1_200 + 1
     assert computer.clock.moved == 0
 
 
@@ -104,7 +104,7 @@ def test_a_clock_that_is_put_back_by_the_exchanges_word_is_gone_half_as_fast_for
 
 
 @pytest.mark.parametrize("late", [0.05, 0.4])
-@pytest.mark.parametrize("off", [1.5, 3, 8, 9.5, 11, 3_600, -1.5, -3, -9.5, -11, -3_600])
+@pytest.mark.parametrize("off", [1.5, 3, 8, 9.5, 11, 600, -1.5, -3, -9.5, -11, -3_600])
 def test_how_far_our_own_time_was_off_is_not_taken_for_the_exchanges_delay(
     off: float, late: float
 ) -> None:

@@ -411,7 +411,7 @@ views = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(24))
 @given(view=views, width=st.integers(1, 200), height=st.integers(1, 60))
 def test_any_view_fits_any_terminal(view: View, width: int, height: int) -> None:
     console = Console(width=width, height=height, file=io.StringIO())

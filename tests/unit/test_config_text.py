@@ -94,7 +94,7 @@ def test_a_limit_that_is_off_is_spelled_none() -> None:
     assert effective(ALL_SET)["risk"]["max_leverage"] is None
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(8))
 @given(
     st.decimals(0, 10**14, allow_nan=False, places=8),
     st.sampled_from(["fraction", "max_weight", "min_trade_notional"]),

@@ -231,7 +231,7 @@ EVENTS: list[MarketDataEvent] = [
 GOOD = sealed(*([line(event)] for event in EVENTS))
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(60))
 @given(changes=mutations, flip=st.integers(0, 8 * len(GOOD) - 1))
 def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
     changes: list[tuple[int, int, bytes]], flip: int

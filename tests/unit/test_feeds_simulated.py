@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.profiles import examples
+from tests.profiles import examples, in_turn
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import BUILT_IN, Instrument
@@ -56,7 +56,7 @@ def test_ticks_lie_an_interval_apart(ticks_per_second: int, interval: int) -> No
     assert times == [START + k * interval for k in range(6)]
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(20))
 @given(st.lists(st.integers(0, 20 * SECOND), max_size=30))
 def test_it_does_not_matter_how_often_one_asks(pauses: list[int]) -> None:
     market, now, events = SimulatedMarket(THREE, 7, START), START, []
@@ -132,7 +132,7 @@ def correlation(a: list[float], b: list[float]) -> float:
     return product / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", in_turn([1, 2, 3], 3))
 def test_the_market_looks_alive(seed: int) -> None:
     events = events_of(3 * 36_000, seed=seed)
     bitcoin, ether = returns(events, "BTCUSDT", 10), returns(events, "ETHUSDT", 10)
@@ -143,7 +143,7 @@ def test_the_market_looks_alive(seed: int) -> None:
     assert kurtosis > 3.2
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", in_turn([1, 2, 3], 3))
 def test_a_moving_average_cross_happens_every_few_seconds(seed: int) -> None:
     events = events_of(36_000, ("BTCUSDT",), seed)
     fast = slow = 60_000.0

@@ -15,6 +15,7 @@ import tradectl
 
 PACKAGE = Path(tradectl.__file__).parent
 TESTS = Path(__file__).parents[1]
+IDENTIFIER = re.compile(r"\w+")
 FILES = sorted([*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")])
 
 WORDS = {
@@ -72,9 +73,13 @@ PHRASES = {
 
 
 def names_in(path: Path) -> Iterator[tuple[int, str]]:
-    """With their lines: of the module (line 0), classes, functions, methods, parameters, attributes."""
+    """With their lines: of the module (line 0), classes, functions, methods, parameters, attributes. A
+    text that has no such word at all, in prose or as a name, is not gone through."""
     yield 0, path.stem
-    for node in ast.walk(ast.parse(path.read_text())):
+    text = path.read_text()
+    if not any(map(made_up, set(IDENTIFIER.findall(text)))):
+        return
+    for node in ast.walk(ast.parse(text)):
         match node:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield node.lineno, node.name

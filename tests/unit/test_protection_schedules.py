@@ -16,7 +16,7 @@ from tests.schedules.paper_protection import ProtectionSchedule
 
 SEED = os.environ.get("TRADECTL_PROTECTION_SEED", "")
 CHUNK = 30
-SEEDS = [int(SEED)] if SEED else range(examples(150))
+SEEDS = [int(SEED)] if SEED else range(examples(60))
 
 
 @pytest.mark.parametrize("first", SEEDS[::CHUNK])

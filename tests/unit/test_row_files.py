@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from tradectl.documents.account import FillRow
 from tradectl.domain.event import Liquidity
 from tradectl.domain.money import Side
-from tradectl.report.row_files import AT_ONCE, WRITERS, write_parquet
+from tradectl.report import row_files
+from tradectl.report.row_files import WRITERS, write_parquet
 
 FILL = FillRow(
     trade_id="t", order_id="o", client_order_id="c", account_id="a", run_id="r",
@@ -78,8 +79,12 @@ class Nowhere(io.StringIO):
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
-def test_many_rows_take_no_more_memory_than_a_few(kind: str, tmp_path: Path) -> None:
-    count = 2 * AT_ONCE
+def test_many_rows_take_no_more_memory_than_a_few(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = 400
+    monkeypatch.setattr(row_files, "AT_ONCE", at_once)
+    count = 2 * at_once
 
     def rows(number: int) -> Iterator[Struct]:
         return (replace(FILL, trade_id=str(n)) for n in range(number))

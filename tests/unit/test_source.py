@@ -79,7 +79,7 @@ def unseeded(tree: ast.AST) -> Iterator[str]:
     """`Random()` without a seed, and the module's own generator."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
+            name = called(node)
             if name in ("Random", "random.Random") and not node.args and not node.keywords:
                 yield f"line {node.lineno}: {name}() without a seed"
             elif name.startswith("random.") and name != "random.Random":
@@ -87,6 +87,16 @@ def unseeded(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "random":
             taken = [alias.name for alias in node.names if alias.name != "Random"]
             yield from (f"line {node.lineno}: from random import {name}" for name in taken)
+
+
+def called(call: ast.Call) -> str:
+    """`name` or `module.name`, and nothing for what has no such name."""
+    match call.func:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(ast.Name(module), name):
+            return f"{module}.{name}"
+    return ""
 
 
 def sets_gone_through(tree: ast.AST) -> Iterator[str]:
@@ -105,12 +115,7 @@ def sets_gone_through(tree: ast.AST) -> Iterator[str]:
             gone_through = [node.iter]
         elif isinstance(node, ast.Starred):
             gone_through = [node.value]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
-            "list",
-            "tuple",
-            "next",
-            "iter",
-        ):
+        elif isinstance(node, ast.Call) and called(node) in ("list", "tuple", "next", "iter"):
             gone_through = node.args[:1]
         for each in gone_through:
             if is_set(each, frozenset(named)):
@@ -121,13 +126,23 @@ def is_set(node: ast.expr, named: frozenset[str]) -> bool:
     if isinstance(node, ast.Set | ast.SetComp):
         return True
     if isinstance(node, ast.Call):
-        return ast.unparse(node.func) in SETS
+        return called(node) in SETS
     return isinstance(node, ast.Name) and node.id in named
+
+
+WORDS: dict[Rule, list[str]] = {
+    clock_reads: ["from time", *(f".{name}" for name in FUNCTIONS)],
+    unseeded: ["andom"],
+}
+"""Without one of them, nothing that the rule is for is in a text."""
 
 
 def broken(path: Path, *rules: Rule) -> list[str]:
     """Where, as `place: what`."""
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    if not any(word in text for rule in rules for word in WORDS.get(rule, [""])):
+        return []
+    tree = ast.parse(text)
     return [f"{spelled(path)} {place}" for rule in rules for place in rule(tree)]
 
 

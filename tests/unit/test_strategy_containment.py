@@ -50,7 +50,7 @@ def test_so_can_what_is_said_of_an_error(kind: type[BaseException], text: str) -
         assert containment.failure(error).startswith(kind.__name__)
 
 
-@given(st.recursive(TEXTS | st.binary() | st.builds(object), st.lists))
+@given(st.recursive(TEXTS | st.binary() | st.builds(object), st.lists, max_leaves=8))
 def test_so_can_what_is_said_of_an_answer(value: object) -> None:
     assert is_good(containment.line(f"got {containment.returned(value)}"))
 

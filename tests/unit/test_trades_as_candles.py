@@ -87,7 +87,7 @@ def told(events: Iterable[MarketDataEvent], timeframe: str) -> tuple[Seen, list[
 
 
 @pytest.mark.parametrize("timeframe", ["1m", "5m", "1h"])
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 @given(steps=ticks)
 def test_trades_and_their_candles_are_one_market(
     timeframe: str, steps: list[tuple[int, int]]

@@ -80,16 +80,16 @@ def test_an_applied_input_gives_all_that_follows_from_it() -> None:
     assert [record.at for record in records] == sorted(record.at for record in records)
 
 
-def test_a_thousand_systems_fit_into_one_process_and_none_knows_of_another() -> None:
+def test_hundreds_of_systems_fit_into_one_process_and_none_knows_of_another() -> None:
     """No loop runs here, no folder is given, and whatever one does the others do not see."""
-    made = [system() for _ in range(1_000)]
+    made = [system() for _ in range(200)]
     for each in made:
         each.open()
     for tick in ticks(40):
-        for each in made[::100]:
+        for each in made[::20]:
             each.apply(tick)
-    assert len({each.state_hash() for each in made[::100]}) == 1
-    assert {each.last_seq for each in made[1::100]} == {0}
+    assert len({each.state_hash() for each in made[::20]}) == 1
+    assert {each.last_seq for each in made[1::20]} == {0}
     assert made[0].last_seq > 40
 
 
