@@ -21,14 +21,20 @@ from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.documents.settings import SettingsApplied
 from tradectl.domain.errors import ExchangeError, UsageError
-from tradectl.domain.events import SettingsChanged, SystemEvent, SystemEventKind, TimerFired
+from tradectl.domain.events import (
+    SettingsChanged,
+    SuccessorShown,
+    SystemEvent,
+    SystemEventKind,
+    TimerFired,
+)
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.feeds.whole_log import read_log
 from tradectl.recovery.recovery import recover
 from tradectl.replay.replay import Replay
-from tradectl.runtime import reloading
+from tradectl.runtime import succession
 from tradectl.runtime.orchestrator import TradingOrchestrator
 from tradectl.runtime.reloading import Reloading
 from tradectl.runtime.run import TradingRun
@@ -138,8 +144,9 @@ async def test_limits_and_parameters_apply_to_a_run_that_is_replayed_and_recover
     run = await operated.trade()
     assert verified(run)
     (change,) = events_of(run.journal_path, SettingsChanged)
-    assert {each.symbol for each in change.history["trend"]} == {*run.settings.symbols}
-    assert len(change.history["trend"]) < 3 * 60  # bars, not trades
+    seen = [e for each in events_of(run.journal_path, SuccessorShown) for e in each.events]
+    assert {each.symbol for each in seen} == {*run.settings.symbols}
+    assert len(seen) == change.shown["trend"] < 3 * 60  # bars, not trades
     renewed = [e for e in events_of(run.journal_path, SystemEvent) if "renewed" in e.kind]
     assert [each.component for each in renewed] == ["strategy:trend"]
     again = await Operated(
@@ -253,20 +260,41 @@ async def test_routes_levels_and_paces_are_others_from_then_on(tmp_path: Path) -
 
 
 @virtual
-async def test_a_change_that_no_reader_of_journals_could_take_is_refused(
+async def test_a_successor_is_shown_the_market_bit_by_bit_while_the_old_one_trades(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(succession, "AT_FIRST", 2)
+    monkeypatch.setattr(succession, "AT_MOST", 2)
+
     async def act(operated: Operated) -> None:
-        await operated.sleep(20)
-        operated.write(entry=10)
-        with monkeypatch.context() as patched:
-            patched.setattr(reloading, "LONGEST_RECORD", 100)
-            with pytest.raises(UsageError, match="one after the other"):
-                await operated.apply()
-        assert (await operated.apply()).applied
+        await operated.sleep(40)
+        operated.write(entry=14)
+        strategy = operated.run.system.strategy
+        applying = asyncio.ensure_future(operated.apply())
+        while (found := strategy.candidates().get("trend")) is None or found.shown < 8:
+            await operated.sleep(0)
+        shutil.copytree(tmp_path / "state" / "journals", tmp_path / "killed" / "journals")
+        assert strategy.engine.instance("trend").config.parameters["entry"] == 8
+        assert (await applying).applied
+        assert strategy.engine.instance("trend").config.parameters["entry"] == 14
+        operated.write(entry=500)
+        for dry_run in (True, False):
+            with pytest.raises(UsageError, match="cannot be warmed"):
+                await operated.apply(dry_run=dry_run)
+        await operated.sleep(1)
+        assert strategy.candidates().get("trend") is None
 
     run = await Operated(tmp_path, act).trade()
-    assert len(events_of(run.journal_path, SettingsChanged)) == 1
+    assert verified(run)
+    shown = events_of(run.journal_path, SuccessorShown)
+    assert max(len(each.events) for each in shown) == 2
+    assert [each.parameters.get("entry") for each in shown if each.begins] == [14, 500]
+    assert [each.over for each in shown].count(True) == 1
+    killed = recover(StateDir(tmp_path / "killed"), trusting=True)
+    assert killed is not None
+    assert killed.applied == {}
+    (journal,) = journals(tmp_path / "killed")
+    assert Replay(journal).run().verified
 
 
 @virtual

@@ -31,6 +31,7 @@ from tradectl.domain.events import (
     OrderFilled,
     OrderInitialized,
     StrategySignalEvent,
+    SuccessorShown,
     SystemEvent,
     SystemEventKind,
 )
@@ -103,6 +104,20 @@ def bars(*closes: int) -> tuple[BarEvent, ...]:
 def apply(run: Driven, wanted: Settings, **history: Any) -> list[Event]:
     change = change_of(run.system.settings, differences(run.system.settings, wanted), history)
     return [record.event for record in run.feed(change)]
+
+
+def succeeded(run: Driven, length: int, at: int, seen: tuple[BarEvent, ...]) -> list[int]:
+    """Shown in parts, between which the market goes on; what it went to."""
+    between: list[Event] = ticks(at, 90)
+    for n, event in enumerate(seen):
+        shown = SuccessorShown(
+            strategy="mover", parameters={"length": length}, events=(event,), begins=not n
+        )
+        run.feed(shown, *between[:n])
+    now, wanted = run.system.settings, with_length(run, length)
+    rest = {"mover": tuple(e for e in between if isinstance(e, MarketDataEvent))}
+    run.feed(change_of(now, differences(now, wanted), rest, shown={"mover": len(seen)}))
+    return [90]
 
 
 def test_a_tighter_limit_holds_from_its_record_on_and_exits_pass() -> None:
@@ -320,8 +335,10 @@ def test_changes_at_any_record_are_decided_folded_and_recovered_the_same(
             case "tick":
                 closes.append(value)
                 run.feed(*ticks(5 + i, value))
-            case "length":
+            case "length" if i % 2:
                 apply(run, with_length(run, value), mover=bars(*closes[-5:]))
+            case "length":
+                closes += succeeded(run, value, 5 + i, bars(*closes[-5:]))
             case "limits":
                 apply(run, with_limits(run, **value))
             case _:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tradectl.adapters.adapter import Adapter
 from tradectl.bus.core import Stage
@@ -13,11 +14,16 @@ from tradectl.domain.events import (
     Event,
     MarketDataEvent,
     Record,
+    SettingsChanged,
+    SuccessorShown,
     TimerFired,
     WarmUpReceived,
 )
 from tradectl.strategy.configured import DEFAULT_STRATEGY, StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
+
+if TYPE_CHECKING:
+    from tradectl.strategy.succession import Candidates
 
 
 class StrategyAdapter(Adapter):
@@ -28,6 +34,9 @@ class StrategyAdapter(Adapter):
     def __init__(self, bus: EventBus, engine: StrategyEngine | None = None) -> None:
         super().__init__(bus)
         self.engine = engine or StrategyEngine([DEFAULT_STRATEGY])
+        self._candidates: Candidates | None = None
+        self.shown_in = 0
+        """ns that the last part of what a candidate is shown took"""
 
     def attach_all(self) -> None:
         if self.engine.best_exchange is not None:  # hears it before it is asked
@@ -35,6 +44,7 @@ class StrategyAdapter(Adapter):
         self.attach(MarketDataEvent, self.engine.on_market, Stage.STRATEGY)
         self.attach(CommandReceived, self._on_command, Stage.STRATEGY)
         self.attach(WarmUpReceived, self._on_warm_up, Stage.STRATEGY)
+        self.attach(SuccessorShown, self._on_shown, Stage.STRATEGY)
         if self.engine.timers:
             self.attach(TimerFired, self.engine.on_timer, Stage.STRATEGY)
         if self.engine.own_reports is not None:
@@ -51,15 +61,23 @@ class StrategyAdapter(Adapter):
             self._bus.every(interval, name)
 
     def change_parameters(
-        self,
-        instances: Sequence[StrategyInstance],
-        history: Mapping[str, Sequence[MarketDataEvent]],
-        at: int,
+        self, instances: Sequence[StrategyInstance], change: SettingsChanged, at: int
     ) -> list[Event]:
-        """New instances of those with other parameters, each warmed by its history."""
-        from tradectl.strategy.succession import change_parameters  # only where there are some
+        """New instances of those with other parameters, each knowing the market by what it was shown."""
+        return self.candidates().take_over(instances, change, at)
 
-        return change_parameters(self.engine, instances, history, at)
+    def candidates(self) -> Candidates:
+        """Those that are to take another one's place, of which there are hardly ever any."""
+        if self._candidates is None:
+            from tradectl.strategy.succession import Candidates
+
+            self._candidates = Candidates(self.engine)
+        return self._candidates
+
+    def _on_shown(self, event: SuccessorShown, record: Record) -> None:
+        began = self._bus.clock.ticks()
+        self.candidates().on_shown(event, record)
+        self.shown_in = self._bus.clock.ticks() - began
 
     def _on_warm_up(self, warm_up: WarmUpReceived, record: Record) -> list[Event]:
         goes_on = not warm_up.run_id  # it is of the same recording

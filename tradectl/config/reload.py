@@ -90,6 +90,7 @@ def change_of(
     found: Sequence[Difference],
     history: Mapping[str, tuple[Market, ...]] | None = None,
     *,
+    shown: Mapping[str, int] | None = None,
     reason: str = "",
     by: str = "",
 ) -> SettingsChanged:
@@ -111,6 +112,7 @@ def change_of(
         ),
         limits=limits,
         history=dict(history or {}),
+        shown=dict(shown or {}),
         reason=reason,
     )
 

@@ -90,13 +90,14 @@ from tradectl.domain.system_events import (
     OrderCommandReceived,
     SettingChange,
     SettingsChanged,
+    SuccessorShown,
     SystemEvent,
     TimerFired,
     TradingConcluded,
     WarmUpReceived,
 )
 
-WIRE_VERSION = 10
+WIRE_VERSION = 11
 
 
 # --- decisions -------------------------------------------------------------------------------------
@@ -301,7 +302,7 @@ AnyEvent = (
     | CancelRejected | OrderOutcomeLost | AccountReported | PositionLiquidated | FundingPaid
     | CashMoved | InstrumentChanged
     | SystemEvent | CommandReceived | EmergencyStopReceived | OrderCommandReceived
-    | SettingsChanged
+    | SettingsChanged | SuccessorShown
     | TradingConcluded | TimerFired | WarmUpReceived
 )  # fmt: skip
 """Every event there is: what a journal may hold. The families' bases are not among them."""
@@ -387,6 +388,7 @@ __all__ = [
     "SizeChanged",
     "StrategiesCrossed",
     "StrategySignalEvent",
+    "SuccessorShown",
     "SymbolRestricted",
     "SystemEvent",
     "SystemEventKind",

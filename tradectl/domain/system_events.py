@@ -94,17 +94,34 @@ def _said(value: Any, nothing: str) -> str:
 
 class SettingsChanged(CommandReceived, frozen=True, gc=False, kw_only=True):
     """Settings are others from here on. `limits` are all of risk's, as plain data, where one of them is
-    among the changes. A strategy of which a parameter is gets to know the market by `history`, by its
-    name, oldest first: it says nothing about that."""
+    among the changes. A strategy of which a parameter is knows the market by the events that its
+    successor was `shown` before (how many, by its name), and gets to know the rest by `history`, oldest
+    first: it says nothing about that."""
 
     command: Command = Command.CONFIGURE
     changes: tuple[SettingChange, ...]
     limits: dict[str, Any] | None = None
     history: dict[str, tuple[Market, ...]] = field(default_factory=dict)
+    shown: dict[str, int] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """Key -> what it is now."""
         return {change.key: change.new for change in self.changes}
+
+
+class SuccessorShown(Event, frozen=True, gc=False, kw_only=True):
+    """An instance of a strategy by other `parameters`, which is made with the first of these (`begins`),
+    gets to know the market by some more `events`, oldest first, while the one that trades goes on. It
+    takes its place with a `SettingsChanged`, or is gone where that was not to be (`over`)."""
+
+    event_type: ClassVar[EventType] = EventType.SYSTEM
+    priority: ClassVar[EventPriority] = EventPriority.COMMAND
+
+    strategy: str
+    parameters: dict[str, bool | int | float | str] = field(default_factory=dict)
+    events: tuple[Market, ...] = ()
+    begins: bool = False
+    over: bool = False
 
 
 class TradingConcluded(Event, frozen=True, gc=False, kw_only=True):

@@ -31,6 +31,7 @@ from tradectl.domain.events import (
     SharesComputed,
     StrategiesCrossed,
     StrategySignalEvent,
+    SuccessorShown,
     SymbolRestricted,
     SystemEvent,
     TargetComputed,
@@ -60,7 +61,7 @@ BY_WORD: dict[str, tuple[type[Event], ...]] = {
     "target": (TargetComputed,),
     "timer": (TimerFired,),
     "trade": (MarketDataEvent,),
-    "warm_up": (WarmUpReceived,),
+    "warm_up": (WarmUpReceived, SuccessorShown),
 }
 """What a listing calls them, where that is neither a family nor a kind."""
 

@@ -15,7 +15,14 @@ from msgspec.structs import replace
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.documents.compare import Comparison
-from tradectl.domain.events import Event, MarketDataEvent, Record, SettingsChanged, WarmUpReceived
+from tradectl.domain.events import (
+    Event,
+    MarketDataEvent,
+    Record,
+    SettingsChanged,
+    SuccessorShown,
+    WarmUpReceived,
+)
 from tradectl.explain.compare import comparison, records_of, together
 from tradectl.explain.compared_run import ComparedRun
 from tradectl.explain.decided_again import Judge
@@ -26,7 +33,8 @@ from tradectl.system.trading_system import TradingSystem, on_paper, strategy_has
 
 FED = (MarketDataEvent, WarmUpReceived)
 """What the simulated run gets of the recorded one."""
-FED_AS_IT_WAS = (*FED, SettingsChanged)
+CHANGES = (SettingsChanged, SuccessorShown)
+FED_AS_IT_WAS = (*FED, *CHANGES)
 """... where it goes by the same settings, which were others from some record on."""
 
 
@@ -57,7 +65,7 @@ def _in_order(group: Iterable[Record], fed: tuple[type[Event], ...]) -> Iterator
         event = record.event
         if not isinstance(event, fed):
             continue
-        if isinstance(event, SettingsChanged):
+        if isinstance(event, CHANGES):
             yield waiting
             yield [event]
             waiting = []

@@ -58,14 +58,14 @@ class OwnHistory:
                 needs.pop(event.symbol)
         self._heard = kept[::-1]
 
-    def read_on(self, upto: int) -> None:
-        """What came since, up to record `upto`. Raises JournalError."""
-        if self._symbols:
-            self._heard += [*self._backwards(upto, self._upto)][::-1]
+    def read_on(self, upto: int) -> tuple[Market, ...]:
+        """What came since, up to record `upto`, oldest first. Raises JournalError."""
+        since = [*self._backwards(upto, self._upto)][::-1] if self._symbols else []
         self._upto = upto
+        return tuple(event for event, _ in since)
 
     def events(self) -> tuple[Market, ...]:
-        """Oldest first."""
+        """What was read at first, oldest first."""
         if not self._bars_of:
             return tuple(event for event, _ in self._heard)
         bars, rest = as_bars(self._heard, self._bars_of)

@@ -34,23 +34,18 @@ from tradectl.documents.settings import SettingDifference, SettingsApplied
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import UsageError
 from tradectl.domain.setting import HIGHER_IS_LOOSER
-from tradectl.domain.system_events import Market
 from tradectl.domain.text import harmless
 from tradectl.notification.address import without_addresses
-from tradectl.recovery.own_history import OwnHistory
 from tradectl.runtime.orchestrator import Lifecycle
 from tradectl.runtime.run_options import RunOptions
 from tradectl.runtime.session import Session
-from tradectl.strategy.configured import StrategyInstance
-from tradectl.strategy.succession import changed, successor
-from tradectl.system.trading_system import module_hashes, strategy_hashes
+from tradectl.runtime.succession import Succession
+from tradectl.strategy.succession import changed
 
 DATA_AGE = "risk.max_data_age_seconds"
 DEFAULT = "default"
 TELLS = ("alert_routes", "alert_escalations")
 PLAN_DIGITS = 8
-LONGEST_RECORD = 32 * 1024 * 1024
-"""Bytes of a change with all that strategies are shown: half of what a reader of journals takes."""
 NO_FILE = (
     "this run was begun without a configuration file: what is applied would not hold when it is started "
     "again; begin it with -c FILE"
@@ -79,6 +74,7 @@ class Reloading:
         self._watchers = watchers
         self._typed = options.typed
         self._lock = asyncio.Lock()
+        self._succession = Succession(session, options)
 
     async def apply(
         self, file: str = "", confirm: bool = False, dry_run: bool = False, plan: str = ""
@@ -89,8 +85,10 @@ class Reloading:
             judged = [self._judged(each, wanted) for each in differences(asked, wanted)]
             found = [each for each in judged if each.old != each.new]
             why = self._in_the_way(found, confirm=confirm, plan=plan)
-            if not found or why or dry_run:
+            if not found or why:
                 return self._answer(found, why=why)
+            if dry_run:
+                return await self._tried(found)
             return await self._apply(found, wanted)
 
     @property
@@ -154,67 +152,23 @@ class Reloading:
         running = session.system.settings
         asked = patched(running, values_of(found))
         strategies = changed(asked.strategies, session.system.strategy.engine.instances())
-        histories = [self._history(each) for each in strategies]
-        if histories:
-            await self._read_back(histories)
-        history: dict[str, tuple[Market, ...]] = {}
-        notes: list[str] = []
-        for each, own in zip(strategies, histories, strict=True):
-            history[each.name] = events = own.events()
-            notes += filter(None, [self._note_of(each, events)])
-        change = change_of(running, found, history, reason=self._path, by="operator")
-        if histories and len(msgspec.json.encode(change)) > LONGEST_RECORD:
-            raise UsageError(
-                "what these strategies have to be shown is too long for one record: nothing was applied; "
-                "change their parameters one after the other"
-            )
+        warmed = await self._succession.warmed(strategies)
+        change = change_of(
+            running, found, warmed.rest, shown=warmed.shown, reason=self._path, by="operator"
+        )
         await session.orchestrator.configure(change)
         if self._typed is not None:
             self._typed = msgspec.structs.replace(self._typed, settings=wanted)
         session.follow(session.system.settings)
         await self._watchers.follow(session.system.settings)
-        return self._answer(found, seq=session.system.changed_at, notes=notes)
+        return self._answer(found, seq=session.system.changed_at, notes=warmed.notes)
 
-    def _history(self, config: StrategyInstance) -> OwnHistory:
-        session, engine = self._session, self._session.system.strategy.engine
-        old, header = engine.instance(config.name), session.header
-        self._refuse_other_source(config, header.strategies, header.modules)
-        new = engine.alone([config], find=lambda _name: old.cls).instance(config.name)
-        return OwnHistory(new, old.slots, session.journal_path)
-
-    def _refuse_other_source(
-        self, config: StrategyInstance, then: dict[str, str], modules: dict[str, str]
-    ) -> None:
-        """By other code a replay could not decide the same."""
-        alone = msgspec.structs.replace(self._session.settings, strategies=(config,))
-        find = self._options.find
-        now = {**strategy_hashes(alone, find), **module_hashes(alone, find)}
-        if any({**then, **modules}.get(name, digest) != digest for name, digest in now.items()):
-            raise UsageError(
-                f"strategy {config.name!r}: its source has changed since this run began, and it would "
-                "decide by other code: start the run anew"
-            )
-
-    async def _read_back(self, histories: list[OwnHistory]) -> None:
-        """Up to the record that is the newest as this returns."""
-        bus = self._session.bus
-        await bus.written()
-        upto = bus.core.seq
-        for each in histories:
-            await asyncio.to_thread(each.read, upto)
-        await bus.written()
-        for each in histories:
-            each.read_on(bus.core.seq)
-
-    def _note_of(self, config: StrategyInstance, events: tuple[Market, ...]) -> str:
-        """What is to be known of an instance by other parameters. Raises UsageError for an unfit one."""
-        engine, now = self._session.system.strategy.engine, self._session.bus.clock.now()
-        made = successor(engine, config, events, now)
-        if made.obstacle:
-            raise UsageError(
-                f"strategy {config.name!r} goes on as before: {made.obstacle}; nothing was applied"
-            )
-        return f"strategy {config.name!r} runs {made.words}" if made.unlike else ""
+    async def _tried(self, found: list[Difference]) -> SettingsApplied:
+        """Whether strategies would take their parameters, too."""
+        asked = patched(self._session.system.settings, values_of(found))
+        instances = self._session.system.strategy.engine.instances()
+        notes = await self._succession.tried(changed(asked.strategies, instances))
+        return self._answer(found, notes=notes)
 
     def _answer(
         self,

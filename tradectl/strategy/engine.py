@@ -167,15 +167,21 @@ class StrategyEngine:
         """Show the strategies what was recorded before this run, oldest first; what they see next
         `goes_on` from there, or comes after a hole. Nobody hears their signals; their failures are
         returned."""
+        failures = self.show(events, at)
+        for running in self._strategies.values():
+            running.begin(at)
+        if not goes_on:
+            self._routes.interrupt()
+        return failures
+
+    def show(self, events: Iterable[MarketDataEvent], at: int) -> list[Event]:
+        """What was recorded before, or a part of it, to be gone on from: the failures. Nobody hears what
+        is said of it."""
         failures: list[Event] = []
         self._silent = True
         for event in events:
             failures += self.on_market(event, Record(0, event.ts or at, event)) or ()
         self._silent = False
-        for running in self._strategies.values():
-            running.begin(at)
-        if not goes_on:
-            self._routes.interrupt()
         return failures
 
     def warm_up_needs(self) -> list[WarmUpNeed]:

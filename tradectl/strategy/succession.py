@@ -1,6 +1,7 @@
 """Other parameters for a strategy that runs make a new instance in the place of the old one.
 
-It is made of the class that runs, and gets to know the market by its history before it speaks. What its
+It is made of the class that runs, and gets to know the market by its history before it speaks, some of it
+at a time, while the old one goes on; what it was shown stands in the journal. What its
 strategy holds and wants is in the books, and stays. Bars that are being built go on: it hears the next
 one as the old instance would have, and the first of another length with what its history has of it. One
 that cannot be made, fails on its history, hears another timer or knows the market less than the old one
@@ -10,15 +11,20 @@ is not put in its place; who asks is told why.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     Event,
     MarketDataEvent,
+    Record,
+    SettingsChanged,
     SignalAction,
     StrategySignalEvent,
+    SuccessorShown,
     SystemEventKind,
 )
 from tradectl.domain.text import counted
@@ -31,17 +37,51 @@ History = Sequence[MarketDataEvent]
 NO_HISTORY: History = ()
 
 
-class Successor(NamedTuple):
-    """The new instance, the engine in which it heard its history, what is recorded of what it said of
-    that (failures alone), why it is not to be put in the place of the old one (empty where it may be),
-    and the symbols in which it holds what it would not hold by these parameters, as far as it has said
-    so."""
+class Successor:
+    """The new instance of the strategy of that name, by `config`, wherever it gets to know the market: in
+    an engine of its own. Raises UsageError where it cannot be made."""
 
-    running: RunningStrategy
-    alone: StrategyEngine
-    events: list[Event]
-    obstacle: str
-    unlike: tuple[str, ...]
+    def __init__(self, engine: StrategyEngine, config: StrategyInstance) -> None:
+        self._engine = engine
+        old = engine.instance(config.name)
+        self.alone = engine.alone([config], find=lambda _name: old.cls)
+        self.running: RunningStrategy = self.alone.instance(config.name)
+        self.shown = 0
+        """events"""
+        self.events: list[Event] = []
+        """what is recorded of what it said of them: failures alone"""
+
+    def show(self, history: History, at: int) -> None:
+        """Some more of the market, oldest first, at `at` (ns)."""
+        self.events += self.alone.show(history, at)
+        self.shown += len(history)
+
+    def take_over(self, at: int) -> list[Event]:
+        """In the place of the old one, which goes on where this one is not fit to, as is said."""
+        if self.obstacle:
+            return [*self.events, _goes_on(self._engine, self.running.config.name, self.obstacle)]
+        words = self.words
+        self.running.begin(at)
+        for symbol in self._engine.instance(self.running.config.name).slots:
+            if symbol not in self.running.slots:
+                self.alone.place(symbol, at, self._engine)
+        events = [*self.events, *self.alone.taken()]
+        return events + self._engine.put(self.running, self.alone, at, words)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it is not to be put in the place of the old one by now; empty where it may be."""
+        return _obstacle(self._engine.instance(self.running.config.name), self.running)
+
+    @property
+    def unlike(self) -> tuple[str, ...]:
+        """The symbols in which it holds what it would not hold by these parameters, as far as it has said
+        so."""
+        return tuple(
+            symbol
+            for (_, symbol), word in sorted(self.alone.unheard.items())
+            if isinstance(word, StrategySignalEvent) and _is_unlike(self.running.held(symbol), word)
+        )
 
     @property
     def words(self) -> str:
@@ -51,57 +91,60 @@ class Successor(NamedTuple):
         return f"by other parameters, and would not hold {symbols} as it does: that stays until it speaks"
 
 
+class Candidates:
+    """Those that get to know the market while the ones whose place they are to take go on."""
+
+    def __init__(self, engine: StrategyEngine) -> None:
+        self._engine = engine
+        self._known: dict[str, Successor] = {}
+
+    def get(self, name: str) -> Successor | None:
+        return self._known.get(name)
+
+    def on_shown(self, event: SuccessorShown, record: Record) -> None:
+        """A handler of the core; one that cannot be made is not there."""
+        name = event.strategy
+        if event.begins:
+            config = replace(self._engine.instance(name).config, parameters=event.parameters)
+            with suppress(UsageError):
+                self._known[name] = Successor(self._engine, config)
+        candidate = self._known.get(name)
+        if candidate is not None:
+            candidate.show(event.events, record.at)
+        if event.over:
+            self._known.pop(name, None)
+
+    def take_over(
+        self, instances: Iterable[StrategyInstance], change: SettingsChanged, at: int
+    ) -> list[Event]:
+        """Those with other parameters begin anew, each by what it was shown and the last of that."""
+        events: list[Event] = []
+        for config in changed(instances, self._engine.instances()):
+            name = config.name
+            try:
+                found = self._known.get(name)
+                if found is None or found.shown != change.shown.get(name, 0):
+                    found = Successor(self._engine, config)
+            except UsageError as error:
+                events.append(_goes_on(self._engine, name, str(error)))
+                continue
+            found.show(change.history.get(name, NO_HISTORY), at)
+            events += found.take_over(at)
+        self._known.clear()
+        return events
+
+
+def _goes_on(engine: StrategyEngine, name: str, why: str) -> Event:
+    component = engine.instance(name).component
+    return system_event(SystemEventKind.STRATEGY_FAILED, component, f"goes on as before: {why}")
+
+
 def changed(
     now: Iterable[StrategyInstance], running: Mapping[str, RunningStrategy]
 ) -> list[StrategyInstance]:
     """Those with other parameters than what runs under their names."""
     found = (each for each in now if each.name in running)
     return [each for each in found if each.parameters != running[each.name].config.parameters]
-
-
-def successor(
-    engine: StrategyEngine, config: StrategyInstance, history: History, at: int
-) -> Successor:
-    """Of the instance of the same name, by `config`, at `at` (ns), wherever that is. Raises UsageError
-    where it cannot be made."""
-    old = engine.instance(config.name)
-    alone = engine.alone([config], find=lambda _name: old.cls)
-    running = alone.instance(config.name)
-    events = alone.warm_up(history, at, goes_on=True)
-    for symbol in old.slots:
-        if symbol not in running.slots:
-            alone.place(symbol, at, engine)
-    unlike = tuple(
-        symbol
-        for (_, symbol), word in sorted(alone.unheard.items())
-        if isinstance(word, StrategySignalEvent) and _is_unlike(running.held(symbol), word)
-    )
-    return Successor(running, alone, [*events, *alone.taken()], _obstacle(old, running), unlike)
-
-
-def change_parameters(
-    engine: StrategyEngine,
-    instances: Iterable[StrategyInstance],
-    history: Mapping[str, History],
-    at: int,
-) -> list[Event]:
-    """Those with other parameters begin anew, each by its history: what they say of it, and what the ones
-    before had yet to say. One that is not fit to goes on as it is, and that is said."""
-    events: list[Event] = []
-    for config in changed(instances, engine.instances()):
-        try:
-            made = successor(engine, config, history.get(config.name, NO_HISTORY), at)
-        except UsageError as error:
-            why = str(error)
-        else:
-            events += made.events
-            why = made.obstacle
-            if not why:
-                events += engine.put(made.running, made.alone, at, made.words)
-                continue
-        component, why = engine.instance(config.name).component, f"goes on as before: {why}"
-        events.append(system_event(SystemEventKind.STRATEGY_FAILED, component, why))
-    return events
 
 
 def _is_unlike(held: Decimal, word: StrategySignalEvent) -> bool:
@@ -129,4 +172,4 @@ def _obstacle(old: RunningStrategy, new: RunningStrategy) -> str:
     return ""
 
 
-__all__ = ["NO_HISTORY", "History", "Successor", "change_parameters", "changed", "successor"]
+__all__ = ["Candidates", "History", "Successor", "changed"]

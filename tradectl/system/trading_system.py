@@ -226,7 +226,7 @@ class TradingSystem(BookkeepingSystem):
             routing = self.strategy.engine.best_exchange
             if routing is not None:
                 routing.part = settings.portfolio.fraction
-        return self.strategy.change_parameters(settings.strategies, change.history, record.at)
+        return self.strategy.change_parameters(settings.strategies, change, record.at)
 
     def _is_reviewed(self, at: int) -> bool:
         """Nothing is held, and a risk check at `at` would find what the last one found."""

@@ -37,6 +37,7 @@ from tradectl.domain.events import (
     QuotesWanted,
     SharesComputed,
     StrategiesCrossed,
+    SuccessorShown,
     TargetComputed,
     TimerFired,
     WarmUpReceived,
@@ -186,6 +187,10 @@ _WORDS: dict[type[Event], Callable[[Any], str]] = {
     ),
     InstrumentChanged: lambda event: f"RULES {harmless(event.instrument.symbol)} are others now",
     TimerFired: lambda event: f"TIMER {harmless(event.name)}",
+    SuccessorShown: lambda event: (
+        f"WARM-UP {counted(len(event.events), 'event')} for another {harmless(event.strategy)}"
+        f"{', which is not put in its place' if event.over else ''}"
+    ),
     WarmUpReceived: lambda event: (
         f"WARM-UP {counted(len(event.events), 'event')} of run {harmless(event.run_id)}"
     ),

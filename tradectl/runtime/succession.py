@@ -1,0 +1,218 @@
+"""New instances of strategies are shown the market while the run trades: some of it at a time.
+
+Each part is an input, so that a replay shows the same at the same records, and takes a few milliseconds
+of the loop however slow the strategy is: between two of them the loop answers, and the instance that
+trades goes on. What has come meanwhile is shown until so little of it is left that it fits into the
+record that has the new one take over. A run that is killed before that record goes on as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tradectl.domain.errors import NotRunning, UsageError
+from tradectl.domain.events import SuccessorShown
+from tradectl.domain.system_events import Market
+from tradectl.domain.time import MILLISECOND
+from tradectl.recovery.own_history import OwnHistory
+from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.session import Session
+from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.succession import Successor
+from tradectl.system.trading_system import module_hashes, strategy_hashes
+
+AT_FIRST, AT_MOST = 20, 1_000
+"""Events that are shown at once."""
+HELD_UP_NS = 5 * MILLISECOND
+"""What the loop is held up by each part of them, about."""
+MOST_ROUNDS = 50
+"""A strategy that is slower than its market never has heard all of it: the rest goes with the change."""
+
+Show = Callable[[Sequence[Market]], Awaitable[int]]
+"""Some more of the market to one instance: the ns that it took."""
+
+
+class Warmed(Struct, frozen=True):
+    """By the names of strategies the last of what they are to be shown, and how much they were; and what
+    is to be known of them."""
+
+    rest: dict[str, tuple[Market, ...]]
+    shown: dict[str, int]
+    notes: list[str]
+
+
+class Pace:
+    """How many events are shown at once, by the time that the last ones took."""
+
+    def __init__(self) -> None:
+        self.most = AT_FIRST
+
+    def took(self, ns: int) -> None:
+        share = HELD_UP_NS / max(ns, 1)
+        self.most = max(1, min(AT_MOST, int(self.most * min(2.0, share))))
+
+
+class Succession:
+    """Of the strategies of one run, by its `options`."""
+
+    def __init__(self, session: Session, options: RunOptions) -> None:
+        self._session, self._options = session, options
+
+    async def warmed(self, configs: Sequence[StrategyInstance]) -> Warmed:
+        """Instances by these, ready to take over with the very next input. Raises UsageError for one that
+        is not fit to."""
+        histories = await self._histories(configs)
+        ready = False
+        try:
+            paces = {each.name: Pace() for each in configs}
+            for config, history in zip(configs, histories, strict=True):
+                self._begin(config)
+                await self._show_all(history.events(), self._shown(config), paces[config.name])
+            rest = await self._caught_up(configs, histories, paces)
+            notes = [*filter(None, (self._note_of(config) for config in configs))]
+            ready = True
+        finally:
+            if not ready:
+                self._give_up(configs)
+        candidates = [self._candidate(config) for config in configs]
+        shown = {each.running.config.name: each.shown for each in candidates}
+        return Warmed(rest, shown, notes)
+
+    async def tried(self, configs: Sequence[StrategyInstance]) -> list[str]:
+        """What is to be known of instances by these, which nobody uses. Raises as above."""
+        notes = []
+        for config, history in zip(configs, await self._histories(configs), strict=True):
+            made = Successor(self._session.system.strategy.engine, config)
+            await self._show_all(history.events(), self._aside(made), Pace())
+            notes.append(note_of(made))
+        return [*filter(None, notes)]
+
+    async def _caught_up(
+        self,
+        configs: Sequence[StrategyInstance],
+        histories: Sequence[OwnHistory],
+        paces: dict[str, Pace],
+    ) -> dict[str, tuple[Market, ...]]:
+        """What has come since each of them was shown the last, up to now: not more than one part."""
+        bus = self._session.bus
+        for left in reversed(range(MOST_ROUNDS)):
+            await bus.written()
+            upto = bus.core.seq
+            names = [config.name for config in configs]
+            rest = dict(zip(names, (each.read_on(upto) for each in histories), strict=True))
+            if not left or all(len(events) <= paces[n].most for n, events in rest.items()):
+                break
+            for config in configs:
+                show, pace = self._shown(config), paces[config.name]
+                await self._show_all(rest[config.name], show, pace)
+        return rest
+
+    async def _show_all(self, events: Sequence[Market], show: Show, pace: Pace) -> None:
+        first = 0
+        while first < len(events):
+            part = events[first : first + pace.most]
+            first += len(part)
+            pace.took(await show(part))
+
+    def _begin(self, config: StrategyInstance) -> None:
+        self._post(config, parameters=config.parameters, begins=True)
+
+    def _shown(self, config: StrategyInstance) -> Show:
+        """In the core, by the journal."""
+        bus, strategy = self._session.bus, self._session.system.strategy
+
+        async def show(part: Sequence[Market]) -> int:
+            self._post(config, events=tuple(part))
+            await bus.written()
+            if not bus.running:
+                raise NotRunning("the run has ended: nothing was applied")
+            failed = self._candidate(config).running.quarantined
+            if failed:
+                raise _unfit(config, f"by these parameters it fails: {failed}")
+            return strategy.shown_in
+
+        return show
+
+    def _aside(self, made: Successor) -> Show:
+        """Of no consequence."""
+        clock = self._session.bus.clock
+
+        async def show(part: Sequence[Market]) -> int:
+            await asyncio.sleep(0)
+            began = clock.ticks()
+            made.show(part, clock.now())
+            return clock.ticks() - began
+
+        return show
+
+    def _post(self, config: StrategyInstance, **said: object) -> None:
+        self._session.bus.post(
+            SuccessorShown(source_component="operator", strategy=config.name, **said)  # type: ignore[arg-type]
+        )
+
+    def _give_up(self, configs: Sequence[StrategyInstance]) -> None:
+        for config in configs:
+            if self._session.bus.running and self._session.system.strategy.candidates().get(
+                config.name
+            ):
+                self._post(config, over=True)
+
+    def _candidate(self, config: StrategyInstance) -> Successor:
+        """Raises UsageError where there is none."""
+        found = self._session.system.strategy.candidates().get(config.name)
+        if found is None:
+            raise _unfit(config, "it could not be made")
+        return found
+
+    def _note_of(self, config: StrategyInstance) -> str:
+        return note_of(self._candidate(config))
+
+    async def _histories(self, configs: Sequence[StrategyInstance]) -> list[OwnHistory]:
+        """Up to the newest record. Raises UsageError for an instance that cannot be made."""
+        histories = [self._history(each) for each in configs]
+        bus = self._session.bus
+        if histories:
+            await bus.written()
+        upto = bus.core.seq
+        for each in histories:
+            await asyncio.to_thread(each.read, upto)
+        return histories
+
+    def _history(self, config: StrategyInstance) -> OwnHistory:
+        session, engine = self._session, self._session.system.strategy.engine
+        old, header = engine.instance(config.name), session.header
+        self._refuse_other_source(config, header.strategies, header.modules)
+        new = engine.alone([config], find=lambda _name: old.cls).instance(config.name)
+        return OwnHistory(new, old.slots, session.journal_path)
+
+    def _refuse_other_source(
+        self, config: StrategyInstance, then: dict[str, str], modules: dict[str, str]
+    ) -> None:
+        """By other code a replay could not decide the same."""
+        alone = replace(self._session.settings, strategies=(config,))
+        find = self._options.find
+        now = {**strategy_hashes(alone, find), **module_hashes(alone, find)}
+        if any({**then, **modules}.get(name, digest) != digest for name, digest in now.items()):
+            raise UsageError(
+                f"strategy {config.name!r}: its source has changed since this run began, and it would "
+                "decide by other code: start the run anew"
+            )
+
+
+def note_of(made: Successor) -> str:
+    """What is to be known of an instance by other parameters. Raises UsageError for an unfit one."""
+    config = made.running.config
+    if made.obstacle:
+        raise _unfit(config, made.obstacle)
+    return f"strategy {config.name!r} runs {made.words}" if made.unlike else ""
+
+
+def _unfit(config: StrategyInstance, why: str) -> UsageError:
+    return UsageError(f"strategy {config.name!r} goes on as before: {why}; nothing was applied")
+
+
+__all__ = ["Succession", "Warmed"]
