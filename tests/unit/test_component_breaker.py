@@ -170,6 +170,7 @@ async def test_the_list_of_components_has_what_is_told_of_breakers() -> None:
     ]:
         row = await row_after(opened, name)
         assert (row.status, row.breaker, row.message) == ("DEGRADED", "open", "why")
+        assert row.error_count == 1
         row = await row_after(over, name)
         assert (row.status, row.breaker, row.message) == ("RUNNING", "closed", "")
     assert (await row_after(TRIED, "db")).breaker == "half_open"

@@ -22,6 +22,7 @@ from tradectl.domain.events import Event, EventType, SystemEvent
 from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.monitoring import AlertManager, SystemMonitor
 from tradectl.monitoring.data_age import DataAge
+from tradectl.monitoring.monitor import CALM_S
 from tradectl.monitoring.watchdog import Watchdog
 from tradectl.storage.manager import StateManager
 
@@ -171,6 +172,15 @@ async def test_each_slow_step_is_told_once(watched: Watched) -> None:
     ]
     await until(watched.alerts.get_active_alerts)
     await until(lambda: watched.alerts.get_active_alerts()[0].count == 3)
+    await is_over_after_a_while(watched, "slow_step")
+
+
+async def is_over_after_a_while(watched: Watched, kind: str) -> None:
+    """By itself, once it has not been again."""
+    assert f"{kind}_over" not in watched.kinds()
+    watched.monitor._passing[kind] -= CALM_S
+    await until(lambda: not watched.alerts.get_active_alerts())
+    assert watched.kinds()[-1] == f"{kind}_over"
 
 
 @pytest.mark.parametrize(
@@ -197,6 +207,7 @@ async def test_a_loop_that_stands_still_is_told_once_it_turns_again() -> None:
         await until(lambda: "loop_stalled" in watched.kinds())
         await until(watched.alerts.get_active_alerts)
         assert watched.alerts.get_active_alerts()[0].severity == "error"
+        await is_over_after_a_while(watched, "loop_stalled")
 
 
 async def test_the_time_the_loop_turns_late_is_measured() -> None:

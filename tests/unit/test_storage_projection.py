@@ -233,6 +233,10 @@ async def test_a_database_that_stays_locked_is_told_about_and_does_not_end_the_f
     assert "database is locked" in told[0].message
     await eventually(lambda: rows(path, "SELECT trade_id FROM fills") == [("t1",)])
     await state.stop()
+    bus.turn()
+    last = bus.history(EventType.SYSTEM)[-1].event
+    assert isinstance(last, SystemEvent)
+    assert last.kind == "projection_stalled_over"
 
 
 async def test_without_a_store_there_is_nothing_to_flush() -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tradectl.bus.clock import Clock, WallClock
 from tradectl.documents.run import ComponentRow
-from tradectl.domain.resilience import CLOSED, HALF_OPEN
+from tradectl.domain.resilience import CLOSED, HALF_OPEN, OPEN
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.time import iso
 
@@ -110,6 +110,7 @@ class ComponentRegistry:
             self.expect(name, in_loop=True)
         component = self.heartbeat(name)
         component.breaker = breaker
+        component.error_count += breaker == OPEN
         if not component.status.is_failure:
             works = breaker == CLOSED
             component.status = ComponentStatus.RUNNING if works else ComponentStatus.DEGRADED

@@ -281,6 +281,8 @@ class SystemEventKind(StrEnum):
     INCONSISTENT = "inconsistent"
     """the books contradict themselves"""
     LOOP_STALLED = "loop_stalled"
+    LOOP_STALLED_OVER = "loop_stalled_over"
+    """it has turned in time for a while"""
     ORDER_ORPHANED = "order_orphaned"
     """an open order with our tag that the books do not know"""
     ORDER_REOPENED = "order_reopened"
@@ -293,6 +295,7 @@ class SystemEventKind(StrEnum):
     """no stop covers a position while trading is reducing or halted"""
     POSITION_UNPROTECTED_OVER = "position_unprotected_over"
     PROJECTION_STALLED = "projection_stalled"
+    PROJECTION_STALLED_OVER = "projection_stalled_over"
     RECONCILE_FAILED = "reconcile_failed"
     RECONCILE_FAILED_OVER = "reconcile_failed_over"
     RECOVERED = "recovered"
@@ -303,6 +306,8 @@ class SystemEventKind(StrEnum):
     """the rules of an exchange's symbols could not be read anew"""
     RULES_FAILED_OVER = "rules_failed_over"
     SLOW_STEP = "slow_step"
+    SLOW_STEP_OVER = "slow_step_over"
+    """there has been none for a while"""
     STOP_LATE = "stop_late"
     """a position has been without its stop for longer than it takes to place one"""
     STOP_LATE_OVER = "stop_late_over"
@@ -349,10 +354,13 @@ ENDS = {
     _K.FEED_FRESH: _K.FEED_STALE,
     _K.HANDLER_FAILED_OVER: _K.HANDLER_FAILED,
     _K.INCOME_FAILED_OVER: _K.INCOME_FAILED,
+    _K.LOOP_STALLED_OVER: _K.LOOP_STALLED,
     _K.ORDER_UNKNOWN_OVER: _K.ORDER_UNKNOWN,
     _K.POSITION_UNPROTECTED_OVER: _K.POSITION_UNPROTECTED,
+    _K.PROJECTION_STALLED_OVER: _K.PROJECTION_STALLED,
     _K.RECONCILE_FAILED_OVER: _K.RECONCILE_FAILED,
     _K.RULES_FAILED_OVER: _K.RULES_FAILED,
+    _K.SLOW_STEP_OVER: _K.SLOW_STEP,
     _K.STOP_LATE_OVER: _K.STOP_LATE,
     _K.STOP_REFUSED_OVER: _K.STOP_REFUSED,
     _K.STRATEGY_RELEASED: _K.STRATEGY_QUARANTINED,

@@ -46,6 +46,22 @@ SEVERITY_OF_HEALTH = {
     HealthStatus.CRITICAL: AlertSeverity.CRITICAL,
 }
 
+CALM_S = 60.0
+PASSED: dict[str, SystemEvent] = {
+    SystemEventKind.LOOP_STALLED: SystemEvent(
+        source_component="monitor",
+        kind=SystemEventKind.LOOP_STALLED_OVER,
+        component="loop",
+        message=f"it has turned in time for {CALM_S:.0f} s",
+    ),
+    SystemEventKind.SLOW_STEP: SystemEvent(
+        source_component="monitor",
+        kind=SystemEventKind.SLOW_STEP_OVER,
+        component="core",
+        message=f"no step has been slow for {CALM_S:.0f} s",
+    ),
+}
+
 log = logging.getLogger("tradectl.monitor")
 
 
@@ -91,8 +107,10 @@ class SystemMonitor:
         )
         self._data = DataAge(state.books, bus.clock, stale_after=stale_after)
         self._post = post or bus.post
+        self._passing: dict[str, float] = {}
+        """what is over once it has not been again for a while, and when it was last (monotonic s)"""
         self._watchdog = Watchdog(
-            self._post,
+            self._post_passing,
             limit=stall_limit,
             on_stall=on_stall,
             lasting=lasting_stall,
@@ -222,7 +240,9 @@ class SystemMonitor:
         self._last_resources = await asyncio.to_thread(self._resources.read)
         if self._thresholds is not None:
             self._thresholds.look(self.resources(), self._clock.monotonic())
-        for event in (*self._data.changes(), *self._slow_steps(), *self._clock_moves()):
+        for event in self._slow_steps():
+            self._post_passing(event)
+        for event in (*self._data.changes(), *self._clock_moves(), *self._passed()):
             self._post(event)
         for name, health in (await self._health.all()).items():
             self._alert_on(name, health)
@@ -239,6 +259,18 @@ class SystemMonitor:
         elif health.status is HealthStatus.HEALTHY and name in self._alerted:
             del self._alerted[name]
             self._alerts.resolve_type(COMPONENT_UNHEALTHY, name)
+
+    def _post_passing(self, event: SystemEvent) -> None:
+        self._passing[event.kind] = self._clock.monotonic()
+        self._post(event)
+
+    def _passed(self) -> list[SystemEvent]:
+        """The end of what has not been again for a while."""
+        now = self._clock.monotonic()
+        calm = [kind for kind, at in self._passing.items() if now - at >= CALM_S]
+        for kind in calm:
+            del self._passing[kind]
+        return [PASSED[kind] for kind in calm]
 
     def _slow_steps(self) -> list[SystemEvent]:
         new = [(seq, ns) for seq, ns in self._bus.step_times.slow if seq > self._slow_seq]

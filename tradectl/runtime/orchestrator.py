@@ -343,8 +343,6 @@ class TradingOrchestrator:
             self._components.count_error(event.component, event.message)
         elif event.kind is SystemEventKind.STRATEGY_FAILED:
             self._components.count_error(event.source_component, event.message)
-        elif event.kind is SystemEventKind.BREAKER_OPENED:
-            self._components.count_error(event.component, event.message)
         if event.kind in BREAKER_OF_KIND:
             breaker = BREAKER_OF_KIND[event.kind]
             self._components.breaker_is(event.component, breaker, event.message)

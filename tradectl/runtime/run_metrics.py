@@ -82,6 +82,7 @@ HELPS = {
     "available_ratio": "of the run's time that entries could leave",
     "held_back_ratio": "of the run's time that a cause held entries back",
     "component_up": "0 for a component that has failed or is restarted",
+    "component_breaker_open": "1 for one that failed some times in a row: it is tried after pauses",
     "component_errors": "errors that a component has counted",
     "data_age_seconds": f"since the newest market data of a symbol; of the {MOST_SYMBOLS} oldest",
     "data_age_max_seconds": "of the oldest of all of them",
@@ -281,6 +282,8 @@ class RunMetrics:
             labels = {"component": name}
             down = component.status in (ComponentStatus.FAILED, ComponentStatus.RESTARTING)
             self._figures.gauge("component_up", float(not down), labels)
+            is_open = float(component.breaker != CLOSED)
+            self._figures.gauge("component_breaker_open", is_open, labels)
             self._figures.total("component_errors", component.error_count, labels)
 
     def _of_the_machine(self, found: Resources) -> None:

@@ -57,6 +57,8 @@ class Projection:
         self._changed_by_hand = False
         self._snapshot_at = -math.inf
         self._behind_since: float | None = None
+        self._is_told = False
+        """that it is behind"""
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self.write_times = Durations()
@@ -102,6 +104,7 @@ class Projection:
             self._flushed_seq = changes.last_seq
             self._changed_by_hand = False
             self._behind_since = None
+            self._report_if_over()
             if due:
                 self._snapshot_at = now
 
@@ -142,11 +145,16 @@ class Projection:
             self._behind_since = now
         if now - self._behind_since >= self._stalled_after and self._bus is not None:
             self._behind_since = now
-            self._bus.post(
-                SystemEvent(
-                    source_component="state",
-                    kind=SystemEventKind.PROJECTION_STALLED,
-                    component="state",
-                    message=message,
-                )
-            )
+            self._is_told = True
+            self._tell(self._bus, SystemEventKind.PROJECTION_STALLED, message)
+
+    def _report_if_over(self) -> None:
+        if self._is_told and self._bus is not None:
+            self._is_told = False
+            over = SystemEventKind.PROJECTION_STALLED_OVER
+            self._tell(self._bus, over, "the database has all again")
+
+    def _tell(self, bus: EventBus, kind: SystemEventKind, message: str) -> None:
+        bus.post(
+            SystemEvent(source_component="state", kind=kind, component="state", message=message)
+        )
