@@ -135,7 +135,7 @@ def test_who_folds_is_given_what_changes_the_books_and_of_trades_in_a_row_the_la
         seq += len(events)
     write_journal(path, groups, FOOTER)
     with JournalReader(path) as reader:
-        read = list(reader.groups(folded=True))
+        read = list(reader.groups(folded=bool))
         assert (reader.last_seq, reader.footer) == (seq, FOOTER)
     assert read == [folded_of(group) for group in groups]
 
@@ -171,7 +171,7 @@ def test_records_that_stand_in_another_order_are_damage_for_who_folds_them_too(
     path = tmp_path / "r.jsonl"
     write_journal(path, [[Record(seq, 5, note("n")) for seq in numbers]], None)
     with JournalReader(path) as reader, pytest.raises(JournalDamaged, match="stands in its place"):
-        list(reader.groups(folded=True))
+        list(reader.groups(folded=bool))
 
 
 def test_a_gzipped_journal_is_read_as_it_is(folder: Path, whole: bytes) -> None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tests.fixtures.driven import SPOT, START, Driven, settings_with
 from tests.fixtures.journalled import journalled
 from tests.profiles import examples
+from tests.unit.test_untraded import settings
 from tradectl.bus.clock import DataClock
 from tradectl.config.reload import change_of, differences
 from tradectl.config.settings import Settings
@@ -41,7 +42,9 @@ from tradectl.explain.order_trail import OrderTrail
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import read_header
 from tradectl.recovery.own_history import as_bars
+from tradectl.recovery.recovery import recover_from
 from tradectl.state.account import Account
+from tradectl.storage.reader import StateReader
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.indicators import Sma
@@ -293,6 +296,20 @@ def test_from_a_snapshot_what_was_applied_goes_on_to_hold() -> None:
     run.feed(*ticks(4, 112, 113, 90, 80))
     there.fold(*run.records[first:])
     assert there.state_hash() == run.system.state_hash()
+
+
+@pytest.mark.parametrize("seals", [True, False])
+def test_a_recovery_looks_at_each_price_from_where_a_breaker_was_set(
+    seals: bool, tmp_path: Path
+) -> None:
+    made = settings("donchian-breakout")
+    wanted = replace(made, risk=replace(made.risk, breaker_move_pct=D(10)))
+    change = change_of(made, differences(made, wanted))
+    inputs = [*ticks(0, 100, 90, 100), change, *ticks(3, 100, 130, 80, 100, 101)]
+    path = journalled(tmp_path, made, inputs, seals=seals)
+    recovered = recover_from(path, StateReader(tmp_path / "none.db"))
+    assert recovered.clean  # and its hash is that of the footer
+    assert [high for _, high, _ in recovered.account.risk.ranges[SPOT]] == [D(130)]
 
 
 REPEATED = st.lists(

@@ -105,6 +105,10 @@ class Movements:
             return Why(str(event.cause), asked_at=price)
         return Why(BY_OPERATOR, asked_at=price)
 
+    def under_way(self) -> Iterable[tuple[str, str, int]]:
+        """Of each trip strategy, symbol, and the record that it began with."""
+        return self._trips.under_way()
+
     # --- the end ---------------------------------------------------------------------------------------
 
     def end(self, at: int) -> list[RoundTrip]:

@@ -13,7 +13,7 @@ at the mark that it began with, and what is still held at its end is worth its l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
@@ -168,6 +168,11 @@ class TripBook:
         """quantity, and the price that it was last counted at"""
         self.outside: dict[tuple[str, str], Decimal] = {}
         """what came while no trip was under way, by strategy and symbol"""
+
+    def under_way(self) -> Iterator[tuple[str, str, int]]:
+        """Strategy, symbol, and the record of the first fill; 0 where the run began with it."""
+        for (strategy, symbol), trip in self._under_way.items():
+            yield strategy, symbol, trip.seq
 
     def begin(self, strategy: str, symbol: str, quantity: Decimal, mark: Decimal, at: int) -> None:
         """The run began with it."""

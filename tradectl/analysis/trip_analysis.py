@@ -7,7 +7,7 @@ them keeps them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tradectl.analysis.causes import Causes
 from tradectl.analysis.movements import Movements
@@ -47,15 +47,24 @@ def no_watch(_record: Record, _books: Books) -> None:
 
 class TripAnalysis:
     """Takes the records of a run in their order. `on_trip` hears of each round trip that is over, `watch`
-    of each record once it is in the books. `data_at` is the time (ns) of the data that the records of a
-    step came from: its own, where it is known."""
+    of each record once it is in the books. It begins with the `account` that the run had at some record;
+    without it as the run began. `data_at` is the time (ns) of the data that the records of a step came
+    from: its own, where it is known."""
 
     def __init__(
-        self, header: Header, on_trip: OnTrip | None = None, watch: Watch = no_watch
+        self,
+        header: Header,
+        on_trip: OnTrip | None = None,
+        watch: Watch = no_watch,
+        account: Account | None = None,
     ) -> None:
         self.header = header
         self.settings = settings = Settings.load(header.config)
-        account = Account.begun_with(header.state, header.run_id)
+        account = account or Account.begun_with(header.state, header.run_id)
+        if account.applied:
+            from tradectl.config.reload import patched  # hardly ever
+
+            self.settings = settings = patched(settings, account.applied)
         account.configured = tuple(strategy.name for strategy in settings.strategies)
         self.books = Books(
             account, settings.all_instruments(), limits=settings.risk, projected=False
@@ -68,6 +77,14 @@ class TripAnalysis:
         self._at = 0
         self.data_at = 0
         self._is_begun = False
+
+    def fold(self, records: list[Record]) -> None:
+        """Before it takes any: the books alone hear of these."""
+        self._core.fold(*records)
+
+    def begin(self) -> None:
+        """With what is held now: those trips are `carried`."""
+        self._begin(self._core.at)
 
     # --- records ---------------------------------------------------------------------------------------
 
@@ -128,6 +145,11 @@ class TripAnalysis:
     def _finished(self, trip: RoundTrip) -> None:
         if self._on_trip is not None:
             self._on_trip(trip)
+
+    def under_way(self) -> Iterable[tuple[str, str, int]]:
+        """Of each round trip strategy, symbol, and the record of its first fill; 0 where the run began
+        with it."""
+        return self._movements.under_way()
 
     def open_trips(self) -> list[RoundTrip]:
         """Once all records were taken: those still under way, at their last mark."""

@@ -44,6 +44,10 @@ class HeardBars:
             for bar in builder.update(event, at):
                 self._newest[key] = bar
 
+    def are_known_of(self, strategy: str) -> bool:
+        """Those that the strategy hears."""
+        return strategy in self._lengths
+
     def newest(self, strategy: str, symbol: str) -> BarEvent | None:
         """The last one that the strategy had heard as it spoke of the symbol; None where it hears none
         that are known."""

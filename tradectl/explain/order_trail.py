@@ -7,14 +7,13 @@ the books as they were when the order was judged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tradectl.analysis.round_trips import RoundTrip
 from tradectl.analysis.trip_analysis import TripAnalysis
 from tradectl.config.reload import patched
-from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     BarEvent,
     CancelRequested,
@@ -32,14 +31,12 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.orders import Order, OrderSpec
 from tradectl.domain.shares import StrategyTarget
-from tradectl.domain.text import harmless
 from tradectl.explain.heard_bars import HeardBars
-from tradectl.explain.runs import run_after
-from tradectl.feeds.whole_log import read_log
-from tradectl.journal.event_log import LogReader
+from tradectl.feeds.time_range import began
 from tradectl.journal.writer import Header
 from tradectl.risk.context import RiskContext
 from tradectl.risk.engine import RiskEngine, Weighed
+from tradectl.state.account import Account
 from tradectl.state.books import Books
 
 OF_ORDER = (OrderApproved, OrderDenied, OrderSubmitted, CancelRequested, ExecutionEvent)
@@ -54,23 +51,28 @@ class Traded(NamedTuple):
     run_id: str
 
 
-class OrderTrail:
-    """Takes the records of the run that made `order_id`, in their order."""
+Signaled = tuple[Record, Record, BarEvent | None]
+"""A strategy's signal, what it was given at, and the bar that it had heard."""
 
-    def __init__(self, header: Header, order_id: str) -> None:
+
+class OrderTrail:
+    """Takes the records of the run that made `order_id`, in their order: all of them, or those after some
+    that it folded, which came after the `account` was so."""
+
+    def __init__(self, header: Header, order_id: str, account: Account | None = None) -> None:
         self.header, self.order_id = header, order_id
-        self._analysis = TripAnalysis(header, self._trip_over, self._after)
+        self._analysis = TripAnalysis(header, self._trip_over, self._after, account)
         self._settings = settings = self._analysis.settings
         self._risk = RiskEngine(settings.risk_limits())
         self._bars = HeardBars(settings.strategies)
         self._step: list[Record] = []
-        self._signals: dict[tuple[str, str], tuple[Record, Record, BarEvent | None]] = {}
+        self._signals: dict[tuple[str, str], Signaled] = {}
         self.spec: OrderSpec | None = None
         self.made: Record | None = None
         self.led_to: list[Record] = []
         """what caused the order, the input first"""
-        self.signals: list[tuple[Record, Record, BarEvent | None]] = []
-        """of the strategies that it is for: the signal, what it was given at, the bar they heard"""
+        self.signals: list[Signaled] = []
+        """of the strategies that it is for"""
         self.target: Record | None = None
         self.wanted: dict[str, StrategyTarget] = {}
         self.weighed: list[Weighed] = []
@@ -81,6 +83,31 @@ class OrderTrail:
         self.fills: list[Traded] = []
         self.trips: list[RoundTrip] = []
         self.order: Order | None = None
+
+    def fold(self, records: list[Record]) -> None:
+        """Before it takes any: the books alone hear of these."""
+        self._analysis.fold(records)
+
+    def begin(self) -> set[tuple[str, str]]:
+        """After all that it folded. By strategy and symbol: what is held and is no round trip, because it
+        is too little to be sold."""
+        self._analysis.begin()
+        if self.books.account.applied:
+            self._apply(self.books.account.applied)
+        carried = {(strategy, symbol) for strategy, symbol, _ in self._analysis.under_way()}
+        held = {
+            (strategy, symbol)
+            for symbol, own in self.books.account.holdings.items()
+            for strategy, position in own.items()
+            if position.quantity
+        }
+        return held - carried
+
+    def _apply(self, changed: Mapping[str, Any]) -> None:
+        """Settings that are others from here on."""
+        self._settings = patched(self._settings, changed)
+        self._risk.change_limits(self._settings.risk_limits())
+        self._bars.are_heard_by(self._settings.strategies)
 
     @property
     def books(self) -> Books:
@@ -105,9 +132,7 @@ class OrderTrail:
             bar = self._bars.newest(event.strategy, event.symbol)
             self._signals[event.strategy, event.symbol] = record, self._step[0], bar
         elif isinstance(event, SettingsChanged):
-            self._settings = patched(self._settings, event.values())
-            self._risk.change_limits(self._settings.risk_limits())
-            self._bars.are_heard_by(self._settings.strategies)
+            self._apply(event.values())
         elif isinstance(event, OrderInitialized) and event.order.order_id == self.order_id:
             self._on_order(event, record, books)
         elif isinstance(event, OrderInitialized) and event.order.parent_id == self.order_id:
@@ -153,12 +178,8 @@ class OrderTrail:
         self.trips += [trip] if self._is_part_of(trip) else []
 
     def _is_part_of(self, trip: RoundTrip) -> bool:
-        spec = self.spec
-        if spec is None or trip.symbol != spec.symbol:
-            return False
-        owners, run_id = spec.owners, self._analysis.header.run_id
-        is_ours = not owners or trip.strategy in owners
-        return is_ours and any(
+        run_id = self._analysis.header.run_id
+        return self._is_for(trip.strategy, trip.symbol) and any(
             traded.run_id == run_id
             and trip.entry_seq <= traded.record.seq
             and (trip.is_open or traded.record.seq <= trip.exit_seq)
@@ -170,44 +191,48 @@ class OrderTrail:
         """Nothing more can become of the order, nor of what it was for."""
         if self.order is None or not self.order.is_over or self.spec is None:
             return False
-        return not self.fills or self.books.position(self.spec.symbol).quantity == 0
+        return not any(map(self._is_begun_by_it, self._analysis.under_way()))
+
+    def _is_begun_by_it(self, trip: tuple[str, str, int]) -> bool:
+        """Or it went on with that."""
+        strategy, symbol, begun = trip
+        run_id = self._analysis.header.run_id
+        return self._is_for(strategy, symbol) and any(
+            traded.run_id == run_id and begun <= traded.record.seq for traded in self.fills
+        )
+
+    def _is_for(self, strategy: str, symbol: str) -> bool:
+        """One of its owners', or anybody's where it is for all."""
+        spec = self.spec
+        return (
+            spec is not None and symbol == spec.symbol and strategy in (spec.owners or (strategy,))
+        )
 
     def go_on(self, header: Header) -> None:
         """The order works on in the next run of the account."""
         self.end()
         self._analysis = TripAnalysis(header, self._trip_over, self._after)
 
+    def tells_whole_bar(self, said: Signaled, since: int) -> bool:
+        """The bar was made of all of its data by who took that from the moment `since` (ns) on."""
+        signal, given, bar = said
+        strategy = getattr(signal.event, "strategy", "")
+        if isinstance(given.event, BarEvent) or not self._bars.are_known_of(strategy):
+            return True
+        return bar is not None and began(bar) > since
+
     @property
     def works(self) -> bool:
         """The order may still trade."""
         return self.order is not None and self.order.is_working
 
+    def open_trips(self) -> list[RoundTrip]:
+        """Those under way that it is a part of."""
+        return [trip for trip in self._analysis.open_trips() if self._is_part_of(trip)]
+
     def end(self) -> None:
         if self.fills:
-            self.trips += [t for t in self._analysis.open_trips() if self._is_part_of(t)]
-
-
-def trail_of(path: Path, order_id: str) -> OrderTrail:
-    """Of an order that the run of the journal `path` made. Raises UsageError where it made none."""
-    with read_log(path) as log:
-        trail = OrderTrail(log.header, order_id)
-        _read(trail, log)
-    if trail.made is None:
-        raise UsageError(f"run {trail.header.run_id} made no order {harmless(order_id, 60)!r}")
-    while trail.works and (later := run_after(path)) is not None:
-        path = later
-        with read_log(path) as log:
-            trail.go_on(log.header)
-            _read(trail, log)
-    trail.end()
-    return trail
-
-
-def _read(trail: OrderTrail, log: LogReader) -> None:
-    for record in log.records():
-        trail.take(record)
-        if trail.is_over:
-            return
+            self.trips += self.open_trips()
 
 
 def mid(books: Books, symbol: str) -> Decimal | None:
@@ -225,4 +250,4 @@ def _is_of(record: Record, spec: OrderSpec) -> bool:
     return bool(event.symbol == spec.symbol)
 
 
-__all__ = ["OrderTrail", "Traded", "mid", "trail_of"]
+__all__ = ["OrderTrail", "Traded", "mid"]

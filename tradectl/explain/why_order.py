@@ -30,7 +30,8 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import ZERO, decimal_text, plain
 from tradectl.domain.time import SECOND, iso
-from tradectl.explain.order_trail import OrderTrail, Traded, trail_of
+from tradectl.explain.order_trail import OrderTrail, Traded
+from tradectl.explain.read_trail import trail_of
 from tradectl.explain.words import (
     bar_words,
     cause_words,
@@ -42,6 +43,7 @@ from tradectl.explain.words import (
 from tradectl.report.builder import trip_row
 from tradectl.risk.engine import Weighed
 from tradectl.state.status import order_row
+from tradectl.storage.directory import StateDir
 
 BPS = 10_000
 EXECUTION = "execution"
@@ -63,9 +65,14 @@ class _Step(NamedTuple):
     figures: Mapping[str, Any] = MappingProxyType({})
 
 
-def why_order(path: Path, order_id: str) -> OrderWhy:
-    """Of an order that the run of the journal `path` made. Raises UsageError, JournalError."""
-    trail = trail_of(path, order_id)
+def why_order(path: Path, order_id: str, stored_in: StateDir | None = None) -> OrderWhy:
+    """Of an order that the run of the journal `path` made; `stored_in` may have snapshots of the run.
+    Raises UsageError, JournalError."""
+    return told(trail_of(path, order_id, stored_in), path)
+
+
+def told(trail: OrderTrail, path: Path) -> OrderWhy:
+    """The way of an order, from the journal `path`."""
     assert trail.order is not None
     assert trail.made is not None
     fills = _fills(trail)

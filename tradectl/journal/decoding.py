@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
-from tradectl.domain.events import Record
+from tradectl.domain.events import Record, SettingsChanged
 from tradectl.journal.groups import folded
 from tradectl.journal.reference import (
     ROWS,
@@ -76,12 +76,17 @@ class LineDecoder:
         return group
 
     def folded(self, lines: bytes, first: int) -> list[Record]:
-        """Those that the books are folded from, and the last. What is not as it should be is looked at
-        line by line."""
+        """Those that the books are folded from, and the last; all, where settings change: of what comes
+        then more may count. What is not as it should be is looked at line by line."""
         with contextlib.suppress(msgspec.DecodeError, RecursionError):
             group = RECORDS.decode_lines(folded(lines))
             numbers = [record.seq for record in group]
-            if numbers and numbers[0] >= first and all(map(lt, numbers, numbers[1:])):
+            if (
+                numbers
+                and numbers[0] >= first
+                and all(map(lt, numbers, numbers[1:]))
+                and SettingsChanged not in {record.event.__class__ for record in group}
+            ):
                 return group
         return self.records(lines, first)
 

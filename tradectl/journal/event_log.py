@@ -17,6 +17,7 @@ from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.reader import JournalReader
+from tradectl.journal.reading import Folded, in_full
 from tradectl.journal.signature import Signature, SigningKey
 from tradectl.journal.writer import ONE_PART, Footer, Header, JournalWriter, PartLength
 
@@ -35,10 +36,10 @@ class LogReader(Protocol):
     @property
     def position(self) -> int: ...
 
-    def groups(self, after: int = 0, *, folded: bool = False) -> Iterator[list[Record]]:
-        """What is complete by now, part by part; groups up to record `after` are passed over, and with
-        `folded` what the books come out the same without: all but the last of trades in a row in one
-        symbol, and what they do not listen to, but for the last record. Raises JournalDamaged."""
+    def groups(self, after: int = 0, *, folded: Folded = in_full) -> Iterator[list[Record]]:
+        """What is complete by now, part by part; groups up to record `after` are passed over, and where a
+        part is `folded` what the books come out the same without: all but the last of trades in a row in
+        one symbol, and what they do not listen to, but for the last record. Raises JournalDamaged."""
         ...
 
     def records(self) -> Iterator[Record]:

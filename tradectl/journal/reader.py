@@ -7,7 +7,7 @@ and the reader says so (`torn`). A line that does not match its seal is damage, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ from tradectl.journal.groups import (
     without_seal,
 )
 from tradectl.journal.parts import first_of, lost_parts, was_taken_away
-from tradectl.journal.reading import hearing
+from tradectl.journal.reading import Folded, hearing, in_full
 from tradectl.journal.reference import ROWS, OpenMarket, records_in
 from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
@@ -133,25 +133,22 @@ class JournalReader:
         self._groups = self._read_groups()
         return self.groups()
 
-    def groups(self, after: int = 0, *, folded: bool = False) -> Iterator[list[Record]]:
+    def groups(self, after: int = 0, *, folded: Folded = in_full) -> Iterator[list[Record]]:
         """The records of each group, a part of it at a time; whole groups up to `after` are checked but
-        passed over. With `folded` so is what the books come out the same without: all but the last of
-        trades in a row in one symbol, and what they do not listen to, but for the last record."""
-        decode = self._decoder.folded if folded else self._decoder.records
+        passed over. Where a part is `folded`, so is what the books come out the same without: all but the
+        last of trades in a row in one symbol, and what they do not listen to, but for the last record."""
         heard = hearing()
         if heard is None:
-            yield from self._parts(after, decode)
+            yield from self._parts(after, folded)
             return
         try:
-            for part in self._parts(after, decode):
+            for part in self._parts(after, folded):
                 heard.read(self.path, self._offset, self.last_seq)
                 yield part
         finally:
             heard.over(self.path)
 
-    def _parts(
-        self, after: int, decode: Callable[[bytes, int], list[Record]]
-    ) -> Iterator[list[Record]]:
+    def _parts(self, after: int, folded: Folded) -> Iterator[list[Record]]:
         for last, lines in self._groups:
             if lines.startswith(FOOTER):
                 self.footer = decoded(FOOTERS, lines).footer
@@ -159,6 +156,7 @@ class JournalReader:
                 self.last_seq = last
             else:
                 for part in lines_at_a_time(lines):
+                    decode = self._decoder.folded if folded(last) else self._decoder.records
                     records = decode(part, self.last_seq + 1)
                     if (
                         records

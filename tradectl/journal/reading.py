@@ -1,4 +1,5 @@
-"""Who waits for long journals hears how far they have been read.
+"""How a journal is read: in full or what the books are folded from; and who waits for long ones hears how
+far they have been read.
 
 with heard_by(progress):
     ...                     whatever is read in here, by whomever, tells it
@@ -6,11 +7,20 @@ with heard_by(progress):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
+
+Folded = Callable[[int], bool]
+"""Whether what the books come out the same without may be passed over, in a group that ends with that
+record: asked of each part of it, once the part before was used."""
+
+
+def in_full(_last: int) -> bool:
+    """All is read."""
+    return False
 
 
 class Hears(Protocol):
@@ -39,4 +49,4 @@ def hearing() -> Hears | None:
     return _HEARS.get()
 
 
-__all__ = ["Hears", "heard_by", "hearing"]
+__all__ = ["Folded", "Hears", "heard_by", "hearing", "in_full"]

@@ -246,7 +246,7 @@ class Recovery:
         left of them is the end's. Of trades in a row the books keep the last, where no limit looks at how
         far prices move."""
         books = self._books
-        for group in self._log.groups(after=self._start, folded=not books.limits.breaks):
+        for group in self._log.groups(after=self._start, folded=lambda _: not books.limits.breaks):
             self._follower.take(*group)
             self._folded_to = self._log.sealed
             if len(books.touched) + len(books.new_fills) > most:

@@ -117,7 +117,7 @@ def _order(directory: Any, name: str, named: Path | None, as_json: bool) -> bool
     if not found.journal.is_file():
         raise UsageError(f"the journal of that order's run, {found.journal}, is not there")
     with reading_shown(quiet=as_json):
-        document = why_order(found.journal, found.order_id)
+        document = why_order(found.journal, found.order_id, directory)
     print_data(document, as_json, "why.order")
     return True
 
