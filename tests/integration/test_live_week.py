@@ -5,6 +5,8 @@ down, a laptop that sleeps, kill -9, lots that become larger, a symbol that clos
 trades by hand, puts in money and coins and takes them out (`tests.week.happenings`). At its end the
 books are the exchange's to the last digit, every alert had a cause, every journal replays, no order was
 sent twice, and no position was left without its stop.
+
+All of it happens in less than two days as well, by hours of fifteen minutes; a whole week is deep.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ import pytest
 from tests.profiles import is_deep
 from tests.week.happenings import FUTURES, HAPPENINGS, SPOT, plan
 from tests.week.live_trader import live_through
+from tests.week.world import SHORT_HOUR_S
 
-RICH = {"step": 0.25, "reconcile_s": 600.0}
-"""Hours from one price to the next, seconds from one comparison to the next."""
-WEEKS = [(1, {}), *((seed, RICH if seed == 2 else {}) for seed in range(2, 12) if is_deep())]
+SHORT = {"hour_s": SHORT_HOUR_S}
+RICH = {"step": 0.25, "reconcile": 1 / 6}
+"""Hours from one price to the next, and from one comparison to the next."""
+DEEP = [(seed, RICH if seed == 2 else {}) for seed in range(1, 12)]
+WEEKS: list[tuple[int, dict[str, Any]]] = [(1, SHORT), *(DEEP if is_deep() else [])]
 
 
 @pytest.mark.parametrize("market", [SPOT, FUTURES])

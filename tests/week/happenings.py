@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.week.live_trader import SYMBOLS, LiveTrader
-from tests.week.world import HOUR_S
 from tradectl.domain.events import Acceptance
 
 FUTURES, SPOT = "futures", "spot"
@@ -75,7 +74,7 @@ def sleeps(hours: float) -> Do:
         trader.world.is_lively()
 
     def do(trader: LiveTrader) -> None:
-        trader.world.is_lively(FALLS_ASLEEP_H * HOUR_S * 2)
+        trader.world.is_lively(FALLS_ASLEEP_H * trader.world.hour_s * 2)
         after(trader, FALLS_ASLEEP_H, lambda: sleep(trader))
 
     return do

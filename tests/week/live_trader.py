@@ -57,7 +57,7 @@ UNWATCHED = tuple(
 """A connection is asked so often whether it lives: timers may be that coarse."""
 
 
-def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Settings:
+def settings_of(market: str, url: str, *, step_s: float, reconcile_s: float) -> Settings:
     exchange = ExchangeSettings(
         id="binance",
         market="spot" if market == "spot" else "perpetual",
@@ -86,7 +86,7 @@ def settings_of(market: str, url: str, *, step: float, reconcile_s: float) -> Se
         exchanges=(exchange,),
         monitoring=MonitoringSettings(anomaly_score=0),  # a made market is unlike itself by chance
         thresholds=UNWATCHED,
-        feed=FeedSettings(stale_after_seconds=max(4 * step * HOUR_S, 1200.0)),
+        feed=FeedSettings(stale_after_seconds=max(4 * step_s, 1200.0)),
         portfolio=PortfolioSettings(fraction=Decimal("0.08"), stop_loss_pct=Decimal(3)),
         risk=limits,
         orchestrator=OrchestratorConfig(
@@ -129,13 +129,14 @@ class LiveTrader:
         *,
         seed: int = 1,
         step: float = 1.0,
-        reconcile_s: float = 3600.0,
+        reconcile: float = 1.0,
+        hour_s: float = HOUR_S,
     ) -> None:
         self.market = market
         self.folder = folder
         self.system = SimulatedOS(seed)
         self.exchange = LoopbackExchange(seed, fees=Fees(asset="received"))
-        self.world = World(self.system, self.exchange, market, SYMBOLS, step)
+        self.world = World(self.system, self.exchange, market, SYMBOLS, step, hour_s)
         self.checker = InvariantChecker(self.system, self.exchange, market, folder)
         self.checker.lowest = {
             s: r.price * Decimal("0.8")
@@ -149,7 +150,7 @@ class LiveTrader:
         self.ends: list[str] = []
         self.theirs: list[Order] = []
         """by which somebody else got what is theirs"""
-        self._settings = {"step": step, "reconcile_s": reconcile_s}
+        self._settings = {"step_s": step * hour_s, "reconcile_s": reconcile * hour_s}
         self._acts: set[asyncio.Future[Any]] = set()
 
     async def week(self, plan: Plan) -> None:
@@ -162,7 +163,7 @@ class LiveTrader:
             await self.settled()
             self.alerts.open_now(self.run.alerts.get_active_alerts() if self.run else ())
             await self.ended()
-            self.alerts.stored(StateReader(self.folder / "state.db").alerts(), _hour_of)
+            self.alerts.stored(StateReader(self.folder / "state.db").alerts(), self._hour_of)
             await self.checker.journals.replayed()
         self.checker.wrong += [f"nobody heard of this: {error}" for error in self.system.errors]
 
@@ -270,9 +271,8 @@ class LiveTrader:
         await self.process.gone.wait()
         self.checker.journals.recovered()
 
-
-def _hour_of(at: str) -> float:
-    return (datetime.fromisoformat(at).timestamp() - EPOCH_S) / HOUR_S
+    def _hour_of(self, at: str) -> float:
+        return (datetime.fromisoformat(at).timestamp() - EPOCH_S) / self.world.hour_s
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """The week itself: a market that moves now and then, funding every eight hours, what happens besides,
 and a computer on which all that is lived through.
 
-Time is that of the clock on the wall, in hours since the week began. While the computer sleeps the world
-goes on, and nothing of the program does.
+Time is that of the clock on the wall, in hours since the week began, which may be short ones. While the
+computer sleeps the world goes on, and nothing of the program does.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from tests.simulated_os.system import SimulatedOS
 from tradectl.testkit import LoopbackExchange
 
 HOUR_S = 3600.0
+SHORT_HOUR_S = 900.0
+"""Of a week that is over sooner: all that happens in one does, closer together."""
 HOURS = 7 * 24.0
 QUIET_S = 240.0
 """How coarse timers are in hours in which nothing happens."""
@@ -32,7 +34,7 @@ Act = Callable[[], None]
 
 
 class World:
-    """`step` is how many hours pass from one price to the next."""
+    """`step` is how many hours pass from one price to the next, `hour_s` how many seconds make one."""
 
     def __init__(
         self,
@@ -41,11 +43,13 @@ class World:
         market: str,
         symbols: tuple[str, ...],
         step: float,
+        hour_s: float,
     ) -> None:
         self.system = system
         self.exchange = exchange
         self.market = market
         self.symbols = symbols
+        self.hour_s = hour_s
         self._random = Random(f"week {exchange.seed}")
         self._numbers = itertools.count()
         self._lively_until = 0.0
@@ -61,17 +65,17 @@ class World:
 
     def hour(self) -> float:
         clock = self.system.clock
-        return (clock.now + clock.slept) / HOUR_S
+        return (clock.now + clock.slept) / self.hour_s
 
     async def go_on(self) -> None:
         """To the end of the week."""
         while self._due:
             hour, _, act = heapq.heappop(self._due)
-            left = (hour - self.hour()) * HOUR_S
+            left = (hour - self.hour()) * self.hour_s
             if left > 0:
                 await asyncio.sleep(left)
             act()
-        await asyncio.sleep(max(0.0, HOURS - self.hour()) * HOUR_S)
+        await asyncio.sleep(max(0.0, HOURS - self.hour()) * self.hour_s)
 
     def sleep(self, hours: float) -> None:
         """The computer: its connections do not live through it."""
@@ -84,7 +88,7 @@ class World:
         self._slept_until(until)
 
     def _slept_until(self, hour: float) -> None:
-        seconds = max(0.0, hour - self.hour()) * HOUR_S
+        seconds = max(0.0, hour - self.hour()) * self.hour_s
         self.system.clock.slept += seconds
         self.exchange.count_on(seconds)
 
@@ -125,4 +129,4 @@ class World:
             self.exchange.fund(symbol, rate)
 
 
-__all__ = ["HOURS", "HOUR_S", "World"]
+__all__ = ["HOURS", "HOUR_S", "SHORT_HOUR_S", "World"]
