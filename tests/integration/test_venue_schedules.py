@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.profiles import is_deep, seeds_of_commit
+from tests.profiles import in_turn, seeds_of_commit
 from tests.schedules.plans import plan_of
 from tests.schedules.scheduled_run import perform
 from tests.venues import dialect, spoken
@@ -20,8 +20,8 @@ CHOSEN = [int(seed) for seed in os.environ.get("TRADECTL_VENUE_SEEDS", "").split
 SPOKEN = {pair: dialect(*pair) for pair in spoken()}
 PLAYED = [pair for pair, d in SPOKEN.items() if not d.is_native and not d.not_scheduled]
 NAMES = sorted({name for name, _ in PLAYED})
-FIXED, A_COMMIT, DEEP = (1, 4, 2, 7, 3, 9), 2, 24
-"""Spot and futures by turns: of an exchange the first of the markets that it has, always the same."""
+FIXED, DEEP = (1, 4, 2, 7, 3, 9), 24
+"""Of an exchange those of the markets that it has."""
 KEPT = {
     "bybit": (500023, 600105),
     "gate": (600101,),
@@ -29,7 +29,7 @@ KEPT = {
     "kraken": (4041564858,),
     "kucoin": (600109, 700003),
 }
-"""What once found something there, and comes first."""
+"""What once found something there."""
 KINDS = {"spot": "spot", "futures": "perpetual"}
 
 
@@ -38,7 +38,7 @@ def seeds_of(name: str) -> list[int]:
         return CHOSEN
     theirs = [seed for seed in FIXED if (name, KINDS[plan_of(seed).market]) in PLAYED]
     kept = [*KEPT.get(name, ()), *theirs]
-    return [*kept, *seeds_of_commit(DEEP)] if is_deep() else kept[:A_COMMIT]
+    return in_turn(kept, len(kept), seeds_of_commit(DEEP))
 
 
 @pytest.mark.slow
