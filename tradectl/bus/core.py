@@ -40,6 +40,7 @@ AnyHandler = Callable[[Any, Record], Emitted]
 
 CORE = "core"
 MAX_CASCADE = 10_000
+_AT_ONCE = frozenset(kind for kind in KINDS if kind.at_once)
 
 
 class Stage(IntEnum):
@@ -262,7 +263,7 @@ class Core:
         for event in emitted:
             if event.__class__ not in KINDS:
                 checked(event)
-            if event.at_once:
+            if event.__class__ in _AT_ONCE:
                 caused.appendleft((cause, event))
             else:
                 caused.append((cause, event))

@@ -26,9 +26,10 @@ from tradectl.bus.delivery import Observer
 from tradectl.bus.input_queue import InputQueue, check_money
 from tradectl.bus.mailbox import DeadLetter
 from tradectl.bus.observers import Kind, Observers
-from tradectl.bus.scheduler import NEVER, Idle, Scheduler
+from tradectl.bus.scheduler import Idle, Scheduler
 from tradectl.bus.stage_times import StageTimes
 from tradectl.bus.step_times import StepTimes
+from tradectl.bus.turn import Turn
 from tradectl.documents.run import BusFigures
 from tradectl.domain.commands import StepCommand
 from tradectl.domain.errors import JournalFailed, TradectlError
@@ -38,17 +39,11 @@ from tradectl.domain.events import (
     EventType,
     MarketDataEvent,
     Record,
-    TimerFired,
 )
 from tradectl.domain.statistics import Durations
 
-SLICE_NS = 5_000_000
-RECORDED_SLICE_NS = 20_000_000
-"""Of recorded data, where no market waits: larger groups cost less."""
 YIELD_EVERY = 256
 SLOW_STEP_NS = 250_000_000
-_NOTHING_DUE = Scheduler()
-"""A live clock calls by itself when something is."""
 
 
 class EventBus:
@@ -71,9 +66,6 @@ class EventBus:
         slow_step_ns: int = SLOW_STEP_NS,
     ) -> None:
         self.clock: Clock = clock or WallClock()
-        if slice_ns is None:
-            slice_ns = SLICE_NS if self.clock.live else RECORDED_SLICE_NS
-        self._slice_ns = slice_ns
         self.step_times = StepTimes(slow_step_ns)
         self.core = core or Core()
         self.stage_times = StageTimes(self.core, self.clock.ticks, live=self.clock.live)
@@ -85,7 +77,17 @@ class EventBus:
         self._inputs = InputQueue(max_queue_size, self.clock.ticks if self.clock.live else None)
         self._scheduler = Scheduler()
         self._alarm = Alarm(self._scheduler, self.clock, self.post)
-        self._data_ended = False
+        self._turn = Turn(
+            self.core,
+            self._inputs,
+            self._scheduler,
+            self._alarm,
+            self.command_release,
+            clock=self.clock,
+            step_times=self.step_times,
+            stage_times=self.stage_times,
+            slice_ns=slice_ns,
+        )
         self._observers = Observers(max_queue_size, history, self.post, self.clock)
         self._turn_task: asyncio.Task[None] | None = None
         self._wake, self._room, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -158,7 +160,7 @@ class EventBus:
     def end_of_data(self) -> None:
         """Recorded data has ended: let the answers that are still under way arrive."""
         self._scheduler.drop_timers()
-        self._data_ended = True
+        self._turn.data_ended = True
         self._awake()
 
     def conclude(self) -> None:
@@ -198,7 +200,7 @@ class EventBus:
     def run_dry(self) -> list[Record]:
         """Turn until no input waits, for who has no loop: all records that were made."""
         records: list[Record] = []
-        while self._has_work() and self.failure is None:
+        while self._turn.has_work and self.failure is None:
             records += self.turn()
         return records
 
@@ -207,56 +209,16 @@ class EventBus:
         if self.failure is not None:
             return []
         records: list[Record] = []
-        written = 0
         try:
-            core, inputs, scheduler = self.core, self._inputs, self._scheduler
-            market = inputs.market
-            stamp, ticks, note = self.clock.stamp, self.clock.ticks, self.step_times.note
-            on_recorded_time, most = not self.clock.live, 1
-            stages = self.stage_times
-            stages.turn()
-            due = scheduler if on_recorded_time else _NOTHING_DUE
-            started = ticks()
-            turn_end = started + self._slice_ns
-            while True:
-                steps = 1
-                if inputs.urgent_waiting:
-                    core.step(self._take_urgent(), self.clock.now(), records)
-                elif not market:
-                    if not self._data_ended or scheduler.next_due == NEVER:
-                        break
-                    steps = core.meet(inputs, scheduler, stamp, records, self.clock.now())
-                else:
-                    steps = 0
-                    if on_recorded_time and market[0].ts >= scheduler.next_due:
-                        steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
-                    if not steps or (market and not core.outbox and not inputs.urgent_waiting):
-                        steps += core.march(inputs, due, stamp, records, most)
-                stages.looked(started, steps)
-                if core.outbox:
-                    commands, core.outbox = core.outbox, []
-                    written = self.command_release.release(commands, records, written)
-                now = ticks()
-                most = note(now - started, steps, core.seq)
-                if now > turn_end:
-                    break
-                started = now
-            self.command_release.write(records[written:])
+            self._turn.take(records)
         except JournalFailed as error:
-            del records[written:]
+            del records[self._turn.written :]
             self._fail(error)
         except Exception as error:  # the bus itself broke: stop, never go on in silence
-            del records[written:]
+            del records[self._turn.written :]
             self._fail(broken(error))
         self._observers.show(records)
         return records
-
-    def _take_urgent(self) -> Event:
-        event = self._inputs.take_urgent()
-        if isinstance(event, TimerFired):
-            self._scheduler.set_timer(event.name, self.clock.now())
-            self._alarm.set()
-        return event
 
     def _fail(self, error: TradectlError) -> None:
         """A journal that failed once is not believed again: nothing is decided or sent any more."""
@@ -340,10 +302,6 @@ class EventBus:
     def running(self) -> bool:
         return self._turn_task is not None
 
-    def _has_work(self) -> bool:
-        answers_due = self._data_ended and self._scheduler.next_due != NEVER
-        return bool(self._inputs) or answers_due
-
     def waiting(self) -> int:
         """Inputs queued and not yet dispatched, scheduled ones aside."""
         return len(self._inputs)
@@ -390,7 +348,7 @@ class EventBus:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._has_work() and self.failure is None:
+            while self._turn.has_work and self.failure is None:
                 self.turn()
                 if self._inputs.looks_for:
                     self._inputs.look(self.clock.ticks())

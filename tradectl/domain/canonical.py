@@ -31,7 +31,7 @@ def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) ->
     if isinstance(value, Struct):
         return {
             name: item
-            if type(item) in AS_IT_IS and name not in named
+            if (type(item) in AS_IT_IS or isinstance(item, str)) and name not in named
             else plain(item)
             if type(item) is Decimal
             else _spelled_out(item, name, without, named)

@@ -204,7 +204,7 @@ class StrategyTargets:
         quantity = self._sizer.quantity(instrument.symbol, part, net, mark, view)
         quantity *= view.risk.size_of(instrument.symbol)
         quantity = _held_of(quantity, instrument)
-        if quantity == target.quantity:
+        if target.quantity is not None and quantity == target.quantity:
             return target
         return StrategyTarget(target.strategy, target.size, target.confidence, quantity)
 

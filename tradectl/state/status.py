@@ -228,6 +228,7 @@ def order_row(order: Order, account_id: str) -> OrderRow:
 def fill_row(fill: Fill, account_id: str, run_id: str) -> FillRow:
     """As run `run_id` booked it."""
     report = fill.report
+    fee = plain(report.fee)
     return FillRow(
         trade_id=report.trade_id,
         order_id=report.order_id,
@@ -238,9 +239,9 @@ def fill_row(fill: Fill, account_id: str, run_id: str) -> FillRow:
         side=report.side,
         quantity=plain(report.quantity),
         price=plain(report.price),
-        fee=plain(report.fee_paid or report.fee),
+        fee=plain(report.fee_paid) if report.fee_paid else fee,
         fee_currency=report.fee_currency,
-        fee_value=plain(report.fee),
+        fee_value=fee,
         liquidity=report.liquidity,
         strategy=fill.strategy,
         time=iso(fill.at),

@@ -6,7 +6,7 @@ something only where a strategy has spoken.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from tradectl.bus.core import Core, Stage
@@ -70,8 +70,8 @@ class OutcomeTally:
     """Of one run. `bind` has it hear of a core's events."""
 
     def __init__(self) -> None:
-        self._symbols: dict[str, SymbolTally] = {}
-        self._signals: dict[tuple[str, str], Counter[SignalAction]] = {}
+        self._symbols: defaultdict[str, SymbolTally] = defaultdict(SymbolTally)
+        self._signals: defaultdict[tuple[str, str], Counter[SignalAction]] = defaultdict(Counter)
 
     @property
     def fills(self) -> int:
@@ -119,57 +119,45 @@ class OutcomeTally:
         core.attach(OrderExpired, self._on_end, Stage.STATE)
         core.attach(OrderCanceled, self._on_end, Stage.STATE)
 
-    def _of(self, symbol: str) -> SymbolTally:
-        found = self._symbols.get(symbol)
-        if found is None:
-            found = self._symbols[symbol] = SymbolTally()
-        return found
-
     def _on_signal(self, event: StrategySignalEvent, _record: Record) -> None:
-        self._said(event.strategy, event.symbol, event.action)
+        self._signals[event.strategy, event.symbol][event.action] += 1
 
     def _on_quotes(self, event: QuotesWanted, _record: Record) -> None:
         """Bids are there to buy by, and asks alone to sell."""
         if event.quotes:
             action = SignalAction.BUY if event.quotes.bids else SignalAction.SELL
-            self._said(event.strategy, event.symbol, action)
+            self._signals[event.strategy, event.symbol][action] += 1
 
     def _on_quotes_denied(self, event: QuotesDenied, _record: Record) -> None:
         self._idle(event.symbol, ReasonCode.DENIED, f"{event.code}: {event.message}")
-
-    def _said(self, strategy: str, symbol: str, action: SignalAction) -> None:
-        key = (strategy, symbol)
-        if key not in self._signals:
-            self._signals[key] = Counter()
-        self._signals[key][action] += 1
 
     def _on_target(self, event: TargetComputed, _record: Record) -> None:
         if event.code is not None:
             self._idle(event.symbol, event.code, event.reason)
 
     def _idle(self, symbol: str, code: ReasonCode, reason: str) -> None:
-        idle, why = self._of(symbol).idle, (code, reason)
+        idle, why = self._symbols[symbol].idle, (code, reason)
         known = why in idle or len(idle) < MOST_REASONS
         idle[why if known else (code, OTHER)] += 1
 
     def _on_order(self, event: OrderInitialized, _record: Record) -> None:
-        found = self._of(event.order.symbol)
+        found = self._symbols[event.order.symbol]
         found.orders += 1
         found.ordered.update(event.order.owners)
 
     def _on_crossed(self, event: StrategiesCrossed, _record: Record) -> None:
-        self._of(event.symbol).crossed.update(share.strategy for share in event.shares)
+        self._symbols[event.symbol].crossed.update(share.strategy for share in event.shares)
 
     def _on_denied(self, event: OrderDenied, _record: Record) -> None:
-        found = self._of(event.symbol)
+        found = self._symbols[event.symbol]
         found.denied[event.code] += 1
         found.messages.setdefault(event.code, event.message)
 
     def _on_fill(self, event: OrderFilled, _record: Record) -> None:
-        self._of(event.symbol).fills += 1
+        self._symbols[event.symbol].fills += 1
 
     def _on_end(self, event: Ended, _record: Record) -> None:
-        self._of(event.symbol).ended[ENDED[type(event)]] += 1
+        self._symbols[event.symbol].ended[ENDED[type(event)]] += 1
 
     # --- why nothing was traded ------------------------------------------------------------------------
 
@@ -203,7 +191,7 @@ class OutcomeTally:
         signals = self._signals.get((instance.name, traded))
         if not signals:
             return [engine.why_silent(instance.name, symbol, books.data_time(symbol))]
-        tally, total = self._of(traded), counted(signals.total(), "signal")
+        tally, total = self._symbols[traded], counted(signals.total(), "signal")
         if instance.name in tally.crossed or (tally.fills and instance.name in tally.ordered):
             return []
         if instance.name in tally.ordered:
