@@ -18,13 +18,11 @@ from tradectl.domain.events import (
     BookEvent,
     Event,
     MarketDataEvent,
-    QuotesWanted,
     Record,
     SignalAction,
     SystemEventKind,
     TimerFired,
 )
-from tradectl.domain.quotes import NO_QUOTES
 from tradectl.domain.text import LONGEST_LINE, harmless, suggest
 from tradectl.domain.views import AccountView
 from tradectl.strategy import catalog, containment, silence
@@ -45,7 +43,8 @@ from tradectl.strategy.instances import (
 from tradectl.strategy.own_events import Timer, timer_name
 from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
-from tradectl.strategy.spoken import ends, netted, system_event, word_of
+from tradectl.strategy.said import Said, withdrawal
+from tradectl.strategy.spoken import system_event, word_of
 
 CLOSE = SignalAction.CLOSE
 
@@ -96,19 +95,13 @@ class StrategyEngine:
             )
         self._max_failures = max_failures
         self._max_signals = max_signals_per_second
-        self._routes = Routes(self._strategies, self._slots, self._add_event, decides_on)
-        self._deferred: dict[tuple[str, str], SymbolSlot] = {}
-        self._events: list[Event] = []
-        self._silent = False
+        self.said = Said(view, max_signals_per_second)
+        self._routes = Routes(self._strategies, self._slots, self.said.tell, decides_on)
         self._view = view
         self.best_exchange = best_exchange
         if best_exchange is not None:
             for running in self._strategies.values():
                 running.may_hold(best_exchange.listings(running.config.name))
-        self.unheard: dict[tuple[str, str], Word] = {}
-        """what was said last, of what was recorded before, by strategy and symbol"""
-        self._quoting: set[tuple[str, str]] = set()
-        """by strategy and symbol, who has quoted in this run: a word of a run before places nothing"""
         intervals = sorted({s.timer for s in self._strategies.values() if s.timer})
         self.timers = {timer_name(interval): interval for interval in intervals}
         """name -> interval (ns) of the timers that strategies want to hear"""
@@ -128,8 +121,8 @@ class StrategyEngine:
             return None  # what comes of it is not known before it closes
         else:
             feed = BOOKS if type(event) is BookEvent else QUOTES
-        if self._deferred:
-            self._emit_deferred(at)
+        if self.said.deferred:
+            self.said.put_deferred(at)
         try:
             bars, callbacks = self._routes[feed][event.symbol]
         except KeyError:
@@ -137,7 +130,7 @@ class StrategyEngine:
         if bars:
             self._call_with_bars(bars, event, at)
         self._call(callbacks, event, at)
-        return self.taken() if self._events else None
+        return self.said.taken() if self.said.events else None
 
     def on_timer(self, timer: TimerFired, record: Record) -> list[Event] | None:
         """What strategies say whose time has come."""
@@ -149,17 +142,12 @@ class StrategyEngine:
             if running.timer == interval and not running.quarantined:
                 slots = running.objects()
                 self._call(tuple(slot.callbacks["on_timer"] for slot in slots), due, record.at)
-        return self.taken() if self._events else None
+        return self.said.taken() if self.said.events else None
 
     def _answers(self, callbacks: tuple[Callback, ...], event: object, at: int) -> list[Event]:
         """What is said to something that concerns a few alone."""
         self._call(callbacks, event, at)
-        return self.taken()
-
-    def taken(self) -> list[Event]:
-        """What has been said by now, once."""
-        events, self._events = self._events, []
-        return events if len(events) < 2 else netted(events)
+        return self.said.taken()
 
     def warm_up(
         self, events: Iterable[MarketDataEvent], at: int, *, goes_on: bool = False
@@ -178,10 +166,10 @@ class StrategyEngine:
         """What was recorded before, or a part of it, to be gone on from: the failures. Nobody hears what
         is said of it."""
         failures: list[Event] = []
-        self._silent = True
+        self.said.silent = True
         for event in events:
             failures += self.on_market(event, Record(0, event.ts or at, event)) or ()
-        self._silent = False
+        self.said.silent = False
         return failures
 
     def warm_up_needs(self) -> list[WarmUpNeed]:
@@ -197,13 +185,13 @@ class StrategyEngine:
         """In the place of the one of its name, whose words are left; its bars that nobody builds yet are
         as `heard` has them."""
         old = self.instance(new.config.name)
-        self._events += old.retire(at)
+        self.said.events += old.retire(at)
         new.go_on_from(old)
         self._strategies[new.config.name] = new
         self._routes.reset()
         self._routes.go_on_from(heard._routes)
-        self._add_event(SystemEventKind.STRATEGY_RENEWED, new.component, why)
-        return self.taken()
+        self.said.tell(SystemEventKind.STRATEGY_RENEWED, new.component, why)
+        return self.said.taken()
 
     def place(self, symbol: str, at: int, like: StrategyEngine) -> None:
         """Have those there from `at` (ns) that hear its prices, as they come to another engine."""
@@ -224,9 +212,7 @@ class StrategyEngine:
         if self._view is None:
             return []
         return [
-            QuotesWanted(
-                source_component="strategy", symbol=symbol, strategy=name, reason="quarantined"
-            )
+            withdrawal(symbol, name, "quarantined")
             for symbol in self._view.quoted()
             if self._view.quotes(symbol).get(name)
         ]
@@ -269,7 +255,7 @@ class StrategyEngine:
 
     def deferred(self, name: str, symbol: str) -> bool:
         """A signal of it waits: they came too fast."""
-        return (name, symbol) in self._deferred
+        return (name, symbol) in self.said.deferred
 
     def statistics(self) -> list[StrategyStatistics]:
         return [running.statistics() for running in self._strategies.values()]
@@ -291,7 +277,7 @@ class StrategyEngine:
             if words is not None:
                 slot = callback.slot
                 for word in words:
-                    self._emit(slot.running.slots.get(word.symbol, slot), word, at)
+                    self.said.put(slot.running.slots.get(word.symbol, slot), word, at)
 
     def _words(self, callback: Callback, answer: object, at: int) -> list[Word]:
         """What a callback returned, checked: one word, or several of them. Raises TypeError or
@@ -308,78 +294,23 @@ class StrategyEngine:
             return [self.best_exchange.routed(word, at) for word in words]
         return words
 
-    def _emit(self, slot: SymbolSlot, word: Word, at: int) -> None:
-        is_quotes = isinstance(word, QuotesWanted)
-        if self._silent:
-            self.unheard[word.strategy, word.symbol] = word
-            return
-        if slot.is_held_back and not ends(word):
-            return
-        if self._view is not None and self._view.quoted():
-            known = self._view.quotes(word.symbol).get(word.strategy, NO_QUOTES)
-            is_so = isinstance(word, QuotesWanted) and word.quotes == known
-            if is_so and (not known or (word.strategy, word.symbol) in self._quoting):
-                slot.deferred.pop(QuotesWanted, None)
-                return
-            if known and not is_quotes:
-                self._withdraw(slot, word.symbol, "by a signal")
-        if slot.below_limit(at) or (is_quotes and ends(word)):
-            slot.deferred.pop(type(word), None)
-            if is_quotes:
-                self._quoting.add((word.strategy, word.symbol))
-            slot.count(word, at)
-            self._events.append(word)
-            return
-        self._deferred[slot.running.config.name, slot.symbol] = slot
-        if slot.defer(word, at):
-            message = (
-                f"{slot.symbol}: over {self._max_signals} signals in a second; the last one waits"
-            )
-            self._add_event(SystemEventKind.STRATEGY_THROTTLED, slot.running.component, message)
-
-    def _emit_deferred(self, at: int) -> None:
-        """The last signal of a burst must not get lost: it may have been the exit."""
-        for key, slot in list(self._deferred.items()):
-            if not slot.deferred:
-                del self._deferred[key]
-            elif slot.below_limit(at):
-                del self._deferred[key]
-                words = list(slot.deferred.values())
-                slot.deferred.clear()
-                for word in words:
-                    slot.count(word, at)
-                    self._events.append(word)
-
-    def _withdraw(self, slot: SymbolSlot, symbol: str, reason: str) -> None:
-        """Nothing of the strategy's rests there any more."""
-        slot.deferred.pop(QuotesWanted, None)
-        self._events.append(
-            QuotesWanted(
-                source_component="strategy",
-                symbol=symbol,
-                strategy=slot.running.config.name,
-                reason=reason,
-            )
-        )
-
     def _count_failure(self, callback: Callback, error: BaseException) -> None:
         running = callback.slot.running
         why = containment.failure(error, running.cls)
         callback.failures_in_a_row += 1
         self._add_failure(running, f"{callback.name}: {why}")
         if containment.ends_it(error):
-            self._events += self.quarantine(running.config.name, f"{callback.name} raised {why}")
+            self.said.events += self.quarantine(
+                running.config.name, f"{callback.name} raised {why}"
+            )
         elif callback.failures_in_a_row >= self._max_failures:
             reason = f"{callback.failures_in_a_row} failures in a row of {callback.name}: {why}"
-            self._events += self.quarantine(running.config.name, reason)
+            self.said.events += self.quarantine(running.config.name, reason)
 
     def _add_failure(self, running: RunningStrategy, message: str) -> None:
         running.failures += 1
         running.last_failure = harmless(message, LONGEST_LINE)
-        self._add_event(SystemEventKind.STRATEGY_FAILED, running.component, message)
-
-    def _add_event(self, kind: SystemEventKind, component: str, message: str) -> None:
-        self._events.append(system_event(kind, component, message))
+        self.said.tell(SystemEventKind.STRATEGY_FAILED, running.component, message)
 
     def instance(self, name: str) -> RunningStrategy:
         """That of this name. Raises UsageError where there is none."""
@@ -402,5 +333,5 @@ class StrategyEngine:
             except BaseException as error:  # a user's code: whatever it raises, the others go on
                 why = containment.failure(error, running.cls)
                 self._add_failure(running, f"start: {why}")
-                self._events += self.quarantine(running.config.name, f"could not start: {why}")
+                self.said.events += self.quarantine(running.config.name, f"could not start: {why}")
         return slots

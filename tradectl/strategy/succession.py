@@ -65,7 +65,7 @@ class Successor:
         for symbol in self._engine.instance(self.running.config.name).slots:
             if symbol not in self.running.slots:
                 self.alone.place(symbol, at, self._engine)
-        events = [*self.events, *self.alone.taken()]
+        events = [*self.events, *self.alone.said.taken()]
         return events + self._engine.put(self.running, self.alone, at, words)
 
     @property
@@ -79,7 +79,7 @@ class Successor:
         so."""
         return tuple(
             symbol
-            for (_, symbol), word in sorted(self.alone.unheard.items())
+            for (_, symbol), word in sorted(self.alone.said.unheard.items())
             if isinstance(word, StrategySignalEvent) and _is_unlike(self.running.held(symbol), word)
         )
 
