@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests import profiles
-from tests.fixtures import conserved, processes
+from tests.fixtures import ccxt_clients, conserved, processes
 from tests.fixtures.another_home import sitecustomize
 from tests.simulated_os.virtual_time import virtual_loop
 
@@ -33,6 +33,11 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 PATIENCE_S = 120.0
 SLOW_PATIENCE_S = 300.0
 WORKERS_PER_PROCESSOR = 2
+FIRST = (
+    "test_live_week", "test_live_sessions", "test_live_schedules", "test_venue_schedules",
+    "test_live_secrets", "test_durable_answers", "test_live_memory", "test_oracles",
+)  # fmt: skip
+"""Where single tests take longest: begun last, one of them would run when all else is over."""
 IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
 """The tests write three gigabytes, and what failed is kept for the next two times."""
@@ -112,6 +117,8 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     if hasattr(session.config, "workerinput"):
         _import_in_turn(session.config)
     yield
+    if "ccxt.base.exchange" in sys.modules:
+        ccxt_clients.alias_once()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
@@ -132,28 +139,13 @@ def _import_in_turn(config: pytest.Config) -> None:
             importlib.import_module(name)
 
 
-@pytest.fixture(scope="session")
-def let_go() -> Iterator[list[None]]:
-    """An item for each time that a test let go of what was frozen, as `backtest_api` does. The collector
-    can be asked, and then counts all that it holds."""
-    found: list[None] = []
-    unfreeze = gc.unfreeze
-
-    def noted() -> None:
-        unfreeze()
-        found.append(None)
-
+@pytest.fixture(scope="session", autouse=True)
+def what_is_frozen_stays_so() -> Iterator[None]:
+    """Also where the program lets go of it, as `backtest_api` does: the collector would go through all
+    that was imported, a second each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gc, "unfreeze", noted)
-        yield found
-
-
-@pytest.fixture(scope="module", autouse=True)
-def the_collector_looks_at_what_is_new(let_go: list[None]) -> None:
-    if let_go:
-        let_go.clear()
-        gc.collect()
-        gc.freeze()
+        patch.setattr(gc, "unfreeze", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -204,6 +196,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in FIRST)
     for item in items:
         if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
             is_slow = item.get_closest_marker("slow") is not None

@@ -21,7 +21,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 from unittest import mock
 
@@ -118,7 +118,8 @@ class _Inbox:
 
 def _defaults(clocks: Clocks) -> Iterator[Swap]:
     """Every default argument of the program that is a clock."""
-    for function in _with_clocks(tuple(name for name in sys.modules if _is_ours(name))):
+    ours = tuple(name for name in sys.modules if name.startswith("tradectl"))
+    for function in _with_clocks(ours, frozenset(clocks)):
         named, plain = function.__kwdefaults__ or {}, function.__defaults__ or ()
         if any(_is_clock(value, clocks) for value in named.values()):
             swapped = {name: _simulated(value, clocks) for name, value in named.items()}
@@ -128,18 +129,14 @@ def _defaults(clocks: Clocks) -> Iterator[Swap]:
 
 
 @functools.cache
-def _with_clocks(modules: tuple[str, ...]) -> list[types.FunctionType]:
-    """Of what is loaded, whatever may have one; it is looked for again when more is."""
+def _with_clocks(modules: tuple[str, ...], clocks: frozenset[Any]) -> list[types.FunctionType]:
+    """Of what is loaded, whatever has one; it is looked for again when more is."""
     found = []
     for function in _functions(modules):
         values = [*(function.__kwdefaults__ or {}).values(), *(function.__defaults__ or ())]
-        if any(isinstance(value, MAY_BE_A_CLOCK) for value in values):
+        if any(_is_clock(value, clocks) for value in values):
             found.append(function)
     return found
-
-
-def _is_ours(name: str) -> bool:
-    return name == "tradectl" or name.startswith("tradectl.")
 
 
 def _functions(modules: tuple[str, ...]) -> Iterator[types.FunctionType]:
@@ -151,7 +148,7 @@ def _functions(modules: tuple[str, ...]) -> Iterator[types.FunctionType]:
             yield from (inspect.unwrap(f) for f in members if isinstance(f, types.FunctionType))
 
 
-def _is_clock(value: Any, clocks: Clocks) -> bool:
+def _is_clock(value: Any, clocks: Container[Any]) -> bool:
     return isinstance(value, MAY_BE_A_CLOCK) and value in clocks
 
 

@@ -355,9 +355,12 @@ async def test_a_proxy_that_wants_a_password_is_shown_it() -> None:
 
 async def test_a_proxy_that_is_not_there_is_named() -> None:
     async with LoopbackExchange(seed=1) as exchange:
-        venue = through(exchange, "spot", "http://127.0.0.1:9", by_setting=True)
-        with pytest.raises(NotExecuted, match="no connection through the proxy"):
-            await venue.open()
+        with socket.socket() as taken:  # and nobody listens there
+            taken.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            venue = through(exchange, "spot", url, by_setting=True)
+            with pytest.raises(NotExecuted, match="no connection through the proxy"):
+                await venue.open()
 
 
 @pytest.mark.parametrize(
