@@ -87,10 +87,13 @@ def test_an_alert_between_a_kill_and_a_restart_is_told_once(
             db.execute("DELETE FROM alerts")
     ended = tradectl(folder, "run", *words, "--headless", "--duration", 0.5, "--json", **at(end))
     assert ended.code == 0, ended.err
-    (told,) = [alert for body in end.posted for alert in body["alerts"]]
+    posted = [alert for body in end.posted for alert in body["alerts"]]
+    told = posted[0]
     assert (told["id"] == key.partition("/")[0]) is stored
     assert told["type"] == "strategy_failed"
     assert told["message"].startswith("before the run was killed: ") is not stored
+    assert [each["status"] for each in posted] == ["active", "resolved"] if stored else ["resolved"]
+    assert posted[-1]["message"].endswith("; the run ended") or not stored
     assert waiting() == []
     assert replayed(folder, 0).verified
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())

@@ -384,8 +384,13 @@ def test_by_the_command_line_it_holds_after_a_kill_and_a_restart(tmp_path: Path)
         private(file, "risk = [")
         assert tradectl(state, "config", "apply").code == 2
         private(file, text(risk='max_leverage = "none"'))
+        told = [e["type"] for e in tradectl(state, "alerts", "--json").document()]
+        assert "settings_changed" in told
         run.send(signal.SIGKILL)
         run.end()
+    assert tradectl(state, "alerts", "--json").document() == []
+    ended = {e["message"].rpartition("; ")[2] for e in _all_alerts(state)}
+    assert ended == {"the run ended"}
     report = tradectl(state, "risk", "--json").document()
     assert next(e["value"] for e in report["limits"] if e["limit"] == "risk.max_leverage") == "1"
     assert tradectl(state, "config", "apply").code == 4
@@ -394,9 +399,18 @@ def test_by_the_command_line_it_holds_after_a_kill_and_a_restart(tmp_path: Path)
         status = tradectl(state, "status", "--json").document()
         assert status["state"] == "PAUSED"
         assert "risk.max_leverage" in status["paused"]["reason"]
+        active = [e for e in _all_alerts(state) if e["status"] == "active"]
+        assert {e["run_id"] for e in active} == {status["run_id"]}
         run.send(signal.SIGTERM)
         run.end()
+    left = {e["type"] for e in tradectl(state, "alerts", "--json").document()}
+    assert left == {"settings_left", "still_paused"}
     assert header_of(journals(state)[-1]).continues == journals(state)[0].stem
+
+
+def _all_alerts(state: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tradectl(state, "alerts", "--all", "--json").document()
+    return found
 
 
 @virtual

@@ -16,16 +16,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
+from tradectl.documents.run import AlertRow
 from tradectl.domain.events import Event, Record, SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import harmless
+from tradectl.domain.time import from_iso, iso
 from tradectl.monitoring.alert import Alert
+from tradectl.monitoring.alert_endings import is_over_with_its_run
 from tradectl.monitoring.alert_registry import AlertRegistry
 from tradectl.monitoring.alert_rules import RULES, AlertCleared, AlertRaised, alert_change
 from tradectl.monitoring.alert_writer import AlertWriter
@@ -57,6 +60,7 @@ class AlertManager:
     Handlers are notified again of one that keeps coming after `renotify_after`, of a critical one that
     is not acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
     People are told by the `dispatcher`, where there is one; a `listener` gets what they would be told.
+    With one `of_a_run`, what had its cause in the process is over as it stops.
     """
 
     name = "alerts"
@@ -74,6 +78,7 @@ class AlertManager:
         flush_interval: float = 0.2,
         retry: RetryPolicy = NOTIFICATIONS,
         listener: Callable[[Alert], None] | None = None,
+        of_a_run: bool = False,
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
@@ -82,6 +87,7 @@ class AlertManager:
         self._run_id = run_id
         self._dispatcher = dispatcher
         self._listener = listener
+        self._of_a_run = of_a_run
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
             run_id,
@@ -122,6 +128,8 @@ class AlertManager:
         self._escalation.cancel()
         await asyncio.gather(self._escalation, return_exceptions=True)
         self._escalation = None
+        if self._of_a_run:
+            self._registry.run_ended(self._now())
         await asyncio.gather(*(notifier.stop() for notifier in self._notifiers))
         if self._writer is not None:
             await self._writer.stop()
@@ -185,8 +193,20 @@ class AlertManager:
             notifier.start()
 
     def raise_again(self, what: AlertRaised, at: int) -> Alert:
-        """What a run before had no time to tell of, and is of the time `at` (ns UTC)."""
-        return self._raise(what, at)
+        """What a run before had no time to tell of, and is of the time `at` (ns UTC); what ended with it
+        is over."""
+        alert = self._raise(what, at)
+        if is_over_with_its_run(alert.type):
+            self._registry.clear(alert.type, alert.component, self._now())
+        return alert
+
+    async def end_those_before(self, known: Iterable[AlertRow]) -> None:
+        """Of those that runs before have left open what is over by now. Raises StateError."""
+        if self._writer is None:
+            return
+        for row in await self._writer.end_those_before(known, iso(self._now())):
+            if self._dispatcher is not None:
+                self._dispatcher.put(notice_of_row(row))
 
     def notify_again_after(self, renotify: float, escalate: float) -> None:
         """As they were given at first, from here on."""
@@ -301,6 +321,13 @@ def notice_of(alert: Alert, run_id: str) -> Notice:
         status=alert.status,
         count=alert.count,
     )
+
+
+def notice_of_row(row: AlertRow) -> Notice:
+    """The same of one that is stored."""
+    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    times = {name: from_iso(fields[name]) for name in ("created_at", "updated_at")}
+    return Notice(**{**fields, **times})
 
 
 def log_alert(alert: Alert) -> None:

@@ -16,6 +16,7 @@ from tradectl.domain.errors import UsageError
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import harmless
 from tradectl.monitoring.alert import Alert
+from tradectl.monitoring.alert_endings import ENDED, is_over_with_its_run
 from tradectl.notification.notice import safe
 
 MAX_OPEN = 1_000
@@ -92,6 +93,15 @@ class AlertRegistry:
         """The condition is over; None when it was not open."""
         entry = self._open.get((harmless(alert_type), harmless(component)))
         return None if entry is None else self._close(entry, at)
+
+    def run_ended(self, at: int) -> None:
+        """Whatever had its cause in the process is over, and says so."""
+        for entry in [*self._open.values()]:
+            alert = entry.alert
+            if is_over_with_its_run(alert.type):
+                del self._open[alert.type, alert.component]
+                why = f"{alert.message}; {ENDED}"
+                self._transition(entry, at, status=AlertStatus.RESOLVED, message=why)
 
     def due_for_escalation(self) -> list[Alert]:
         """Critical alerts to notify of again now, because nobody has acknowledged them."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tradectl.bus.delivery import Delivery, RetryPolicy
+from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.resilience import LONGEST_PAUSE_S
 from tradectl.monitoring.alert import Alert
+from tradectl.monitoring.alert_endings import over_by
 
 if TYPE_CHECKING:
     from tradectl.storage.store import Store
@@ -63,6 +66,13 @@ class AlertWriter:
 
     def start(self) -> None:
         self._delivery.start()
+
+    async def end_those_before(self, known: Iterable[AlertRow], now: str) -> list[AlertRow]:
+        """Of those `known` of earlier runs what is over at `now` (ISO 8601). Raises StateError."""
+        over = [*over_by(self._run_id, known, now)]
+        if over:
+            await self._store.write_alerts(over)
+        return over
 
     async def stop(self) -> None:
         """Write what is left; if that fails it is kept for the next start, and logged."""

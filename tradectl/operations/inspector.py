@@ -20,6 +20,7 @@ from tradectl.domain.endings import CRASHED_WORD, Ending, ending
 from tradectl.domain.errors import NotRunning, StateError, TradectlError, UsageError
 from tradectl.domain.states import ComponentStatus
 from tradectl.journal.run_lock import goes_on
+from tradectl.monitoring.alert_endings import as_they_are
 from tradectl.storage.directory import StateDir
 from tradectl.storage.kept_backtests import KeptBacktests
 from tradectl.storage.reader import ALL, Page, StateReader, StoredRun, change_alert
@@ -161,10 +162,16 @@ class Inspector:
         return map(self._run_row, self._reader.runs(page))
 
     def alerts(self) -> list[AlertRow]:
+        """What had its cause in a run that has ended is over."""
         if self._beginning is not None:
-            return self._reader.alerts_of_run(self._flushed_run())
+            alive = self._alive(self._one_run())
+            return as_they_are(self._reader.alerts_of_run(self._flushed_run()), alive)
         self._flush()
-        return self._reader.alerts()
+        return as_they_are(self._reader.alerts(), self._alive(self._reader.last_run()))
+
+    def _alive(self, run: StoredRun | None) -> str:
+        """Its id where it goes on; else empty."""
+        return run.run_id if run is not None and goes_on(self._journal(run)) else ""
 
     def change_alert(self, alert_id: str, command: str, status: str) -> None:
         """Through the running process, which holds the open ones; else in the database itself.

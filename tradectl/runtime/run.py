@@ -313,6 +313,7 @@ class TradingRun(Session):
                 self.check_passed_over()
                 await screen.start(self)
                 self._warn_at_the_start()
+                await self._watchers.end_those_before()
                 await self._until_the_end()
             finally:
                 await self._end_all(screen)

@@ -7,12 +7,15 @@ long a step took is no part of a recording, since two runs of one file must be t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tradectl.config.settings import Settings
+from tradectl.documents.run import AlertRow
+from tradectl.domain.errors import StateError
 from tradectl.domain.states import AlertSeverity
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
@@ -35,6 +38,7 @@ from tradectl.runtime.telling import (
 from tradectl.runtime.untold import tell_untold
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import UNREADABLE
+from tradectl.storage.reader import StateReader
 
 if TYPE_CHECKING:
     from tradectl.feeds.live.event_lag import LagMeter
@@ -84,6 +88,7 @@ class Watchers:
             renotify_after=settings.alerts.repeat_seconds,
             escalate_after=settings.alerts.remind_seconds,
             listener=self._log.alert if self._log is not None else None,
+            of_a_run=not recorded,
         )
         self.monitor = SystemMonitor(
             session.bus,
@@ -236,6 +241,16 @@ class Watchers:
         if self._log is not None:
             self._log.ended(end_reason)
             await self._log.stop()
+
+    async def end_those_before(self) -> None:
+        """What runs before have left open and is over by now."""
+        if not self._recorded:
+            with contextlib.suppress(StateError):  # another time
+                await self.alerts.end_those_before(await asyncio.to_thread(self._left_open))
+
+    def _left_open(self) -> list[AlertRow]:
+        reader = StateReader(self._session.state_dir.db)
+        return reader.open_alerts(self._session.books.account.account_id)
 
     def tell_untold(self) -> None:
         """What the run before had no time to tell of."""

@@ -179,6 +179,15 @@ class StateReader:
         sql = f"SELECT * FROM alerts WHERE run_id NOT IN ({recorded}) ORDER BY rowid"
         return [self._document(AlertRow, row) for row in self._rows(sql)]
 
+    def open_alerts(self, account_id: str) -> list[AlertRow]:
+        """Those not resolved of runs of this account, or of which nobody knows what they were."""
+        sql = (
+            "SELECT * FROM alerts WHERE status != ? AND run_id NOT IN "
+            "(SELECT run_id FROM runs WHERE account_id != ?) ORDER BY rowid"
+        )
+        rows = self._rows(sql, AlertStatus.RESOLVED, account_id)
+        return [self._document(AlertRow, row) for row in rows]
+
     def alerts_of_run(self, run_id: str) -> list[AlertRow]:
         sql = "SELECT * FROM alerts WHERE run_id = ? ORDER BY rowid"
         return [self._document(AlertRow, row) for row in self._rows(sql, run_id)]

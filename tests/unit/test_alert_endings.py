@@ -1,0 +1,63 @@
+"""Which alerts stand although their run has ended, and which are over with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fixtures.monitoring import StillClock
+from tradectl.bus.event_bus import EventBus
+from tradectl.documents.run import AlertRow
+from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.monitoring.alert_endings import as_they_are, over_by
+from tradectl.monitoring.alert_manager import AlertManager
+
+AT, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
+def row(kind: str, severity: str = "error", status: str = "active", run_id: str = "r1") -> AlertRow:
+    return AlertRow(
+        id=f"{run_id}-{kind}", run_id=run_id, type=kind, severity=AlertSeverity(severity),
+        message="why", component="c", created_at=AT, updated_at=AT, status=AlertStatus(status), count=1,
+    )  # fmt: skip
+
+
+ENDED, ANEW = "why; the run ended", "why; the next run looks at it anew"
+
+
+@pytest.mark.parametrize(
+    ("alert", "read", "next_run"),
+    [
+        (row("feed_stale"), ENDED, ENDED),
+        (row("component_given_up", "critical"), ENDED, ENDED),
+        (row("RESOURCE_DISK_FREE_MB"), ENDED, ENDED),
+        (row("anomaly_price", "warning"), ENDED, ENDED),
+        (row("my_own_kind"), ENDED, ENDED),
+        (row("still_paused"), "", ANEW),
+        (row("position_unprotected", "critical"), "", ANEW),
+        (row("restricted_mismatch", "critical"), "", ANEW),
+        (row("DAILY_LOSS"), "", ANEW),
+        (row("DAILY_LOSS", "critical"), "", ""),
+        (row("emergency_stop", "critical"), "", ""),
+        (row("liquidated", "critical", "acknowledged"), "", "why; acknowledged"),
+        (row("feed_stale", run_id="r2"), "", ""),
+        (row("feed_stale", status="resolved"), "", ""),
+    ],
+)
+def test_what_becomes_of_an_alert_of_a_run_that_ended(
+    alert: AlertRow, read: str, next_run: str
+) -> None:
+    (shown,) = as_they_are([alert], alive="r2")
+    assert (shown.message if shown is not alert else "") == read
+    over = [each.message for each in over_by("r2", [alert], LATER)]
+    assert over == ([next_run] if next_run else [])
+    assert all(each.status is AlertStatus.RESOLVED for each in over_by("r2", [alert], LATER))
+
+
+async def test_a_run_that_ends_ends_what_had_its_cause_in_it() -> None:
+    manager = AlertManager(EventBus(clock=StillClock()), of_a_run=True)
+    await manager.start()
+    stale = manager.raise_alert("feed_stale", "no data", "warning", "feed:X")
+    manager.raise_alert("emergency_stop", "by hand", "critical", "operator")
+    await manager.stop()
+    assert [alert.type for alert in manager.get_active_alerts()] == ["emergency_stop"]
+    assert stale.message == "no data"
