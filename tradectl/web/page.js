@@ -261,6 +261,8 @@ function drawHeadline() {
   }
   const ages = Object.values(status.data_age_s);
   if (ages.length) made.append(figure("Oldest data", `${Math.max(...ages).toFixed(1)} s`));
+  const lags = Object.values(status.event_lag ?? {}).map((lag) => lag.p50_ms);
+  if (lags.length) made.append(figure("Data lag", `${Math.max(...lags).toFixed(0)} ms`));
   made.append(figure("Run", status.run_id ?? "none", "wide"));
   put($("headline"), made);
 }

@@ -217,7 +217,7 @@ def bus(status: LiveStatus, width: int) -> list[Line]:
 def stages(status: LiveStatus, width: int) -> list[Line]:
     """Where a step's time goes, the longest first."""
     phrases = [_named(*each) for each in figures.by_stage(status.bus.stages)]
-    return wrapped([[Cell("Step", DIM)], *phrases], width, most=3) if phrases else []
+    return wrapped([[Cell("Step", DIM)], *phrases], width, most=4) if phrases else []
 
 
 def lags(status: LiveStatus, width: int) -> list[Line]:

@@ -53,7 +53,9 @@ class LagMeter:
             return None
         p50, p99 = percentiles_us(self._newest, 0.50, 0.99)
         offset = None if self.offset is None else round(self.offset / 1e6, 3)
-        return EventLag(p50_ms=p50 / 1e3, p99_ms=p99 / 1e3, clock_offset_ms=offset)
+        return EventLag(
+            p50_ms=round(p50 / 1e3, 3), p99_ms=round(p99 / 1e3, 3), clock_offset_ms=offset
+        )
 
 
 def lags_of(meters: Mapping[str, LagMeter]) -> dict[str, EventLag]:
