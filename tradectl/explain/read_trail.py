@@ -99,7 +99,7 @@ class _Nearby:
     def read(self) -> None:
         trail, start = self.trail, self._start
         for group in self._log.groups(after=self._known, folded=self._is_folded):
-            if group[-1].seq <= start:
+            if not group or group[-1].seq <= start:
                 trail.fold([record for record in group if record.seq > self._known])
                 continue
             if self._first is None:

@@ -177,15 +177,23 @@ class _Fold:
     def _fold(self, point: Point | None) -> tuple[int, int]:
         last_seq = last_at = 0
         self._is_last = False
-        for record in self._log.records():
-            if record.seq <= self._start:
-                continue
-            if is_past(record, point):
+        books = self._system.books
+        for group in self._log.groups(
+            self._start, folded=lambda last: is_before(last, point) and not books.limits.breaks
+        ):
+            came = [each for each in group if each.seq > self._start and not is_past(each, point)]
+            self._system.fold(*came)
+            if came:
+                last_seq, last_at = came[-1].seq, came[-1].at
+            if group and is_past(group[-1], point):
                 return last_seq, last_at
-            last_seq, last_at = record.seq, record.at
-            self._system.fold(record)
         self._is_last = True
         return last_seq, last_at
+
+
+def is_before(last: int, point: Point | None) -> bool:
+    """A group that ends with the record `last` came before the point, which its number says."""
+    return point is None or (isinstance(point, int) and last <= point)
 
 
 def is_past(record: Record, point: Point | None) -> bool:
