@@ -282,11 +282,12 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_everything_else_makes_a_difference(what: str) -> None:
-    account, changed = snapshot(), snapshot()
-    CHANGES[what](changed)
-    assert changed.hash(RUN) != account.hash(RUN)
+def test_everything_else_makes_a_difference() -> None:
+    unchanged = snapshot().hash(RUN)
+    for what, change in CHANGES.items():
+        changed = snapshot()
+        change(changed)
+        assert changed.hash(RUN) != unchanged, what
 
 
 def test_every_field_of_an_account_is_among_the_changes_tried() -> None:
