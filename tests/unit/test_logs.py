@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -344,6 +345,25 @@ def test_a_file_that_is_just_being_moved_on_is_found_under_its_next_name(
     last = listed[-1].rename(log / f"{NAME}.{len(listed)}")
     monkeypatch.setattr(log_reader, "files_in", lambda _: [*listed, last])
     assert texts(log) == ["one", "two", "three", "four"]
+
+
+@pytest.mark.parametrize("how_often", [1, 1_000])
+def test_files_that_move_on_while_they_are_opened_are_read_in_order(
+    log: Path, monkeypatch: pytest.MonkeyPatch, how_often: int
+) -> None:
+    numbers, opened = iter(range(5, 5 + how_often)), log_reader._opened
+
+    def meanwhile(path: Path) -> BinaryIO | None:
+        found = opened(path)
+        if path.name == NAME and (number := next(numbers, None)) is not None:
+            for n in (2 * number, 2 * number + 1):  # twice, between the first and the second file
+                written(log, line(f"late {n}", n), largest=1, count=10_000)
+        return found
+
+    monkeypatch.setattr(log_reader, "_opened", meanwhile)
+    times = [each.time for each in LogReader(log, LogFilter()).lines()]
+    assert times == sorted(times)
+    assert (times[0] == line("one", 1).time) is (how_often == 1)  # else the oldest may be gone
 
 
 def test_a_line_that_is_longer_than_any_hides_none_that_follow(tmp_path: Path) -> None:

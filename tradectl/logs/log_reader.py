@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,8 @@ from tradectl.logs.rotated_file import files_in
 
 LOOK_EVERY_S = 0.2
 LONGEST_LINE = 64 * 1024
+TRIES = 20
+"""To open all files between two of their moves."""
 
 
 class LogFilter(Struct, frozen=True):
@@ -89,7 +91,20 @@ class LogReader:
                 current = open_ones.enter_context(newer)
 
     def _opened(self, open_ones: ExitStack) -> list[BinaryIO]:
-        """Newest first, each once, but those that are older than what is wanted."""
+        """Newest first, each once, but those that are older than what is wanted. They are opened again
+        where files were moved on meanwhile: a name may mean a newer one by then than the name before."""
+        left = TRIES
+        while True:
+            left -= 1
+            with ExitStack() as tried:
+                found = self._opened_once(tried)
+                if not left:  # they are moved on faster than that: by what each begins with
+                    found.sort(key=_begins_at, reverse=True)
+                if not left or _are_still(found, files_in(self._folder)):
+                    open_ones.push(tried.pop_all())
+                    return found
+
+    def _opened_once(self, open_ones: ExitStack) -> list[BinaryIO]:
         found: dict[tuple[int, int], BinaryIO] = {}
         for path in files_in(self._folder):
             opened = _opened(path)
@@ -107,12 +122,12 @@ class LogReader:
         files = files_in(self._folder)
         known = None if current is None else os.fstat(current.fileno())
         for number, path in enumerate(files):
-            try:
-                found = path.lstat()
-            except FileNotFoundError:
-                return None  # it is being moved on: at the next look
-            if known is not None and os.path.samestat(found, known):
-                return _opened(files[number - 1]) if number else None
+            if known is not None and _is_at(path, known):
+                newer = _opened(files[number - 1]) if number else None
+                if newer is not None and not _is_at(path, known):
+                    newer.close()  # moved on meanwhile, that may be one that is newer still
+                    return None
+                return newer
         return _opened(files[-1]) if files else None
 
     def _lines_of(self, file: BinaryIO) -> Iterator[LogLine]:
@@ -130,6 +145,28 @@ class LogReader:
             self.has_run = self.has_run or line.run_id.startswith(self._wanted.run)
             if self._wanted.takes(line):
                 yield line
+
+
+def _are_still(files: Iterable[BinaryIO], paths: Sequence[Path]) -> bool:
+    """The newest of those that the paths name now, in this order."""
+    return all(
+        number < len(paths) and _is_at(paths[number], os.fstat(file.fileno()))
+        for number, file in enumerate(files)
+    )
+
+
+def _is_at(path: Path, known: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), known)
+    except FileNotFoundError:
+        return False
+
+
+def _begins_at(file: BinaryIO) -> str:
+    """The time of its first line."""
+    line = parsed(file.readline(LONGEST_LINE))
+    file.seek(0)
+    return line.time if line is not None else ""
 
 
 def _opened(path: Path) -> BinaryIO | None:
