@@ -144,6 +144,10 @@ def test_a_stopped_process_is_ended_and_everything_is_closed(
     assert receipt["closed"]
     assert trading.end().code == -signal.SIGKILL
     is_holding(folder, receipt)
+    stem = Path(receipt["journal"]).stem
+    told = tradectl(folder, "logs", "--run", stem, "--json").document()
+    steps = [each["message"].split()[0] for each in told]
+    assert (steps[0], steps.count("FILL")) == ("run", len(receipt["closed"]))
     assert tradectl(folder, "positions", "--json").document() == []
     assert finished(tradectl(folder, "orders", "--json").document())
     assert command("replay", journals(folder)[-1], "--json").document()["verified"]

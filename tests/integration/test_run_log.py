@@ -153,9 +153,16 @@ async def test_a_log_that_cannot_be_written_ends_no_trading_and_is_an_alert_once
     StateDir(folder).create()
     (folder / "logs").mkdir()
     (folder / "logs" / "tradectl.log").mkdir()  # root may write what is read-only
-    run = await trade(folder, Screen(saw=read_alerts))
+    seen = list[str]()
+
+    def saw(run: TradingRun) -> list[str]:
+        seen[:] = read_alerts(run) or seen
+        return seen
+
+    run = await trade(folder, Screen(saw=saw))
     assert run.end_reason == "it has traded"
-    (said,) = read_alerts(run)
+    assert read_alerts(run) == []  # over with the run
+    (said,) = seen
     assert said.startswith("the log cannot be written: it is a folder, not a file; trading and its")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from tradectl.domain.redaction import Redaction
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import described
 from tradectl.domain.time import iso
+from tradectl.journal.writer import SHORT
 from tradectl.logs.event_words import GRAVE, WORDS, EventWords
 from tradectl.logs.log_settings import LogSettings
 from tradectl.logs.log_writer import LogWriter
@@ -114,6 +116,10 @@ class RunLog:
             self._hears_all = True
             self._session.bus.listen(FOR_DEBUGGING, self._writer.put)
 
+    def keep_files(self) -> None:
+        """Move none on: a run that trades knows how many are wanted."""
+        self._file.largest = self._file.count = sys.maxsize
+
     def write_as(self, settings: LogSettings) -> None:
         """From here on; of a run that trades."""
         self._least = LogLevel(settings.level)
@@ -123,13 +129,17 @@ class RunLog:
 
     # --- life ----------------------------------------------------------------------------------------
 
-    def start(self, raise_alert: Raise, resolve: Resolve) -> None:
-        """In the loop, where the alerts of a log that cannot be written are told."""
-        self._loop, self._tell = asyncio.get_running_loop(), (raise_alert, resolve)
+    def start(self, raise_alert: Raise | None = None, resolve: Resolve | None = None) -> None:
+        """In the loop, where the alerts of a log that cannot be written are told, if they are."""
+        self._loop = asyncio.get_running_loop()
+        if raise_alert is not None and resolve is not None:
+            self._tell = raise_alert, resolve
         for name in (PROGRAM, AIO):
             logging.getLogger(name).addHandler(self._handler)
         session = self._session
         market = "recorded data" if self._recorded else f"{session.source} market"
+        if session.source in SHORT:
+            market = f"for {session.source} alone"
         self._say(
             LogLevel.INFO,
             f"run begins: {session.settings.mode}, {market}, tradectl {__version__}, process "

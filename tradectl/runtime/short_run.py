@@ -19,6 +19,7 @@ from tradectl.recovery.rebuild import set_aside_if_damaged
 from tradectl.recovery.recovery import LIVE_ACCOUNT, Recovered
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.own_hosts import refuse_other_hosts
+from tradectl.runtime.run_log import RunLog
 from tradectl.runtime.session import Session
 from tradectl.storage.directory import StateDir
 
@@ -58,12 +59,15 @@ async def short_run(
             gateway=gateway,
             projected=projected,
         )
+        log = RunLog(session, None, recorded=False)
+        log.keep_files()
         session.gateway.attach_read_only()
         for name, component in session.system.components():
             session.orchestrator.add(name, component)
         try:
             if projected:
                 set_aside_if_damaged(state_dir)  # what is needed of it is caught up with
+            log.start()
             await session.open()
             await session.orchestrator.start()
             session.report_recovery()
@@ -78,6 +82,8 @@ async def short_run(
                 await session.orchestrator.stop()
             finally:
                 await session.close(reason)
+                log.ended(reason)
+                await log.stop()
 
 
 def _without_strategies(settings: Settings) -> Settings:
