@@ -15,6 +15,7 @@ from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.exchange.venue import Channel
 from tradectl.feeds.base import Feed
 from tradectl.feeds.live.conflator import conflated
+from tradectl.feeds.live.live_feed import STEADY_AFTER_S
 
 TRADES, QUOTES, BOOK = Channel.TRADES, Channel.QUOTES, Channel.BOOK
 TWO = {"BTCUSDT": "fake", "ETHUSDT": "fake"}
@@ -102,7 +103,21 @@ async def test_a_lost_connection_is_made_again_while_the_others_go_on() -> None:
         await harness.time.pass_by(0.2)
         assert harness.ids == ["1", "2"]
         assert harness.feed.counts["reconnects"] == 1
+        assert harness.news == ["feed_lost"]
+        await harness.time.pass_by(STEADY_AFTER_S)
+        await harness.push(TRADES, trade(3))
         assert harness.news == ["feed_lost", "feed_back"]
+
+
+async def test_a_connection_that_is_lost_again_and_again_is_not_back_in_between() -> None:
+    async with running(FeedHarness(channels=(TRADES,))) as harness:
+        for number in range(1, 4):
+            await harness.push(TRADES, trade(number))
+            await harness.lose(TRADES, wait=1)
+        for number in range(4, 7):
+            await harness.push(TRADES, trade(number))
+            await harness.time.pass_by(STEADY_AFTER_S)
+        assert harness.news == ["feed_lost", "feed_lost", "feed_lost", "feed_back"]
 
 
 async def test_the_pauses_double_up_to_ten_seconds_and_obey_the_exchange() -> None:

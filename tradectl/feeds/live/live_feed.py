@@ -56,6 +56,8 @@ ALWAYS = (
 """Counted from the start; a fault, once it has occurred."""
 CLOCK_EVERY_S = 60.0
 """How far an exchange's clock is from ours is asked for."""
+STEADY_AFTER_S = 5.0
+"""A connection on which data has come for so long is back."""
 POLLS = 3
 """Missed polls in a row before polled data is stale."""
 
@@ -98,7 +100,9 @@ class LiveFeed:
         self._heard = heard
         self._sleep = sleep
         self._sequencers: dict[str, TradeSequencer] = {}
-        self._lost: set[Stream] = set()
+        self._lost: dict[Stream, float | None] = {}
+        """since when data comes again, None where none does yet"""
+        self._monotonic = monotonic
         self._tick_filter = TickFilter(now, known)
         slow = {name: max(stale_after, POLLS * every) for name, every in (polls or {}).items()}
 
@@ -162,14 +166,23 @@ class LiveFeed:
 
     def _take(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
         if stream in self._lost:
-            self._lost.discard(stream)
-            self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
+            self._comes_again(stream)
         self._listen(stream, events)
         for event in self._valid(stream.symbols, events):
             if isinstance(event, QuoteEvent):
                 self._filter(event)
             else:
                 self._take_trade(event)
+
+    def _comes_again(self, stream: Stream) -> None:
+        """It is back once data has come for a while: one that is lost again and again is one alert, with
+        a count."""
+        now, since = self._monotonic(), self._lost[stream]
+        if since is None:
+            self._lost[stream] = now
+        elif now - since >= STEADY_AFTER_S:
+            del self._lost[stream]
+            self._post_system_event(stream, SystemEventKind.FEED_BACK, "data comes again")
 
     def _listen(self, stream: Stream, events: Sequence[MarketDataEvent]) -> None:
         """What time the exchange has: by its trades, for many quotes are dated by nobody but us. Also
@@ -235,8 +248,8 @@ class LiveFeed:
                 self._book_restrictions.broken(symbol, f"its order book was lost: {why}")
         if stream.channel is Channel.TRADES:
             self._begin_gap(stream)
-        if stream not in self._lost:
-            self._lost.add(stream)
+        if self._lost.get(stream, 0.0) is not None:
+            self._lost[stream] = None
             self._post_system_event(stream, SystemEventKind.FEED_LOST, str(why))
 
     def _begin_gap(self, stream: Stream) -> None:
