@@ -162,10 +162,12 @@ class Inspector:
         return map(self._run_row, self._reader.runs(page))
 
     def alerts(self) -> list[AlertRow]:
-        """What had its cause in a run that has ended is over."""
+        """What had its cause in a run that has ended is over; one on recorded data is shown as it was."""
         if self._beginning is not None:
-            alive = self._alive(self._one_run())
-            return as_they_are(self._reader.alerts_of_run(self._flushed_run()), alive)
+            run = self._one_run()
+            rows = self._reader.alerts_of_run(self._flushed_run())
+            is_recorded = run.run_id in self._reader.recorded_runs()
+            return rows if is_recorded else as_they_are(rows, self._alive(run))
         self._flush()
         return as_they_are(self._reader.alerts(), self._alive(self._reader.last_run()))
 
