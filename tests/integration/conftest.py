@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.contracts import check_output
-from tests.fixtures.command import Answer
+from tests.fixtures import in_process
+from tests.fixtures.answer import Answer
+from tests.fixtures.command import PATIENCE_S
 from tests.fixtures.live_trader import KEYS
 from tests.fixtures.run_inputs import Typed
-from tradectl.cli.app import main
 from tradectl.testkit import LoopbackExchange
 
 
 @pytest.fixture
-def typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Typed:
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
     """`typed("status --json")`: the command line in this process, for what there is a lot of."""
     for name in [name for name in os.environ if name.startswith("TRADECTL")]:
         monkeypatch.delenv(name)
@@ -28,15 +26,9 @@ def typed(
     monkeypatch.setenv("NO_COLOR", "1")
 
     def run(words: str, **env: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["tradectl", *words.split()])
-        for name, value in env.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        out, err = capfd.readouterr()
-        check_output(words.split(), out)
-        return Answer(ended.value.code, out, err)
+        answer = in_process.run(words.split(), {**os.environ, **env}, within=PATIENCE_S)
+        check_output(words.split(), answer.out)
+        return answer
 
     return run
 

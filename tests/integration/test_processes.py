@@ -1,4 +1,5 @@
-"""The processes of the tests are real: a forked one and the executable cannot be told apart."""
+"""The commands of the tests are real: in the process of the tests, forked or by the executable, their
+answers cannot be told apart, and a process is one in every way."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ from tests.fixtures.command import Running, command, running, tradectl
 @pytest.mark.parametrize(
     "words", ["--version", "strategies --json", "config show", "run --nonsense", "replay nowhere"]
 )
-def test_a_forked_command_answers_as_the_executable_does(words: str) -> None:
-    forked, begun = (command(*words.split(), executable=it) for it in (False, True))
-    assert forked == begun
+def test_a_command_answers_as_the_executable_does_however_it_is_called(words: str) -> None:
+    here, forked = (command(*words.split(), own=it) for it in (False, True))
+    assert here == forked == command(*words.split(), executable=True)
 
 
 def test_it_has_an_id_and_a_session_of_its_own_and_dies_of_a_signal(tmp_path: Path) -> None:
