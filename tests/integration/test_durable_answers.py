@@ -10,7 +10,6 @@ import json
 import resource
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from tests.fixtures.command import (
     PATIENCE_S,
+    PIPES,
     Running,
     command,
     environment,
@@ -25,7 +25,7 @@ from tests.fixtures.command import (
     running,
     tradectl,
 )
-from tests.fixtures.processes import TRADECTL
+from tests.fixtures.processes import start
 from tests.fixtures.run_inputs import Character, look, replayed, written
 from tradectl.control.client import ControlError, ask
 from tradectl.documents.control import StateChange
@@ -133,20 +133,13 @@ def test_a_stop_is_finished_for_who_cannot_write(holding: Running, folder: Path)
 # --- the one that finishes for it --------------------------------------------------------------------
 
 
-def stopped_with_room_for(
-    folder: Path, blocks: int
-) -> tuple[subprocess.CompletedProcess[str], dict[str, object]]:
-    """`emergency-stop --flatten`, where no file may be longer than so many blocks of 512 bytes."""
-    words = f"{' '.join(TRADECTL)} emergency-stop --flatten --json --state-dir {folder}"
-    done = subprocess.run(
-        ["/bin/sh", "-c", f"ulimit -f {blocks}; exec {words}"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    return done, json.loads(done.stdout)
+def stopped_with_room_for(folder: Path, blocks: int) -> tuple[int, dict[str, object]]:
+    """`emergency-stop --flatten`, where no file may be longer than so many blocks of 512 bytes: its exit
+    code and its receipt."""
+    words = ("emergency-stop", "--flatten", "--json", "--state-dir", folder)
+    with start(words, environment(), file_bytes=512 * blocks, **PIPES) as stop:
+        out, _ = stop.communicate(timeout=PATIENCE_S)
+    return stop.returncode, json.loads(out)
 
 
 def test_a_receipt_is_true_at_any_size_of_the_disk(
@@ -160,14 +153,14 @@ def test_a_receipt_is_true_at_any_size_of_the_disk(
     for blocks in (1, 8, 10, 12, 14, 4096):
         state = tmp_path / f"room for {blocks}".replace(" ", "-")
         shutil.copytree(folder, state, ignore=shutil.ignore_patterns("control.sock"))
-        done, receipt = stopped_with_room_for(state, blocks)
-        codes.add(done.returncode)
+        code, receipt = stopped_with_room_for(state, blocks)
+        codes.add(code)
         assert receipt["latched"]
-        assert receipt["confirmed"] is (done.returncode == 0)
+        assert receipt["confirmed"] is (code == 0)
         if receipt["confirmed"]:
             assert receipt["positions_left"] == held_by_the_journals(state) == []
         else:
-            assert done.returncode == NOT_CONFIRMED
+            assert code == NOT_CONFIRMED
             assert receipt["positions_left"] == before
             assert receipt["closed"] == []
             assert "File too large" in str(receipt["error"])

@@ -329,10 +329,7 @@ def test_several_at_once_let_each_other_finish(trading: Running, folder: Path) -
     held = [position.symbol for position in look(folder).status().positions]
     words = ("emergency-stop", "--json", "--flatten", "--state-dir", folder)
     with ExitStack() as stack:
-        stops = [
-            stack.enter_context(start(words, environment(), executable=True, **PIPES))
-            for _ in range(4)
-        ]
+        stops = [stack.enter_context(start(words, environment(), **PIPES)) for _ in range(4)]
         answers = [stop.communicate(timeout=PATIENCE_S)[0] for stop in stops]
     assert [stop.returncode for stop in stops] == [0, 0, 0, 0]
     receipts: list[Receipt] = [json.loads(answer) for answer in answers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,46 +17,33 @@ from tests.fixtures.command import PATIENCE_S
 from tradectl.cli.commands.table import MODULES
 
 ASKING = """
-import sys
+import json, sys
 from tradectl.cli.app import main
-sys.argv = ["tradectl", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as ended:
-    code = ended.code
 needless = {"ccxt", "aiohttp", "pydantic_settings", "keyring", "numpy", "scipy", "clarabel"}
 needless |= {"tradectl.exchange.live.live_exchange", "tradectl.feeds.live.live_feed"}
-loaded = sorted(needless & {*sys.modules})
-print("loaded:", loaded, file=sys.stderr)
-sys.exit(code)
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["tradectl", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        print("ended:", words[0], ended.code, *sorted(needless & {*sys.modules}), file=sys.stderr)
 """
 
 
-def loaded_by(state_dir: Path, *arguments: str) -> str:
-    """The last line on stderr of the command, run with its modules listed."""
-    command = [sys.executable, "-c", ASKING, *arguments, "--state-dir", str(state_dir)]
-    if arguments == ("--version",):
-        command = command[:-2]
+def test_nothing_of_ccxt_is_loaded_without_an_exchange(tmp_path: Path) -> None:
+    """One after the other in one process: the first that is told with it has loaded it."""
+    state = ["--state-dir", str(tmp_path / "state")]
+    commands = [
+        ["--version"],
+        ["status", "--json", *state],
+        ["orders", *state],
+        ["run", "--headless", "--duration", "0.1", *state],
+        ["emergency-stop", *state],
+    ]
+    command = [sys.executable, "-c", ASKING, json.dumps(commands)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--version",),
-        ("status", "--json"),
-        ("orders",),
-        ("run", "--headless", "--duration", "0.3"),
-        ("emergency-stop",),
-    ],
-    ids=lambda words: words[0],
-)
-def test_nothing_of_ccxt_is_loaded_without_an_exchange(
-    arguments: tuple[str, ...], tmp_path: Path
-) -> None:
-    assert loaded_by(tmp_path / "state", *arguments) == "loaded: []"
+    told = [line for line in done.stderr.splitlines() if line.startswith("ended:")]
+    assert told == [f"ended: {words[0]} 0" for words in commands], done.stderr
 
 
 def test_importing_the_exchanges_room_loads_no_ccxt() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import Answer, command, events_of, journals, running, tradectl
+from tests.fixtures.command import command, events_of, journals, running, tradectl
 from tests.fixtures.run_inputs import Character, look, replayed, written
 from tradectl.domain.events import Command, CommandReceived
 
@@ -24,11 +24,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def with_odd_bytes(folder: Path, *words: str, **env: Any) -> Answer:
-    """The command with stray bytes among its words: not by the fork server, which speaks JSON."""
-    return tradectl(folder, *words, executable=True, **env)
-
-
 def say(folder: Path, sent: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(folder / "control.sock"))
@@ -41,11 +36,11 @@ def say(folder: Path, sent: bytes) -> bytes:
 def test_a_run_outlives_whatever_is_said_to_it(tmp_path: Path, folder: Path) -> None:
     with running(folder, "-c", written(tmp_path, Character.CHATTER)) as run:
         for reason in (NOT_UTF8, "x" * 100_000):
-            refused = with_odd_bytes(folder, "pause", "--reason", reason)
+            refused = tradectl(folder, "pause", "--reason", reason)
             assert (refused.code, "Traceback" in refused.err) == (USAGE, False)
             assert len(refused.complaint()) < 1_100
         for words in (["alerts", "ack", NOT_UTF8], ["alerts", "resolve", "x" * 10_000]):
-            assert with_odd_bytes(folder, *words).complaint()
+            assert tradectl(folder, *words).complaint()
         for sent in (b"\xff\n", b'{"v":4,"command":"pause","reason":"\\udcff"}\n', b'{"v":4,'):
             assert b'"ok":false' in say(folder, sent)
         assert run.process.poll() is None
@@ -61,7 +56,7 @@ def test_a_run_outlives_whatever_is_said_to_it(tmp_path: Path, folder: Path) -> 
 
 def test_an_emergency_stop_works_whatever_its_reason(tmp_path: Path, folder: Path) -> None:
     with running(folder, "-c", written(tmp_path, Character.CHATTER)) as run:
-        receipt = with_odd_bytes(
+        receipt = tradectl(
             folder, "emergency-stop", "--json", "--reason", NOT_UTF8 + "x" * 5_000
         ).document()
         assert (receipt["confirmed"], receipt["method"]) == (True, "control")
@@ -69,7 +64,7 @@ def test_an_emergency_stop_works_whatever_its_reason(tmp_path: Path, folder: Pat
         assert len(receipt["reason"]) == 500
         assert run.end().code == HALTED
     assert replayed(folder).verified
-    again = with_odd_bytes(folder, "emergency-stop", "--json", "--reason", NOT_UTF8)
+    again = tradectl(folder, "emergency-stop", "--json", "--reason", NOT_UTF8)
     assert again.document()["method"] == "direct"
 
 
@@ -85,19 +80,17 @@ def test_an_emergency_stop_works_whatever_its_reason(tmp_path: Path, folder: Pat
     ],
 )
 def test_stray_bytes_are_wrong_usage(folder: Path, words: list[str]) -> None:
-    refused = with_odd_bytes(folder, *words)
+    refused = tradectl(folder, *words, executable=True)  # the bytes as the system hands them over
     assert refused.code == USAGE
     assert refused.complaint().endswith(" is not UTF-8 text")
 
 
 def test_stray_bytes_in_the_environment_are_wrong_usage(folder: Path, tmp_path: Path) -> None:
-    refused = with_odd_bytes(
-        folder, "run", "--headless", "--duration", "0.1", TRADECTL__SYMBOLS=NOT_UTF8
-    )
+    refused = tradectl(folder, "run", "--headless", "--duration", "0.1", TRADECTL__SYMBOLS=NOT_UTF8)
     assert refused.code == USAGE
     assert refused.complaint() == "tradectl: TRADECTL__SYMBOLS: not UTF-8 text"
     named = command(
-        "run", "--headless", "--duration", "0.1", executable=True,
+        "run", "--headless", "--duration", "0.1",
         TRADECTL_STATE_DIR=os.fsdecode(bytes(tmp_path) + b"/\xff"),
     )  # fmt: skip
     assert named.code == USAGE

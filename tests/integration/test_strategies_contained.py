@@ -190,10 +190,9 @@ def test_what_it_says_spoils_neither_the_document_nor_the_journal(
 
 
 def tradectl_replay(folder: Path) -> dict[str, object]:
-    """By a process of its own, where objects lie at other addresses."""
-    report: dict[str, object] = command(
-        "replay", journals(folder)[-1], "--json", "--trust", executable=True
-    ).document()
+    """In this process, where objects lie at other addresses than in that of the run."""
+    words = ("replay", journals(folder)[-1], "--json", "--trust")
+    report: dict[str, object] = command(*words).document()
     return report
 
 
@@ -283,7 +282,7 @@ def test_a_real_interrupt_ends_a_replay_in_the_middle_of_a_strategy(
             time.sleep(600)"""
     played(tmp_path, folder, sleeps, "Bad")
     words = ["replay", str(journals(folder)[-1]), "--json", "--trust"]
-    with start(words, environment(SLOW="1"), executable=True, **PIPES) as process:
+    with start(words, environment(SLOW="1"), **PIPES) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "asleep\n"
         process.send_signal(signal.SIGINT)
