@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -25,8 +26,10 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
     monkeypatch.setenv("TRADECTL_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("NO_COLOR", "1")
 
-    def run(words: str, **env: str) -> Answer:
-        answer = in_process.run(words.split(), {**os.environ, **env}, within=PATIENCE_S)
+    def run(words: str, stdin: TextIO | None = None, **env: str) -> Answer:
+        answer = in_process.run(
+            words.split(), {**os.environ, **env}, within=PATIENCE_S, stdin=stdin
+        )
         check_output(words.split(), answer.out)
         return answer
 

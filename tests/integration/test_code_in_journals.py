@@ -57,7 +57,8 @@ def ran(file: Path) -> str | None:
 
 
 def replay(journal: Path, *words: object) -> Answer:
-    return command("replay", journal, *words, **KEYS)
+    """In a process of its own, as whatever the named code does, it does to that."""
+    return command("replay", journal, *words, own=True, **KEYS)
 
 
 def test_what_a_journal_names_does_not_run_unasked(journal: Path, theirs: Path) -> None:
@@ -110,15 +111,12 @@ def test_a_file_of_ones_own_that_would_not_run_is_refused(
 
 
 @pytest.mark.parametrize("answer", ["y", "n", ""])
-def test_on_a_terminal_it_is_asked(
-    journal: Path, theirs: Path, typed: Any, answer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_a_terminal_it_is_asked(journal: Path, theirs: Path, typed: Any, answer: str) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
-    said = typed(f"replay {journal} --json")
+    said = typed(f"replay {journal} --json", stdin=Terminal(f"{answer}\n"))
     assert said.code == (0 if answer == "y" else USAGE)
     assert f"The journal names code: {theirs}:Named. Run it?" in said.err
     assert (ran(theirs) is None) is (answer != "y")

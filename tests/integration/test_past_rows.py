@@ -21,8 +21,8 @@ pytestmark = pytest.mark.virtual_time(lasting=3600.0)
 
 
 async def traded(folder: Path) -> str:
-    """A minute on paper; the id of the run."""
-    options = RunOptions(settings=Settings(), state_dir=StateDir(folder), duration=60.0)
+    """Some time on paper; the id of the run."""
+    options = RunOptions(settings=Settings(), state_dir=StateDir(folder), duration=45.0)
     summary = await trade(options, OnPaper())
     assert summary.run_fills > 6
     return str(summary.run_id)

@@ -31,9 +31,11 @@ from tests.fixtures.command import (
     running,
     sealed,
     tradectl,
+    wait_until,
 )
 from tests.fixtures.journal import records_named
 from tests.fixtures.run_inputs import begins_where, look
+from tests.profiles import examples
 from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.time import SECOND, iso
@@ -310,14 +312,21 @@ async def test_of_a_damaged_journal_no_row_is_stored(
 # --- killed while starting -----------------------------------------------------------------------------
 
 
+def comes_to_its_journal(run: Running, known: int) -> None:
+    """Or ends before."""
+    wait_until(
+        lambda: len(journals(run.folder)) > known or run.process.poll() is not None, every=0.001
+    )
+
+
 @pytest.mark.slow
 def test_killed_while_recovering_again_and_again_nothing_changes(state: Path) -> None:
     chance = Random(10)
-    for attempt in range(20):
+    for attempt in range(examples(10)):
         before, known = recovered(state), journals(state)
         run = Running(state, IDLE)
-        while attempt % 2 and len(journals(state)) == len(known) and run.process.poll() is None:
-            pass  # every other time it gets as far as its journal
+        if attempt % 2:
+            comes_to_its_journal(run, len(known))
         time.sleep(chance.random() * (0.05 if attempt % 2 else 0.4))
         run.kill()
         for path in journals(state)[len(known) :]:  # one whose header is not sealed has not begun

@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = trades(folder / "trades.csv", {"BTCUSDT": waves(300)})
     assert tradectl(state, "run", "--headless", "--data", data).code == 0
     for seed in (1, 2, 3, 4):
-        words = ("run", "--headless", "--duration", "0.5", "--seed", seed, "-c", config)
+        words = ("run", "--headless", "--duration", "0.2", "--seed", seed, "-c", config)
         assert tradectl(state, *words).code == 0
     assert tradectl(state, "backup", folder / "saved.tar.gz").code == 0
     return (yield folder / "saved.tar.gz")
@@ -73,7 +73,7 @@ def test_what_was_put_away_is_read_as_before(old: StateDir) -> None:
     assert order in tradectl(state, "why", order).out
     assert tradectl(state, "compare", ids[1], ids[2]).code in (0, 3)
     (state / "state.db").unlink()
-    assert tradectl(state, "run", "--headless", "--duration", "0.5").code == 0
+    assert tradectl(state, "run", "--headless", "--duration", "0.2").code == 0
     known = StateReader(old.db).run_ids()
     assert known[:-1] == ids
     again = tradectl(state, "vacuum", "--json").document()["packed"]
@@ -88,7 +88,7 @@ def test_what_is_needed_stays_whatever_its_age(old: StateDir) -> None:
     assert [each.run_id for each in found.packed] == ids[:1]
     assert found.kept.keys() == {*ids[-2:]}
     assert found.kept[ids[-1]] == LAST
-    assert tradectl(old.path, "run", "--headless", "--duration", "0.5").code == 0
+    assert tradectl(old.path, "run", "--headless", "--duration", "0.2").code == 0
     pnl = tradectl(old.path, "pnl", "--json").document()
     account = tradectl(old.path, "status", "--json").document()["portfolio"]
     assert pnl["missing"] == ids[1:-2]
