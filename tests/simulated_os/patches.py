@@ -186,6 +186,7 @@ def nothing_left_behind() -> Iterator[None]:
             )  # or what they do at their end would make one, and wait in it
             gc.collect()
             sys.unraisablehook = hook
+        gc.freeze()  # what stays is not looked at after the next one
         if collects:
             gc.enable()
 
