@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.fixtures.live_trader import SPOT, Trader, settings_for, trading, verified
+from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading, verified
 from tests.profiles import in_turn
 from tests.simulated_os.system import EPOCH_S
 from tests.simulated_os.virtual_time import simulated_system
@@ -109,7 +110,8 @@ async def _prices_now_and_then(exchange: LoopbackExchange, seconds: int) -> None
 async def test_a_step_and_back_cost_no_connection_of_the_exchanges_library(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
-    settings = settings_for(exchange, stale_after=5.0)
+    seldom = msgspec.structs.replace(QUICK, reconcile_seconds=10.0)
+    settings = settings_for(exchange, at=seldom, stale_after=5.0)
     async with trading(exchange, tmp_path / "state", settings=settings, duration=None) as trader:
         await _prices_now_and_then(exchange, 16)
         connected = set(exchange.hub.sockets)
@@ -145,7 +147,7 @@ async def test_a_clock_that_is_put_right_is_followed_as_the_exchange_says(
     await verified(tmp_path / "state")
 
 
-@pytest.mark.parametrize("off", [DAY_S, MIDNIGHT_S, 3, -3600, -DAY_S])
+@pytest.mark.parametrize("off", in_turn([DAY_S, -3600, 3, -DAY_S, MIDNIGHT_S], 2))
 async def test_a_run_that_starts_by_a_wrong_clock_goes_by_the_exchanges(
     off: int, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -20,9 +20,9 @@ import pytest
 from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
-from tests.fixtures.run_inputs import Character
+from tests.fixtures.run_inputs import Character, look
 from tests.integration.test_live_emergency import by_the_socket, is_safe, killed, stop
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.testkit import loopback_thread
 
@@ -30,7 +30,6 @@ Receipt = dict[str, Any]
 D = Decimal
 FUTURES = "futures"
 NOT_CONFIRMED = 5
-BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
 WAYS = pytest.mark.parametrize("way", ["control", "direct"])
 EITHER = [(market, way) for market in ("spot", FUTURES) for way in ("control", "direct")]
 WAITING = pytest.mark.parametrize(
@@ -38,9 +37,17 @@ WAITING = pytest.mark.parametrize(
 )
 """A stop that is refused tries again as long as its time allows: up to 22 s each."""
 CLOCKS = pytest.mark.parametrize(
-    "seconds", [-3, 3, 30, -30, 5_400, -5_400] if is_deep() else [3, -30]
+    ("seconds", "way", "market"),
+    [*product((-3, 3, 30, -30, 5_400, -5_400), ("control", "direct"), ("spot", FUTURES))]
+    if is_deep()
+    else [
+        (3, "control", "spot"),
+        (3, "direct", FUTURES),
+        (-30, "control", FUTURES),
+        (-30, "direct", "spot"),
+    ],
 )
-"""How far the exchange's clock is ahead of ours."""
+"""How far the exchange's clock is ahead of ours: each two of these meet."""
 
 pytestmark = pytest.mark.usefixtures("key_environment")
 
@@ -103,8 +110,6 @@ async def stopped(exchange: Any, folder: Path, market: str, way: str, trouble: A
     return await stop(remains)
 
 
-@BOTH
-@WAYS
 @CLOCKS
 async def test_under_a_wrong_clock_everything_is_closed(
     seconds: float, way: str, market: str, exchange: Any, folder: Path
@@ -146,8 +151,10 @@ async def test_a_stop_that_nobody_could_look_up_is_not_said_to_protect(
     assert [stop["confirmed"] for stop in receipt["protection"]] == [False]
 
 
-@BOTH
-@pytest.mark.parametrize("trouble", ["ban", "refuse_access", "maintenance"])
+@pytest.mark.parametrize(
+    ("trouble", "market"),
+    in_turn([*product(("ban", "refuse_access", "maintenance"), ("spot", FUTURES))], 2),
+)
 async def test_with_no_process_what_passes_in_time_is_waited_for(
     trouble: str, market: str, exchange: Any, folder: Path
 ) -> None:
@@ -239,7 +246,7 @@ PROCESSES = ("running", "stopped", "none")
 CAUSES = (
     [*product((*TROUBLES, *MORE), PROCESSES)]
     if is_deep()
-    else [*zip((*TROUBLES, *[*MORE][:2]), cycle(PROCESSES), strict=False)]
+    else in_turn([*zip((*TROUBLES, *[*MORE][:2]), cycle(PROCESSES), strict=False)], 2)
 )
 
 
@@ -321,5 +328,5 @@ def test_the_receipt_of_the_command_is_true_where_coins_are_locked(
 
 def stop_is_known(live: LiveHarness) -> bool:
     """To the process, and written down."""
-    orders = live.tradectl("status", "--json").document()["open_orders"]
-    return any("stop" in order["type"] and order["status"] == "accepted" for order in orders)
+    orders = look(live.folder).status().open_orders
+    return any("stop" in order.type and order.status == "accepted" for order in orders)

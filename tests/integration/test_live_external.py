@@ -16,7 +16,7 @@ import pytest
 from tests.fixtures.command import PATIENCE_S, Running
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import SPOT
-from tests.fixtures.run_inputs import Character
+from tests.fixtures.run_inputs import Character, look
 from tradectl.domain.orders import client_order_id
 
 pytestmark = pytest.mark.slow
@@ -35,8 +35,9 @@ def status_once(live: LiveHarness, wanted: str) -> dict[str, Any]:
     """The status, once it tells of `wanted` external coins."""
     ends = time.monotonic() + PATIENCE_S
     while True:
-        told: dict[str, Any] = live.tradectl("status", "--json").document()
-        if {"symbol": SPOT, "quantity": wanted} in told["external"] or time.monotonic() > ends:
+        external = [(row.symbol, str(row.quantity)) for row in look(live.folder).status().external]
+        if (SPOT, wanted) in external or time.monotonic() > ends:
+            told: dict[str, Any] = live.tradectl("status", "--json").document()
             return told
         time.sleep(0.2)
 

@@ -6,8 +6,10 @@ Every run here is also replayed at its end (see `trading`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from tests.fixtures.command import journals
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
+from tests.profiles import in_turn
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.events import Acceptance, CashMoved, Event, FundingPaid, RestrictionKind
 from tradectl.domain.states import TradingState
@@ -185,8 +188,9 @@ async def test_a_transfer_is_neither_profit_nor_loss(
     assert (event.kind, event.amount) == ("transfer", moved)
 
 
-@pytest.mark.parametrize("accepted", [False, True])
-@pytest.mark.parametrize("seconds", [-7200, 7200])
+@pytest.mark.parametrize(
+    ("seconds", "accepted"), in_turn([*product((-7200, 7200), (False, True))], 2)
+)
 async def test_however_this_computers_clock_is_set_income_is_dated_by_the_exchange(
     exchange: LoopbackExchange, folder: Path, seconds: int, accepted: bool
 ) -> None:
@@ -223,31 +227,31 @@ async def test_what_is_neither_income_nor_a_transfer_stays_a_difference_with_its
 # --- the other kinds --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "line"),
-    [
-        ("FUNDING_FEE", "funding"),
-        ("SPECIAL_FUNDING_FEE", "funding"),
-        ("INSURANCE_CLEAR", "insurance"),
-        ("POSITION_LIMIT_INCREASE_FEE", "interest"),
-        ("COMMISSION_REBATE", "rebates"),
-        ("REFERRAL_KICKBACK", "rebates"),
-        ("API_REBATE", "rebates"),
-        ("WELCOME_BONUS", "rebates"),
-    ],
-)
-@pytest.mark.parametrize("symbol", ["", SPOT, "ETHUSDT"])
-async def test_each_kind_has_a_line_of_its_own(
-    exchange: LoopbackExchange, folder: Path, kind: str, line: str, symbol: str
-) -> None:
-    """The one of no symbol, of ours, and of one that we do not trade."""
+LINES = {
+    "FUNDING_FEE": "funding",
+    "SPECIAL_FUNDING_FEE": "funding",
+    "INSURANCE_CLEAR": "insurance",
+    "POSITION_LIMIT_INCREASE_FEE": "interest",
+    "COMMISSION_REBATE": "rebates",
+    "REFERRAL_KICKBACK": "rebates",
+    "API_REBATE": "rebates",
+    "WELCOME_BONUS": "rebates",
+}
+
+
+async def test_each_kind_has_a_line_of_its_own(exchange: LoopbackExchange, folder: Path) -> None:
+    """Of no symbol, of ours, and of one that we do not trade: a sum tells which are in a line."""
+    expected: Counter[str] = Counter()
     async with on(exchange, folder) as trader:
         await hold(trader)
-        exchange.pay(kind, "12.5", symbol=symbol)
+        for number, (kind, symbol) in enumerate(product(LINES, ("", SPOT, "ETHUSDT"))):
+            exchange.pay(kind, str(2**number), symbol=symbol)
+            expected[LINES[kind]] += 2**number
         await booked(trader)
         account = trader.run.books.account
-        assert getattr(account, line) == Decimal("12.5")
-        assert sum(getattr(t, line) for t in account.strategies.values()) == Decimal("12.5")
+        for line, paid in expected.items():
+            assert getattr(account, line) == paid
+            assert sum(getattr(t, line) for t in account.strategies.values()) == paid
 
 
 async def test_fees_and_profits_of_trades_are_not_booked_twice(
