@@ -173,5 +173,7 @@ async def test_the_list_of_components_has_what_is_told_of_breakers() -> None:
         assert row.error_count == 1
         row = await row_after(over, name)
         assert (row.status, row.breaker, row.message) == ("RUNNING", "closed", "")
-    assert (await row_after(TRIED, "db")).breaker == "half_open"
+    for kind, name in [(TRIED, "db"), (SystemEventKind.PROJECTION_STALLED, "state")]:
+        row = await row_after(kind, name)
+        assert (row.status, row.breaker, row.message) == ("DEGRADED", "half_open", "why")
     await orchestrator.stop()

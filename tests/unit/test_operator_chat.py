@@ -235,6 +235,8 @@ async def test_that_telegram_is_not_reached_is_told_without_the_token(
     assert "S3CR3T" not in alert.message
     server.status = 200
     await until(lambda: not alerts.get_active_alerts())
+    kinds = ["component_left_alone", "breaker_closed"]
+    await until(lambda: [getattr(r.event, "kind", "") for r in alerts._bus.history()] == kinds)
 
 
 class Handlers:

@@ -278,22 +278,24 @@ class AlertManager:
     def _channel_failed(self, name: str, error: str) -> None:
         message = f"nobody is reached by {name}: {error}"
         self.raise_alert(NOTIFICATION_FAILED, message, AlertSeverity.ERROR, f"channel:{name}")
-        message = f"{message}; it is tried again after growing pauses"
-        self._post_breaker(SystemEventKind.COMPONENT_LEFT_ALONE, name, message)
+        self.left_alone(f"channel:{name}", message)
 
     def _channel_back(self, name: str) -> None:
         self.resolve_type(NOTIFICATION_FAILED, f"channel:{name}")
-        self._post_breaker(SystemEventKind.BREAKER_CLOSED, name, "it works again")
+        self.works_again(f"channel:{name}")
 
-    def _post_breaker(self, kind: SystemEventKind, channel: str, message: str) -> None:
-        """What the outbox does with a channel, in the journal and the list of components."""
+    def left_alone(self, component: str, why: str) -> None:
+        """For the journal and the list of components: what reaches people fails, and is tried again after
+        growing pauses. Its alert is its owner's."""
+        message = f"{harmless(why, 200)}; it is tried again after growing pauses"
+        self._post_breaker(SystemEventKind.COMPONENT_LEFT_ALONE, component, message)
+
+    def works_again(self, component: str) -> None:
+        self._post_breaker(SystemEventKind.BREAKER_CLOSED, component, "it works again")
+
+    def _post_breaker(self, kind: SystemEventKind, component: str, message: str) -> None:
         self._bus.post(
-            SystemEvent(
-                source_component=self.name,
-                kind=kind,
-                component=f"channel:{channel}",
-                message=harmless(message, 200),
-            )
+            SystemEvent(source_component=self.name, kind=kind, component=component, message=message)
         )
 
     def _notifier_failed(self, notifier: Notifier, error: str) -> None:

@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import TimeoutError as LateError
+from functools import partial
 from typing import Any
 
 from tradectl.documents.operations import StopReport
@@ -95,18 +96,25 @@ class OperatorChat:
     # --- the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE_S
+        pause, fails = FIRST_PAUSE_S, False
         while not self._stopped.is_set():
             try:
                 self._listen()
             except Exception as error:  # whatever it is, the next one that writes is to be heard
                 why = error if isinstance(error, ChannelFailed) else described(error)
-                self._tell(CHAT_FAILED, f"Telegram is not reached: {why}")
+                words = f"Telegram is not reached: {why}"
+                self._tell(CHAT_FAILED, words)
+                if not fails:
+                    fails = True
+                    self._in_loop(partial(self._alerts.left_alone, self.name, words))
                 self._stopped.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
                 pause = FIRST_PAUSE_S
                 self._in_loop(lambda: self._alerts.resolve_type(CHAT_FAILED, self.name))
+                if fails:
+                    fails = False
+                    self._in_loop(partial(self._alerts.works_again, self.name))
 
     def _listen(self) -> None:
         if self._last is None:

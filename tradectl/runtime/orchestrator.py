@@ -54,6 +54,8 @@ BREAKER_OF_KIND: dict[str, str] = {
     SystemEventKind.FEED_BACK: CLOSED,
     SystemEventKind.HANDLER_FAILED: OPEN,
     SystemEventKind.HANDLER_FAILED_OVER: CLOSED,
+    SystemEventKind.PROJECTION_STALLED: HALF_OPEN,
+    SystemEventKind.PROJECTION_STALLED_OVER: CLOSED,
 }
 """What is told of a component says how its breaker is: its own, or the growing pauses after which it is
 tried again."""
