@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.fixtures.books import RUN, Ledger
+from tests.fixtures.books import RUN, Ledger, LiveRun, fill, intent
 from tests.fixtures.command import BUSY
 from tests.fixtures.monitoring import StillClock, until
 from tests.fixtures.store import ROW, changes, connection, with_snapshot
@@ -122,6 +122,31 @@ async def test_each_day_is_told_at_its_end() -> None:
         "2024-10-04: profit 0.00, 0 fills, fees 0.00, equity 100,000.00"
     ]
     assert nights.slept == [HOUR / SECOND, DAY / SECOND]
+
+
+async def test_a_run_that_is_stopped_as_the_day_ends_tells_of_it() -> None:
+    clock, notices = StillClock(20_000 * DAY + 23 * HOUR), list[Notice]()
+    bus = EventBus(core=Core("r"), clock=clock)
+    trades = TradeNotices(bus, StateManager(bus).books, "r", notices.append)
+    await trades.start()
+    clock.pass_seconds(HOUR / SECOND)  # and nothing has woken it by then
+    await trades.stop()
+    assert [notice.message[:10] for notice in notices] == ["2024-10-04"]
+
+
+async def test_an_order_that_traded_a_part_before_is_told_as_a_whole() -> None:
+    live, notices = LiveRun(), list[Notice]()
+    await live.start()
+    part, rest = ("buy 1@100", "buy 1@110")
+    live.fold_all(intent("o1", "buy 2"), fill("o1.1", "o1", part, fee="0.10"))
+    trades = TradeNotices(live.bus, live.state.books, "r", notices.append)
+    await live.bus.start()
+    await trades.start()
+    live.bus.post(fill("o1.2", "o1", rest, fee="0.11"))
+    await until(lambda: bool(notices))
+    assert [n.message for n in notices] == ["entry: buy 2 COINUSDT at 105, fee 0.21; now 2"]
+    await trades.stop()
+    await live.bus.stop()
 
 
 async def test_a_day_is_that_of_the_account_s_time_zone() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,8 @@ log = logging.getLogger("tradectl.alerts")
 
 
 class Traded(Struct):
-    """What an order has traded so far; `brought` is what it realised before fees."""
+    """What an order has traded so far; `brought` is what it realised before fees, of one that had traded
+    a part `before` anybody heard of it the rest of it."""
 
     symbol: str
     is_exit: bool
@@ -53,6 +54,7 @@ class Traded(Struct):
     cost: Decimal = ZERO
     fees: Decimal = ZERO
     brought: Decimal = ZERO
+    before: bool = False
 
 
 class TradeNotices:
@@ -85,13 +87,15 @@ class TradeNotices:
 
     async def start(self) -> None:
         if self._days is None:
-            self._positions = dict(self._books.account.positions)
             await self._begin_day()
+            self._positions = dict(self._books.account.positions)
+            self._open = dict(self._begun())
             self._bus.observe(KINDS, self._on_record, name=self.name)
             self._days = asyncio.ensure_future(self._run_days())
 
     async def stop(self) -> None:
         if self._days is not None:
+            self._tell_if_the_day_is_over()  # the run may be stopped just then
             for kind in KINDS:
                 self._bus.unsubscribe(kind, self._on_record)
             self._days.cancel()
@@ -99,6 +103,20 @@ class TradeNotices:
             self._days = None
 
     # --- orders --------------------------------------------------------------------------------------
+
+    def _begun(self) -> Iterator[tuple[str, Traded]]:
+        """Orders that work, and have traded a part before: in another run, or before this joined."""
+        books = self._books
+        for order in (*books.working_orders(), *books.working_children()):
+            spec = order.spec
+            if not order.filled or spec.plan is not None:
+                continue  # what is worked by others is told by them
+            position = self._positions.get(spec.symbol) or Position(spec.symbol)
+            closes = bool(position.quantity) and spec.side is position.closing_side
+            is_exit = spec.reduce_only or closes
+            traded = Traded(spec.symbol, is_exit, spec.side.value, before=True)
+            traded.quantity, traded.cost, traded.fees = order.filled, order.cost, order.fees
+            yield spec.order_id, traded
 
     def _on_record(self, record: Record) -> None:
         event = record.event
@@ -142,7 +160,8 @@ class TradeNotices:
             f"fee {money_text(traded.fees)}"
         )
         if traded.is_exit:
-            told += f", profit {money_text(traded.brought)} before fees"
+            rest = " of the rest" if traded.before else ""
+            told += f", profit{rest} {money_text(traded.brought)} before fees"
         left = (self._positions.get(traded.symbol) or Position(traded.symbol)).quantity
         return f"{told}; now {plain(left)}"
 
@@ -169,10 +188,13 @@ class TradeNotices:
         clock = self._bus.clock
         while True:
             await clock.sleep(max(0, self._day.day.end - clock.now()) / SECOND)
-            now = clock.now()
-            if now >= self._day.day.end:
-                self._tell_of_day(self._day, now)
-                self._day = DaySoFar(local_day(now, self._zone), self._books.profit())
+            self._tell_if_the_day_is_over()
+
+    def _tell_if_the_day_is_over(self) -> None:
+        now = self._bus.clock.now()
+        if now >= self._day.day.end:
+            self._tell_of_day(self._day, now)
+            self._day = DaySoFar(local_day(now, self._zone), self._books.profit())
 
     def _tell_of_day(self, over: DaySoFar, at: int) -> None:
         """Of one that is `over`, with what the account has come to."""
