@@ -7,7 +7,7 @@ import csv
 import gzip
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.driven import PERPETUAL, SPOT, TWIN, Driven, settings_with, trade
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tests.real_data import real_data
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
@@ -55,7 +55,7 @@ def instance(strategy: str, *symbols: str, **parameters: Any) -> StrategyInstanc
     return StrategyInstance(strategy, strategy, symbols=symbols, parameters=parameters)
 
 
-def recorded(count: int = 300) -> list[MarketDataEvent]:
+def recorded(count: int = 200) -> list[MarketDataEvent]:
     """So many minutes of candles, each as two trades of BTCUSDT, and two perpetuals that follow."""
     events = []
     with gzip.open(CANDLES, "rt") as file:
@@ -263,12 +263,12 @@ def crash() -> list[MarketDataEvent]:
     return sorted(found, key=lambda event: event.ts)
 
 
-def test_all_at_once_through_a_crash() -> None:
-    all_at_once(crash())
-
-
-def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up() -> None:
-    all_at_once(recorded(200))
+@pytest.mark.parametrize("events", in_turn([crash, recorded], 2))
+def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up(
+    events: Callable[[], list[MarketDataEvent]],
+) -> None:
+    """Through a crash, or through two hundred calm minutes."""
+    all_at_once(events())
 
 
 def all_at_once(events: list[MarketDataEvent]) -> None:
