@@ -273,6 +273,35 @@ def test_what_sizes_positions_holds_from_there_on() -> None:
     run.check()
 
 
+class Chatty(Strategy):
+    """Changes its mind with each trade."""
+
+    def start(self) -> None:
+        self.last = 0
+
+    def on_trade(self, trade: MarketDataEvent) -> Signal:
+        self.last = 1 - self.last
+        return self.long() if self.last else self.flat()
+
+
+def test_other_bounds_hold_who_runs_already() -> None:
+    chatty = StrategyInstance("chatty", "chatty", symbols=(SPOT,))
+    run = Driven(settings_with(chatty, symbols=(SPOT,)), {"chatty": Chatty})
+    said: list[int] = []
+    for second, limit in ((0, None), (2, 2), (4, 50)):
+        if limit is not None:
+            now = run.system.settings
+            bounds = replace(now.engine, max_signals_per_second=limit)
+            apply(run, replace(now, engine=bounds))
+        before = len(run.of(StrategySignalEvent))
+        for n in range(10):
+            ts = START + second * SECOND + n * SECOND // 20
+            run.feed(MarketDataEvent(symbol=SPOT, price=D(100), volume=D(1), ts=ts))
+        said.append(len(run.of(StrategySignalEvent)) - before)
+    assert (said[0], said[1] < 5, said[2]) == (10, True, 11)  # with what waited
+    run.check()
+
+
 @pytest.mark.parametrize("command", [Command.PAUSE, Command.EMERGENCY_STOP])
 def test_one_that_is_paused_or_halted_may_be_changed_and_stays_so(command: Command) -> None:
     run = a_run()

@@ -109,6 +109,15 @@ class StrategyEngine:
             None if view is None else OwnReports(self._strategies, view, self._answers)
         )
 
+    def hold_to(self, max_failures: int, max_signals_per_second: int) -> None:
+        """Other bounds than those it was made with, from here on."""
+        self._max_failures, self._max_signals = max_failures, max_signals_per_second
+        bounds = {"max_failures": max_failures, "max_signals_per_second": max_signals_per_second}
+        self.alone = partial(StrategyEngine, **{**self.alone.keywords, **bounds})
+        for running in self._strategies.values():
+            for slot in running.slots.values():
+                slot.limit_to(max_signals_per_second)
+
     def on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
         """The signals and failures of the strategies at `event`: a handler of the core, called for
         every tick."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from tradectl.domain.setting import Bounds, Reload, Section
+from tradectl.domain.setting import HIGHER_IS_LOOSER, Bounds, Section
 
 AtLeastOne = Annotated[int, Bounds(ge=1)]
 
@@ -11,7 +11,7 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     """Bounds on every strategy: how much it may get wrong, and how many signals it may emit."""
 
     section = "engine"
-    reload = Reload(refused="strategies that run are held to it")
+    reload = HIGHER_IS_LOOSER
 
     max_failures: Annotated[
         AtLeastOne, "failures in a row of one callback that quarantine a strategy"

@@ -142,6 +142,10 @@ class SymbolSlot:
 
         callback.call = counted
 
+    def limit_to(self, limit: int) -> None:
+        """So many signals in a second, from here on."""
+        self._emitted_at = deque(self._emitted_at, maxlen=limit)
+
     def below_limit(self, at: int) -> bool:
         """Fewer signals than the limit were emitted in the second before `at` (ns)."""
         emitted_at = self._emitted_at

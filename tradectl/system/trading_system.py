@@ -221,6 +221,9 @@ class TradingSystem(BookkeepingSystem):
             limits = settings.risk_limits()
             self.risk.change_limits(limits)
             self.portfolio.engine.quoting.stale_after = limits.stale_after
+        if any(key.startswith("engine.") for key in change.values()):
+            bounds = settings.engine
+            self.strategy.engine.hold_to(bounds.max_failures, bounds.max_signals_per_second)
         if any(key.startswith("portfolio.") for key in change.values()):
             self.portfolio.engine.change_settings(settings.portfolio)
             routing = self.strategy.engine.best_exchange
