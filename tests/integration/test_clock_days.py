@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.live_trader import Trader, settings_for, trading, verified
 from tests.integration.test_clock_steps import DAY_S, MIDNIGHT_S, OnPaper
+from tests.profiles import in_turn
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
 from tradectl.runtime.run import trade
@@ -23,7 +24,7 @@ pytestmark = [
     pytest.mark.virtual_time(lasting=10 * 3600.0),
 ]
 
-WRONG = pytest.mark.parametrize("wrong", [DAY_S, -DAY_S, 3600, -3600])
+WRONG = pytest.mark.parametrize("wrong", in_turn([DAY_S, 3600, -DAY_S, -3600], 2))
 
 
 @pytest.fixture

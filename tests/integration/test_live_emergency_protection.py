@@ -28,6 +28,7 @@ from tests.fixtures.live_trader import (
 )
 from tests.fixtures.run_inputs import Character
 from tests.integration.test_live_protection import never_naked, stops
+from tests.profiles import in_turn
 from tradectl.operations.emergency_stop import emergency_stop
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.storage.directory import StateDir
@@ -236,7 +237,7 @@ async def test_with_everything_the_orders_of_others_go_too_and_the_receipt_names
 
 
 @pytest.mark.slow
-@BOTH
+@pytest.mark.parametrize("market", in_turn(["spot", FUTURES], 2))
 def test_the_command_on_a_process_that_hangs_and_an_exchange_that_will_not_close(
     market: str, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.fixtures.documents import as_json
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
+from tests.profiles import in_turn
 from tradectl.domain.errors import Halted, JournalFailed
 from tradectl.domain.events import LimitBreached, RiskAction, TradingConcluded
 from tradectl.domain.orders import OrderType
@@ -257,8 +258,10 @@ async def test_what_cannot_be_closed_in_time_has_its_stop_in_the_receipt(
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize(("late", "seconds"), [(0.7, 1.5), (1.2, 4.4), (1.7, 6.0)])
+@pytest.mark.parametrize(
+    ("late", "seconds", "market"),
+    in_turn([(*how, on) for how in ((0.7, 1.5), (1.2, 4.4), (1.7, 6.0)) for on in MARKETS], 2),
+)
 async def test_the_receipt_waits_for_the_stop_that_is_placed_again(
     late: float, seconds: float, market: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
