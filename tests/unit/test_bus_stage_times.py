@@ -7,7 +7,7 @@ from typing import Any
 from tests.fixtures.bus import Listener, core_with, labels, note, run_step, tick
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.stage_times import DISPATCH, SAMPLED_ONE_IN, StageTimes
+from tradectl.bus.stage_times import DISPATCH, StageTimes
 from tradectl.domain.events import Event, MarketDataEvent, Record, SystemEvent
 
 
@@ -34,7 +34,7 @@ def timed_step(core: Core, times: StageTimes, ticks: Ticks, event: Event) -> Non
     times.begin()
     run_step(core, event)
     ticks.now += 100
-    times.looked(started, 1)
+    times.end(started, 1)
 
 
 def noted(times: StageTimes) -> dict[str, tuple[int, int]]:
@@ -74,18 +74,8 @@ def test_steps_that_share_a_look_are_told_apart() -> None:
     for _ in range(3):
         run_step(core, tick())
     ticks.now += 300
-    times.looked(0, 3)
+    times.end(0, 3)
     assert noted(times) == {"strategy": (3, 3_000), DISPATCH: (3, 300)}
-
-
-def test_one_look_in_so_many_is_timed() -> None:
-    core = core_with((Stage.STRATEGY, MarketDataEvent, Listener()))
-    times = StageTimes(core, Ticks())
-    timed = []
-    for look in range(2 * SAMPLED_ONE_IN + 1):
-        timed += [look] if core.is_timed else []
-        times.looked(0, 1)
-    assert timed == [SAMPLED_ONE_IN, 2 * SAMPLED_ONE_IN]
 
 
 class Component:
@@ -120,10 +110,13 @@ def test_who_is_attached_or_detached_between_two_samples_counts_in_the_next() ->
     assert (early.log, late.log) == (["a", "b"], ["b", "c"])
 
 
-def test_of_a_live_clock_the_first_step_of_each_turn_is_timed() -> None:
+def test_the_first_step_of_each_turn_is_timed() -> None:
     bus = EventBus()
     bus.attach(SystemEvent, Listener(), Stage.EXECUTION)
-    bus.post(note("a"))
-    assert labels(bus.turn()) == ["a"]
-    assert bus.stage_times.durations["execution"].count == 1
+    for names in ("ab", "c"):
+        for name in names:
+            bus.post(note(name))
+        assert labels(bus.turn()) == [*names]
+    assert not bus.core.is_timed
+    assert bus.stage_times.durations["execution"].count == 2
     assert set(bus.get_metrics()["stages"]) == {"execution", DISPATCH}

@@ -68,7 +68,7 @@ class EventBus:
         self.clock: Clock = clock or WallClock()
         self.step_times = StepTimes(slow_step_ns)
         self.core = core or Core()
-        self.stage_times = StageTimes(self.core, self.clock.ticks, live=self.clock.live)
+        self.stage_times = StageTimes(self.core, self.clock.ticks)
         self.components = components or ComponentRegistry()
         self.terms = Terms()
         self.command_release = CommandRelease(journal, self.clock, self._fail)

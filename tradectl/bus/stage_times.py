@@ -1,9 +1,9 @@
 """Where a step's time goes: how long the handlers of each stage took of it.
 
-To time every handler would make each step dearer by a tenth, so a few steps stand for all: one look at
-the time in so many, and on a live clock, where few steps come and the rest of a turn takes far longer,
-the first of each turn. They run through the same handlers with a look at the time around each; what the
-handlers say, and what is said of one that fails, is the same. Whatever else a step takes is its dispatch.
+To time every handler would make each step dearer by a tenth, so the first step of each turn stands for
+all: that is every step of a quiet live market, and one in hundreds of a busy one or of recorded data. It
+runs through the same handlers with a look at the time around each; what they say, and what is said of one
+that fails, is the same. Whatever else a step takes is its dispatch.
 """
 
 from __future__ import annotations
@@ -17,42 +17,36 @@ from tradectl.documents.run import StageFigures
 from tradectl.domain.events import Event, Record
 from tradectl.domain.statistics import Durations
 
-SAMPLED_ONE_IN = 1_024
 DISPATCH = "dispatch"
 
 
 class StageTimes:
-    """Of a sample of the steps of `core`; `ticks` gives nanoseconds, `live` is whether the clock is.
-    `durations` are those of a stage in each step in which it had something to do, by its name."""
+    """Of a sample of the steps of `core`; `ticks` gives nanoseconds. `durations` are those of a
+    stage in each step in which it had something to do, by its name."""
 
-    def __init__(self, core: Core, ticks: Callable[[], int], *, live: bool = False) -> None:
-        self._core, self._ticks, self._live = core, ticks, live
+    def __init__(self, core: Core, ticks: Callable[[], int]) -> None:
+        self._core, self._ticks = core, ticks
         self._names = [*(stage.name.lower() for stage in Stage), DISPATCH]
         self.durations = {name: Durations() for name in self._names}
         self._newest = {name: deque[int](maxlen=SAMPLES) for name in self._names}
         self._step = [0] * len(Stage)
         self._seq = self._in_stages = 0
-        self._is_timed = False
-        self._looks_left = SAMPLED_ONE_IN
+        self.is_timed = False
         core.time_by(self._timed)
 
-    def turn(self) -> None:
-        """A turn of the bus begins."""
-        if self._live:
-            self.begin()
-
     def begin(self) -> None:
-        """Time what comes until the next look."""
-        self._is_timed = self._core.is_timed = True
+        """Time what comes, until the end."""
+        self.is_timed = self._core.is_timed = True
 
-    def looked(self, started: int, steps: int) -> None:
-        """So many steps have been taken since `started`: they were timed, or the next may be."""
-        if self._is_timed:
-            self._end(self._ticks() - started, steps)
-        self._looks_left -= 1
-        if not self._looks_left:
-            self._looks_left = SAMPLED_ONE_IN
-            self.begin()
+    def end(self, started: int, steps: int) -> None:
+        """So many steps have been taken since `started`."""
+        took = self._ticks() - started
+        self.is_timed = self._core.is_timed = False
+        self._end_of_step()
+        each = max(0, took - self._in_stages) // max(1, steps)
+        for _ in range(steps):
+            self._note(DISPATCH, each)
+        self._in_stages = 0
 
     def figures(self) -> dict[str, StageFigures]:
         """Of those that had something to do."""
@@ -79,14 +73,6 @@ class StageTimes:
                 self._note(self._names[stage], took)
                 self._in_stages += took
                 self._step[stage] = 0
-
-    def _end(self, took: int, steps: int) -> None:
-        self._is_timed = self._core.is_timed = False
-        self._end_of_step()
-        each = max(0, took - self._in_stages) // max(1, steps)
-        for _ in range(steps):
-            self._note(DISPATCH, each)
-        self._in_stages = 0
 
     def _note(self, name: str, took: int) -> None:
         self.durations[name].note(took)
@@ -115,4 +101,4 @@ class TimedHandler:
             self._took(self._stage, record, self._ticks() - started)
 
 
-__all__ = ["DISPATCH", "SAMPLED_ONE_IN", "StageTimes", "TimedHandler"]
+__all__ = ["DISPATCH", "StageTimes", "TimedHandler"]

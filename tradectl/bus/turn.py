@@ -69,7 +69,7 @@ class Turn:
         market = inputs.market
         stamp, ticks, note = self._clock.stamp, self._clock.ticks, self._step_times.note
         stages = self._stage_times
-        stages.turn()
+        stages.begin()
         on_recorded_time, most = not self._clock.live, 1
         due = scheduler if on_recorded_time else _NOTHING_DUE
         started = ticks()
@@ -88,7 +88,8 @@ class Turn:
                     steps = core.meet(inputs, scheduler, stamp, records, market[0].ts)
                 if not steps or (market and not core.outbox and not inputs.urgent_waiting):
                     steps += core.march(inputs, due, stamp, records, most)
-            stages.looked(started, steps)
+            if stages.is_timed:
+                stages.end(started, steps)
             if core.outbox:
                 commands, core.outbox = core.outbox, []
                 self.written = release.release(commands, records, self.written)
