@@ -148,7 +148,7 @@ def test_a_run_is_named_by_its_beginning_its_journal_or_as_the_latest(
 
 def test_a_run_that_goes_on_is_followed_to_its_end(tmp_path: Path) -> None:
     config = tmp_path / "busy.toml"
-    config.write_text(BUSY)
+    config.write_text(BUSY.replace("ticks_per_second = 1000", "ticks_per_second = 200"))
     words = ("-c", config, "--duration", 1)
     with running(tmp_path, *words) as run:
         seen = [r.seq for r in follow(journals(tmp_path)[0], EventFilter(), Page(limit=None))]

@@ -27,7 +27,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("exported")
     config = private(folder / "busy.toml", BUSY)
     for seed in (1, 2):
-        words = ("run", "--headless", "--duration", "1.5", "--seed", seed, "-c", config)
+        words = ("run", "--headless", "--duration", "0.5", "--seed", seed, "-c", config)
         assert tradectl(folder / "state", *words).code == 0
     return (yield folder / "state")
 

@@ -19,7 +19,7 @@ from tradectl.cli.commands.table import MODULES
 ASKING = """
 import json, sys
 from tradectl.cli.app import main
-needless = {"ccxt", "aiohttp", "pydantic_settings", "keyring", "numpy", "scipy", "clarabel"}
+needless = {"ccxt", "aiohttp", "pydantic", "pydantic_settings", "keyring", "numpy", "scipy", "clarabel"}
 needless |= {"tradectl.exchange.live.live_exchange", "tradectl.feeds.live.live_feed"}
 for words in json.loads(sys.argv[1]):
     sys.argv = ["tradectl", *words]

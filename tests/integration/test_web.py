@@ -207,7 +207,7 @@ async def test_it_shows_what_status_shows(tmp_path: Path) -> None:
     """Of a run that has ended nothing changes any more."""
     (tmp_path / "c.toml").write_text(BUSY)
     tradectl(
-        tmp_path / "s", "run", "--headless", "--duration", 1, "-c", tmp_path / "c.toml", "--json"
+        tmp_path / "s", "run", "--headless", "--duration", 0.3, "-c", tmp_path / "c.toml", "--json"
     )
     status = tradectl(tmp_path / "s", "status", "--json").document()
     async with page(tmp_path / "s", tmp_path / "none") as shown:

@@ -166,7 +166,7 @@ def test_what_no_strategy_asked_for_has_its_own_cause(tmp_path: Path) -> None:
 
 def test_a_running_system_is_asked(tmp_path: Path) -> None:
     config = tmp_path / "busy.toml"
-    config.write_text(BUSY)
+    config.write_text(BUSY.replace("ticks_per_second = 1000", "ticks_per_second = 100"))
     with running(tmp_path, "-c", config) as run:
         line = run.line("FILL")
         order_id = line.rpartition("(")[2].rstrip(")")

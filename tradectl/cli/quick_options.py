@@ -1,8 +1,9 @@
-"""Options that do not wait for the parser's own types.
+"""Options and arguments that do not wait for the parser's own types.
 
 To give an option its type the parser builds a model, and loads for it what takes longer than most
-commands do. What was not typed needs none, a text is one already, and where there is a function that
-reads the text it is called with it. All else, a number or a choice, is left to the parser.
+commands do. What was not typed needs none, a text is one already, a plain number within its limits is
+read as it is, and where there is a function that reads the text it is called with it. All else, a choice
+or what is to be refused, is left to the parser.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from itertools import pairwise
 from typing import Any
 
 from typer import BadParameter
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 BELOW_ZERO = re.compile(r"-\.?\d")
 
 
+PLAIN = {int: re.compile(r"[0-9]{1,15}"), float: re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")}
 NOT_ONE_OF = re.compile(r"(.*) is not one of ('[^']*'(?:, '[^']*')*)\.?", re.DOTALL)
 EXPECTED = "Input should be "
 IN_OUR_WORDS = {
@@ -38,11 +40,25 @@ class QuickOption(TyperOption):
                 return described.parameter_info.parser(value)
             if described.annotation is str:
                 return value
+        if described is not None and self.callback is None:
+            number = _plain(described, value)
+            if number is not None:
+                return number
         try:
             return super().process_value(ctx, value)
         except BadParameter as error:
             error.message = _in_our_words(error.message, value)
             raise
+
+
+class QuickArgument(TyperArgument):
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        described = getattr(self, "type_descriptor", None)
+        if described is not None and self.callback is None and self.nargs == 1:
+            is_text = described.annotation is str and described.parameter_info.parser is None
+            if (type(value) is str and is_text) or (value is None and not self.required):
+                return value
+        return super().process_value(ctx, value)
 
 
 class QuickCommand(TyperCommand):
@@ -80,6 +96,20 @@ class QuickCommand(TyperCommand):
         return "".join(arguments[len(values) :][:1]).upper() or "the last word"
 
 
+def _plain(described: Any, value: Any) -> Any:
+    """A value that is of its option's type, as its default is, or a number that was typed and is no other
+    by any reading; None for what the parser has to look at."""
+    kind, limits = described.annotation, described.parameter_info
+    if type(value) is kind:
+        return value
+    if kind not in PLAIN or type(value) is not str or not PLAIN[kind].fullmatch(value):
+        return None
+    number = kind(value)
+    is_low = limits.min is not None and number < limits.min
+    is_high = limits.max is not None and number > limits.max
+    return None if is_low or is_high else number
+
+
 def _in_our_words(message: str, value: Any) -> str:
     """What the parser says of a value: what was expected, and what came."""
     expected = message.removeprefix(EXPECTED)
@@ -101,6 +131,8 @@ def quick(options: list[Any]) -> list[Any]:
     for option in options:
         if type(option) is TyperOption:
             option.__class__ = QuickOption
+        elif type(option) is TyperArgument:
+            option.__class__ = QuickArgument
     return options
 
 
