@@ -7,6 +7,7 @@ itself. Of an exchange without a table what ccxt says is shown, and nothing is p
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.resources
 from collections.abc import Mapping, Sequence
@@ -43,8 +44,9 @@ def exchange_rows() -> list[ExchangeRow]:
     ]
 
 
+@functools.cache
 def exchange_detail(name: str) -> ExchangeDetail:
-    """Raises UsageError for an exchange that there is not."""
+    """The same one each time. Raises UsageError for an exchange that there is not."""
     ccxt = importlib.import_module("ccxt")
     if name not in ccxt.exchanges:
         near = difflib.get_close_matches(name.lower(), ccxt.exchanges, 3)
