@@ -30,9 +30,19 @@ EXCHANGE = "tradectl.testkit."
 MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All of them, however deep: an import is no part of an expression."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
+            nodes = getattr(node, inner, ())
+            found += nodes if isinstance(nodes, list) else ()
+    yield from found
+
+
 def imported_by(name: str) -> Iterator[str]:
     """Every module of ours that is named in an import statement, wherever it stands."""
-    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+    for node in statements(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.profiles import examples
 from tradectl.testkit import Fees, LoopbackExchange
 from tradectl.testkit.errors import ApiError
 from tradectl.testkit.orders import Order
@@ -73,7 +74,7 @@ def assert_book_is_sound(exchange: LoopbackExchange, market: str) -> None:
 
 
 @pytest.mark.parametrize("asset", ["received", "quote", "BNB"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(examples(4)))
 def test_spot_money_is_conserved(seed: int, asset: Any) -> None:
     exchange = some_day(seed, "spot", Fees(asset=asset))
     assert_book_is_sound(exchange, "spot")
@@ -91,7 +92,7 @@ def test_spot_money_is_conserved(seed: int, asset: Any) -> None:
     assert exchange.truth.fills(market="spot")
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(examples(4)))
 def test_futures_money_and_positions_are_conserved(seed: int) -> None:
     exchange = some_day(seed, "futures", Fees())
     assert_book_is_sound(exchange, "futures")

@@ -241,7 +241,7 @@ def test_every_strategy_that_comes_along_is_tried_on_recorded_candles() -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_on_recorded_candles_it_trades_never_fails_and_is_decided_again(name: str) -> None:
     run = run_of(instance(name, **ON_RECORDED[name]))
-    feed(run, recorded(180))
+    feed(run, recorded(120))
     failed = (SystemEventKind.STRATEGY_FAILED, SystemEventKind.STRATEGY_QUARANTINED)
     assert [e.message for e in run.of(SystemEvent) if e.kind in failed] == []
     assert run.of(OrderFilled)
