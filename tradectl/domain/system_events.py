@@ -80,15 +80,15 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
     def said(self) -> str:
         """Such as `risk.max_leverage from 2 to none (looser)`; of a list of tables how many there are."""
         nothing = "default" if ".parameters." in self.key else "none"
-        old, new = (_said(value, nothing) for value in (self.old, self.new))
+        old, new = _said(self.old, nothing, "tables"), _said(self.new, nothing, "others")
         return f"{self.key} from {old} to {new}{' (looser)' if self.loosens else ''}"
 
 
-def _said(value: Any, nothing: str) -> str:
+def _said(value: Any, nothing: str, tables: str) -> str:
     if not isinstance(value, list | tuple):
         return nothing if value is None else str(value)
     if any(isinstance(each, dict) for each in value):
-        return f"{len(value)} of them"
+        return f"{len(value)} {tables}"
     return f"[{', '.join(map(str, value))}]"
 
 

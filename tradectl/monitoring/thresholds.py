@@ -188,7 +188,7 @@ class ThresholdWatch:
             LimitBreached(
                 source_component=MONITOR,
                 code=code_of(threshold),
-                message=f"{message}: no entries until it is back at {threshold.back:g}{OR_RESUMED}",
+                message=f"{message}: no entries until it is back at {threshold.back:,.10g}{OR_RESUMED}",
                 action=RiskAction.PAUSE,
             )
         )
@@ -206,7 +206,7 @@ def code_of(threshold: Threshold) -> str:
 def said_of(threshold: Threshold, reading: Found) -> str:
     of = f"{harmless(reading.of, 60)}: " if reading.of else ""
     words = WORDS[threshold.reading].format(reading.value)
-    return f"{of}{words} (the limit is {threshold.raised_at:g})"
+    return f"{of}{words} (the limit is {threshold.raised_at:,.10g})"
 
 
 def of_resources(found: Resources) -> dict[str, Found]:
