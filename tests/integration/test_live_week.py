@@ -6,7 +6,7 @@ trades by hand, puts in money and coins and takes them out (`tests.week.happenin
 books are the exchange's to the last digit, every alert had a cause, every journal replays, no order was
 sent twice, and no position was left without its stop.
 
-All of it happens in less than two days as well, by hours of fifteen minutes; a whole week is deep.
+All of it happens in little more than a day as well, by hours of ten minutes; a whole week is deep.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from tests.simulated_os.system import SimulatedOS
 from tradectl.testkit import LoopbackExchange
 
 HOUR_S = 3600.0
-SHORT_HOUR_S = 900.0
+SHORT_HOUR_S = 600.0
 """Of a week that is over sooner: all that happens in one does, closer together."""
 HOURS = 7 * 24.0
 QUIET_S = 240.0
