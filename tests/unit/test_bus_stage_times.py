@@ -7,7 +7,7 @@ from typing import Any
 from tests.fixtures.bus import Listener, core_with, labels, note, run_step, tick
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
-from tradectl.bus.stage_times import DISPATCH, StageTimes
+from tradectl.bus.stage_times import DISPATCH, PAUSE_NS, StageTimes
 from tradectl.domain.events import Event, MarketDataEvent, Record, SystemEvent
 
 
@@ -30,8 +30,9 @@ class Ticks:
 
 def timed_step(core: Core, times: StageTimes, ticks: Ticks, event: Event) -> None:
     """That takes 100 ns more than its handlers."""
+    ticks.now += PAUSE_NS
     started = ticks.now
-    times.begin()
+    times.begin(started)
     run_step(core, event)
     ticks.now += 100
     times.end(started, 1)
@@ -66,16 +67,17 @@ def test_a_stage_has_what_all_its_handlers_took_of_a_step_and_dispatch_the_rest(
     assert noted(times)["risk"] == (2, 60_000)
 
 
-def test_steps_that_share_a_look_are_told_apart() -> None:
+def test_steps_that_are_not_told_apart_are_left_out() -> None:
     ticks = Ticks()
     core = core_with((Stage.STRATEGY, MarketDataEvent, ticks.taking(1_000)))
     times = StageTimes(core, ticks)
-    times.begin()
+    times.begin(0)
     for _ in range(3):
         run_step(core, tick())
-    ticks.now += 300
     times.end(0, 3)
-    assert noted(times) == {"strategy": (3, 3_000), DISPATCH: (3, 300)}
+    assert noted(times) == {}
+    timed_step(core, times, ticks, tick())
+    assert noted(times) == {"strategy": (1, 1_000), DISPATCH: (1, 100)}
 
 
 class Component:
@@ -91,7 +93,7 @@ def test_what_a_timed_step_says_is_what_it_says_untimed() -> None:
         core = core_with((Stage.RISK, MarketDataEvent, Component().fails))
         times = StageTimes(core, Ticks())
         if is_timed:
-            times.begin()
+            times.begin(0)
         heard.append(run_step(core, tick()))
     assert heard[0] == heard[1]
     assert [record.event.component for record in heard[0][1:]] == ["fragile"]  # type: ignore[union-attr]
@@ -101,7 +103,7 @@ def test_who_is_attached_or_detached_between_two_samples_counts_in_the_next() ->
     early, late = Listener(), Listener()
     core = core_with((Stage.STATE, SystemEvent, early))
     times = StageTimes(core, Ticks())
-    times.begin()
+    times.begin(0)
     run_step(core, note("a"))
     core.attach(SystemEvent, late, Stage.STATE)
     run_step(core, note("b"))
@@ -110,13 +112,14 @@ def test_who_is_attached_or_detached_between_two_samples_counts_in_the_next() ->
     assert (early.log, late.log) == (["a", "b"], ["b", "c"])
 
 
-def test_the_first_step_of_each_turn_is_timed() -> None:
+def test_a_step_is_timed_at_the_beginning_of_a_turn_when_none_has_been_for_a_while() -> None:
     bus = EventBus()
     bus.attach(SystemEvent, Listener(), Stage.EXECUTION)
     for names in ("ab", "c"):
         for name in names:
             bus.post(note(name))
         assert labels(bus.turn()) == [*names]
-    assert not bus.core.is_timed
-    assert bus.stage_times.durations["execution"].count == 2
+    assert bus.stage_times.durations["execution"].count == 1
+    bus.stage_times.begin(bus.clock.ticks() + PAUSE_NS)
+    assert bus.stage_times.is_timed
     assert set(bus.get_metrics()["stages"]) == {"execution", DISPATCH}

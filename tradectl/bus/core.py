@@ -117,15 +117,11 @@ class Core:
         return any(entry[1] is kind and entry[2] == handler for entry in self._attached)
 
     def time_by(self, wrap: Wrap) -> None:
-        """Where `is_timed` is True, what `wrap` makes of the handlers is called in their place."""
+        """What `wrap` makes of the handlers is called in their place, while they are timed."""
         self._timed = HandlersByKind(self._attached, max(Stage), wrap)
 
-    @property
-    def is_timed(self) -> bool:
-        return self._handlers is self._timed
-
-    @is_timed.setter
-    def is_timed(self, timed: bool) -> None:
+    def time_handlers(self, timed: bool) -> None:
+        """Or call them as they are."""
         self._handlers = self._timed if timed else self._plain
 
     def _forget(self) -> None:

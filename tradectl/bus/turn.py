@@ -69,10 +69,10 @@ class Turn:
         market = inputs.market
         stamp, ticks, note = self._clock.stamp, self._clock.ticks, self._step_times.note
         stages = self._stage_times
-        stages.begin()
         on_recorded_time, most = not self._clock.live, 1
         due = scheduler if on_recorded_time else _NOTHING_DUE
         started = ticks()
+        stages.begin(started)
         turn_end = started + self._slice_ns
         while True:
             steps = 1
