@@ -37,7 +37,7 @@ from tradectl.recovery.recovery import Recovered, recover
 from tradectl.replay.replay import NO_LIMIT, Replay
 from tradectl.storage.directory import StateDir
 
-CYCLES = 50 if is_deep() else 6
+CYCLES = 50 if is_deep() else 4
 PRINTED = re.compile(r" FILL (\w+) (\S+) (\S+) @ (\S+) fee (\S+) \((\S+)\)$")
 
 Fill = Mapping[str, Any]
@@ -101,7 +101,7 @@ def replayed(path: Path, until: int = NO_LIMIT) -> ReplayReport:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "cycles"),
-    [(THRIFTY, CYCLES), (LIMITS + THRIFTY, CYCLES // 3)],
+    [(THRIFTY, CYCLES), (LIMITS + THRIFTY, max(CYCLES // 3, 2))],
     ids=["market", "limit"],
 )
 def test_killed_at_random_moments_nothing_that_was_shown_is_lost(
