@@ -7,8 +7,9 @@ import pytest
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import AlertRow
+from tradectl.domain.events import SystemEventKind
 from tradectl.domain.states import AlertSeverity, AlertStatus
-from tradectl.monitoring.alert_endings import as_they_are, over_by
+from tradectl.monitoring.alert_endings import as_they_are, is_over_with_its_run, over_by
 from tradectl.monitoring.alert_manager import AlertManager
 
 AT, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -51,6 +52,23 @@ def test_what_becomes_of_an_alert_of_a_run_that_ended(
     over = [each.message for each in over_by("r2", [alert], LATER)]
     assert over == ([next_run] if next_run else [])
     assert all(each.status is AlertStatus.RESOLVED for each in over_by("r2", [alert], LATER))
+
+
+OF_THE_PROCESS = """
+    access_refused allocation_failed breaker_closed breaker_half_open breaker_opened
+    breaker_stayed_open changed clock_moved clock_skew component_failed component_given_up
+    component_left_alone component_recovered component_restarted data_ignored dead_man_failed
+    feed_back feed_bad_rows feed_fresh feed_lost feed_stale funding_missing handler_failed
+    history_missing income_failed loop_stalled projection_stalled reconcile_failed recovered
+    rules_changed rules_failed slow_step strategy_failed strategy_idle strategy_quarantined
+    strategy_released strategy_renewed strategy_throttled symbol_unknown user_stream_lost
+"""
+
+
+def test_of_each_kind_somebody_has_said_what_becomes_of_it() -> None:
+    """A new one goes here, or among those that stand though their run has ended."""
+    kinds = {kind.value for kind in SystemEventKind if not kind.endswith("_over")}
+    assert {kind for kind in kinds if is_over_with_its_run(kind)} == {*OF_THE_PROCESS.split()}
 
 
 async def test_a_run_that_ends_ends_what_had_its_cause_in_it() -> None:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from tradectl.domain.resilience import pause_after
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, SECOND
+from tradectl.notification.channel_state import ChannelState
 from tradectl.notification.notice import TOLD_EACH, TRADES, Notice
 from tradectl.notification.notification_settings import AlertChannel, AlertSettings
 from tradectl.notification.routes import Recipient, Routes
@@ -62,46 +63,6 @@ class Send(Struct, frozen=True):
 
     channel: str
     letters: tuple[Letter, ...]
-
-
-class Allowance:
-    """`per_minute` of something, half of it at once; 0 for any number."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._rate = per_minute / 60
-        self._most = max(1.0, per_minute / 2)
-        self._left, self._at = self._most, 0.0
-
-    def wait(self, at: float) -> float:
-        """Seconds until the next is allowed."""
-        if not self._rate:
-            return 0.0
-        self._left = min(self._most, self._left + max(0.0, at - self._at) * self._rate)
-        self._at = at
-        return 0.0 if self._left >= 1 else (1 - self._left) / self._rate
-
-    def take(self) -> None:
-        self._left -= 1
-
-
-class ChannelState:
-    """A channel as the outbox sees it: what it is busy with, and whether it is left alone."""
-
-    def __init__(self, settings: AlertChannel) -> None:
-        self.busy = False
-        self.hangs = False
-        """it has not come back from what was given up"""
-        self.failures = 0
-        self.is_in_trouble = False
-        self.rests_until = 0.0
-        self._others, self._critical = (Allowance(settings.per_minute) for _ in range(2))
-
-    def is_left_alone(self, at: float) -> bool:
-        return self.hangs or self.rests_until > at
-
-    def allowance(self, letter: Letter) -> Allowance:
-        is_critical = letter.notice.severity is AlertSeverity.CRITICAL
-        return self._critical if is_critical else self._others
 
 
 class Outbox:
@@ -288,11 +249,11 @@ class Outbox:
             if channel.busy or channel.is_left_alone(at):
                 continue
             waiting = [letter for letter in ready if self._way_of(letter, at) == name]
-            allowed = [each for each in waiting if channel.allowance(each).wait(at) <= 0]
+            allowed = [each for each in waiting if channel.allowance(each.notice).wait(at) <= 0]
             if allowed:
                 send = Send(name, _together(allowed))
                 channel.busy = True
-                channel.allowance(send.letters[0]).take()
+                channel.allowance(send.letters[0].notice).take()
                 self._under_way.update(letter.id for letter in send.letters)
                 for letter in send.letters:
                     self._waiting.pop(letter.place, None)
@@ -316,7 +277,7 @@ class Outbox:
         way = self._way_of(letter, at)
         if way:
             channel = self.channels[way]
-            return LONGEST_REST_S if channel.busy else channel.allowance(letter).wait(at)
+            return LONGEST_REST_S if channel.busy else channel.allowance(letter.notice).wait(at)
         channels = (self.channels[name] for name in letter.channels)
         rests = (each.rests_until - at for each in channels if not each.hangs)
         return min(rests, default=LONGEST_REST_S)
