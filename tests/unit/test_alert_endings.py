@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import AlertRow
-from tradectl.domain.events import SystemEventKind
+from tradectl.domain.events import PauseEnded, SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.monitoring.alert_endings import as_they_are, is_over_with_its_run, over_by
 from tradectl.monitoring.alert_manager import AlertManager
@@ -79,3 +79,16 @@ async def test_a_run_that_ends_ends_what_had_its_cause_in_it() -> None:
     await manager.stop()
     assert [alert.type for alert in manager.get_active_alerts()] == ["emergency_stop"]
     assert stale.message == "no data"
+
+
+def test_that_a_run_begins_paused_is_over_with_the_last_pause() -> None:
+    pauses = ["RESOURCE_RSS_MB", "DAILY_LOSS"]
+    manager = AlertManager(EventBus(clock=StillClock()), is_paused=lambda: bool(pauses))
+    manager.on_event(
+        SystemEvent(source_component="run", kind=SystemEventKind.STILL_PAUSED, component="run")
+    )
+    open_ones = []
+    while pauses:
+        manager.on_event(PauseEnded(source_component="monitor", code=pauses.pop()))
+        open_ones.append(len(manager.get_active_alerts()))
+    assert open_ones == [1, 0]

@@ -58,6 +58,25 @@ async def test_how_late_data_comes_is_measured_by_the_exchange_s_own_clock() -> 
         assert meter.offset == 0
 
 
+async def test_a_clock_that_is_set_makes_no_data_late() -> None:
+    """The run keeps its own time then, and the exchange is another distance ahead of the computer's."""
+    venue, set_by = FakeVenue(), 0
+    feed: FeedHarness = FeedHarness(
+        [venue], channels=(TRADES,), stale_after=90.0, wall=lambda: feed.time.now() + set_by
+    )
+    async with running(feed) as harness:
+        meter, time = harness.feed.lags["fake"], harness.time
+        for number, moved in enumerate((0, 0, -3_600 * SECOND, 7_200 * SECOND)):
+            set_by, venue.clock_is_ahead = moved, -moved
+            await harness.push(TRADES, trade(2 * number + 1, ts=time.now() - 40 * MILLISECOND))
+            await time.pass_by(60)  # the exchange is asked
+            await harness.push(TRADES, trade(2 * number + 2, ts=time.now() - 40 * MILLISECOND))
+        found = meter.figures()
+        assert found is not None
+        assert (found.p50_ms, found.p99_ms) == (40.0, 40.0)
+        assert found.clock_offset_ms == -7_200_000.0
+
+
 async def test_what_comes_in_one_turn_of_the_loop_is_handed_on_as_one_list_in_order() -> None:
     async with running(FeedHarness(conflate=False)) as harness:
         harness.venue.push(TRADES, trade(1), trade(2))

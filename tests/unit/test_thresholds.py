@@ -179,6 +179,42 @@ def test_other_levels_go_on_from_what_is_raised_and_end_what_is_watched_no_more(
     assert [*run.open_alerts()] == [LOW]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_resumed"),
+    [
+        (DISK, replace(DISK, raised_at=20), True),  # somebody let entries go on
+        (DISK, replace(DISK, raised_at=20, pause=False), True),
+        (replace(DISK, pause=False), replace(DISK, raised_at=20), False),
+        (replace(DISK, pause=False), replace(DISK, raised_at=20, pause=False), False),
+    ],
+)
+def test_an_alert_by_another_level_than_the_one_that_raised_it_ends(
+    before: Threshold, after: Threshold, is_resumed: bool
+) -> None:
+    run = Watched(before)
+    run.look(disk_free_mb=40)
+    if is_resumed:
+        run.state.books.on_command(CommandReceived(command=Command.RESUME), _record(None))
+    run.watch.change([after])
+    for _ in range(3):
+        run.look(disk_free_mb=40)
+    assert not run.open_alerts()
+    run.look(disk_free_mb=10)
+    assert [*run.open_alerts()] == [LOW]
+
+
+def test_a_pause_that_was_on_its_way_when_the_levels_changed_is_lifted() -> None:
+    run, late = Watched(DISK), list[Any]()
+    run.watch._post = late.append
+    run.look(disk_free_mb=40)
+    run.watch.change([replace(DISK, raised_at=20)])
+    run.watch._post = run._post
+    run._post(*late)
+    assert run.state.books.trading_state is TradingState.PAUSED
+    run.look(disk_free_mb=40)
+    assert (run.state.books.trading_state, run.open_alerts()) == (TradingState.RUNNING, {})
+
+
 def test_the_others_are_told_with_what_they_are_of() -> None:
     run = Watched(
         Threshold(reading="queue_depth", raised_at=10, for_seconds=0),

@@ -16,6 +16,7 @@ from tradectl.domain.market_events import (
 from tradectl.domain.money import Side
 from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.states import TradingState
+from tradectl.domain.text import counted
 
 
 class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -80,15 +81,15 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
     def said(self) -> str:
         """Such as `risk.max_leverage from 2 to none (looser)`; of a list of tables how many there are."""
         nothing = "default" if ".parameters." in self.key else "none"
-        old, new = _said(self.old, nothing, "tables"), _said(self.new, nothing, "others")
+        old, new = _said(self.old, nothing, "table"), _said(self.new, nothing, "other")
         return f"{self.key} from {old} to {new}{' (looser)' if self.loosens else ''}"
 
 
-def _said(value: Any, nothing: str, tables: str) -> str:
+def _said(value: Any, nothing: str, table: str) -> str:
     if not isinstance(value, list | tuple):
         return nothing if value is None else str(value)
     if any(isinstance(each, dict) for each in value):
-        return f"{len(value)} {tables}"
+        return counted(len(value), table)
     return f"[{', '.join(map(str, value))}]"
 
 

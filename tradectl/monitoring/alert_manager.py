@@ -23,7 +23,7 @@ from tradectl.bus.clock import Clock
 from tradectl.bus.delivery import RetryPolicy
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import AlertRow
-from tradectl.domain.events import Event, Record, SystemEvent, SystemEventKind
+from tradectl.domain.events import Event, PauseEnded, Record, SystemEvent, SystemEventKind
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import from_iso, iso
@@ -60,7 +60,8 @@ class AlertManager:
     Handlers are notified again of one that keeps coming after `renotify_after`, of a critical one that
     is not acknowledged every `escalate_after`. Ids are `{run_id}-a{n}`; `run_id` is the bus's by default.
     People are told by the `dispatcher`, where there is one; a `listener` gets what they would be told.
-    With one `of_a_run`, what had its cause in the process is over as it stops.
+    With one `of_a_run`, what had its cause in the process is over as it stops; that it begins paused is
+    over with the last pause, `is_paused` says.
     """
 
     name = "alerts"
@@ -79,6 +80,7 @@ class AlertManager:
         retry: RetryPolicy = NOTIFICATIONS,
         listener: Callable[[Alert], None] | None = None,
         of_a_run: bool = False,
+        is_paused: Callable[[], bool] = lambda: True,
     ) -> None:
         run_id = run_id or bus.core.run_id
         self._bus = bus
@@ -87,7 +89,7 @@ class AlertManager:
         self._run_id = run_id
         self._dispatcher = dispatcher
         self._listener = listener
-        self._of_a_run = of_a_run
+        self._of_a_run, self._is_paused = of_a_run, is_paused
         self._writer = AlertWriter(store, run_id, flush_interval) if store else None
         self._registry = AlertRegistry(
             run_id,
@@ -228,6 +230,8 @@ class AlertManager:
             self._raise(change, at)
         elif isinstance(change, AlertCleared):
             self._registry.clear(change.type, change.component, at)
+            if isinstance(event, PauseEnded) and not self._is_paused():
+                self._registry.clear(SystemEventKind.STILL_PAUSED, "run", at)
 
     def _raise(self, what: AlertRaised, at: int, but: Notifier | None = None) -> Alert:
         alert, notify = self._registry.raise_alert(

@@ -116,40 +116,49 @@ class ThresholdWatch:
         self._alerts, self._account = alerts, account
         self._read, self._post = read, post
         self._watched: list[Hysteresis] = []
-        self._over: set[str] = set()
         self._beyond_since: dict[str, float] = {}
         """by their codes, since when pauses that were lifted by a `resume` would be due again"""
         self.change(thresholds)
 
     def change(self, thresholds: Iterable[Threshold]) -> None:
-        """These from the next look on. A pause that none of them asks for any more is over then, and so
-        is the alert of a reading that none is about."""
-        left = {code for code in self._account.pauses if code.startswith(PREFIX)}
+        """These from the next look on. What one of a reading has raised stands by the new one where both
+        pause, and that pause stands, or neither does; else it is over, and the new one begins below."""
         before = {each.threshold.reading: each for each in self._watched}
         self._watched = []
         for each in thresholds:
             known = before.pop(each.reading, None)
-            if known is not None and known.threshold == each:
-                self._watched.append(known)
-                continue
-            if each.pause:
-                is_raised = code_of(each) in left
-            else:  # with a pause its alert is over
-                is_raised = known is not None and known.raised and not known.threshold.pause
-            self._watched.append(Hysteresis(each, raised=is_raised))
+            if known is None or known.threshold != each:
+                known = self._in_place_of(known, each)
+                self._beyond_since.pop(code_of(each), None)
+            self._watched.append(known)
         for gone in before.values():
-            self._alerts.resolve_type(code_of(gone.threshold), MONITOR)
-        asked = {code_of(each.threshold) for each in self._watched if each.threshold.pause}
-        self._over = left - asked
-        self._beyond_since.clear()
+            self._end(gone)
+
+    def _in_place_of(self, known: Hysteresis | None, now: Threshold) -> Hysteresis:
+        if now.pause:
+            is_raised = code_of(now) in self._account.pauses
+        else:
+            is_raised = known is not None and known.raised and not known.threshold.pause
+        if known is not None and not is_raised:
+            self._end(known)
+        return Hysteresis(now, raised=is_raised)
+
+    def _end(self, known: Hysteresis) -> None:
+        """Where there is a pause of it the alert is over with that."""
+        code = code_of(known.threshold)
+        self._beyond_since.pop(code, None)
+        if code not in self._account.pauses:
+            self._alerts.resolve_type(code, MONITOR)
 
     def look(self, resources: Resources, at: float) -> None:
-        """At the readings of now; `at` as Hysteresis has it."""
-        for code in sorted(self._over):
+        """At the readings of now; `at` as Hysteresis has it. A pause that nothing raised asks for is
+        over."""
+        raised = {code_of(w.threshold) for w in self._watched if w.raised and w.threshold.pause}
+        left = {code for code in self._account.pauses if code.startswith(PREFIX)}
+        for code in sorted(left - raised):
             self._post(
                 PauseEnded(source_component=MONITOR, code=code, message="not watched any more")
             )
-        self._over.clear()
         found = {**of_resources(resources), **self._read()}
         for watched in self._watched:
             reading = found.get(watched.threshold.reading)

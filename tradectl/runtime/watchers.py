@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tradectl.config.settings import Settings
 from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
-from tradectl.domain.states import AlertSeverity
+from tradectl.domain.states import AlertSeverity, TradingState
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
@@ -89,6 +89,7 @@ class Watchers:
             escalate_after=settings.alerts.remind_seconds,
             listener=self._log.alert if self._log is not None else None,
             of_a_run=not recorded,
+            is_paused=lambda: session.books.trading_state is TradingState.PAUSED,
         )
         self.monitor = SystemMonitor(
             session.bus,

@@ -1,8 +1,9 @@
 """How late market data comes: from the exchange's date of an event to our having it.
 
 The two clocks differ. What is measured is by the exchange's own, as far ahead of ours as it said when it
-was asked last; where it does not tell, by ours. Trades count, which the exchange dates itself; the first
-message of a connection does not, since it may tell of what was long before.
+was asked last; where it does not tell, by ours. From that word on its time is counted by seconds that
+nobody sets: a clock of ours that is set makes nothing late. Trades count, which the exchange dates
+itself; the first message of a connection does not, since it may tell of what was long before.
 """
 
 from __future__ import annotations
@@ -14,23 +15,39 @@ from tradectl.bus.step_times import percentiles_us
 from tradectl.documents.market import EventLag
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.statistics import Durations
+from tradectl.domain.time import SECOND
 
 NEWEST = 256
 
 
 class LagMeter:
-    """Of one exchange. `now` gives ns of our clock; `durations` are those of every message, `offset` (ns)
-    is how far the exchange's clock is ahead, None where nobody knows."""
+    """Of one exchange. `now` gives ns of our clock, `wall` those of the computer's, by which the exchange
+    is `offset` (ns) ahead, None where nobody knows; `monotonic` seconds. `durations` are those of every
+    message."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
-        self._now = now
+    def __init__(
+        self,
+        now: Callable[[], int],
+        wall: Callable[[], int],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._now, self._wall, self._monotonic = now, wall, monotonic
         self.offset: int | None = None
+        self._ahead = 0
+        """of the exchange's clock, in ns of `monotonic`"""
         self.durations = Durations()
         self._newest: deque[int] = deque(maxlen=NEWEST)
         self._latest: dict[object, int] = {}
 
     def clock_is(self, offset: int) -> None:
-        self.offset = offset
+        self.offset, self._ahead = offset, self._wall() + offset - self._ticks()
+
+    def _ticks(self) -> int:
+        return int(self._monotonic() * SECOND)
+
+    def _theirs(self) -> int:
+        """What time it is there."""
+        return self._now() if self.offset is None else self._ticks() + self._ahead
 
     def came(self, connection: object, events: Sequence[MarketDataEvent]) -> None:
         """A message, of whose events the newest counts if it is newer than those before."""
@@ -40,7 +57,7 @@ class LagMeter:
             return
         self._latest[connection] = ts
         if before is not None:
-            lag = self._now() + (self.offset or 0) - ts
+            lag = self._theirs() - ts
             self.durations.note(lag)
             self._newest.append(lag)
 

@@ -68,8 +68,8 @@ class LiveFeed:
 
     `polls` is how often a venue is asked where it does not push. Without `conflate` every quote and book
     is handed on. `patience` is the longest that trades wait for those before them. `known` are the prices
-    that were accepted before, by symbol. `heard` gets the exchange's time (ns). `lags` has by
-    exchange how late its data comes.
+    that were accepted before, by symbol. `heard` gets the exchange's time (ns). `wall` is the
+    computer's clock, by which exchanges say theirs. `lags` has by exchange how late its data comes.
     """
 
     simulated = False
@@ -87,6 +87,7 @@ class LiveFeed:
         conflate: bool = True,
         monotonic: Callable[[], float] = ComputerClock.monotonic,
         now: Callable[[], int] = ComputerClock.wall,
+        wall: Callable[[], int] = ComputerClock.wall,
         heard: Callable[[int], None] = lambda ts: None,
         sleep: Sleep = ComputerClock.sleep,
         patience: float = PATIENCE_S,
@@ -116,7 +117,7 @@ class LiveFeed:
         self._book_restrictions = BookRestrictions(post)
         self._staleness = StalenessMonitor(allowed, post, monotonic=monotonic, now=now)
         self._conflator = Conflator(deliver, self._staleness, self.counts, conflate=conflate)
-        self.lags = {venue.name: LagMeter(now) for venue in venues.values()}
+        self.lags = {venue.name: LagMeter(now, wall, monotonic) for venue in venues.values()}
         self._backfill = Backfill(
             valid=self._valid_of, hand_on=self._hand_on, now=now, sleep=sleep, patience=patience
         )
