@@ -61,6 +61,25 @@ def test_every_limit_that_can_be_changed_has_a_direction() -> None:
     assert without == ["risk.stress"]  # what only a report looks at
 
 
+@pytest.mark.parametrize(
+    ("key", "more", "less"),
+    [
+        ("enable_auto_recovery", True, False),
+        ("max_restarts", 5, 1),
+        ("risk_check_interval_seconds", 5.0, 60.0),
+        ("health_check_interval_seconds", 5.0, 60.0),
+    ],
+)
+def test_to_watch_less_or_to_end_sooner_with_what_is_open_loosens(
+    key: str, more: float, less: float
+) -> None:
+    def by(value: float) -> Settings:
+        return replace(RUNNING, orchestrator=replace(RUNNING.orchestrator, **{key: value}))
+
+    verdicts = [differences(by(a), by(b))[0].verdict for a, b in ((more, less), (less, more))]
+    assert verdicts == ["loosens", "safe"]
+
+
 def _limits(**changes: Any) -> Settings:
     return replace(RUNNING, risk=replace(RUNNING.risk, **changes))
 

@@ -14,7 +14,7 @@ from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.market_history import MarketHistory
-from tradectl.domain.setting import HIGHER_IS_LOOSER, HOT, Bounds, Reload, Section
+from tradectl.domain.setting import HIGHER_IS_LOOSER, HOT, LOWER_IS_LOOSER, Bounds, Reload, Section
 from tradectl.domain.time import HOUR
 from tradectl.exchange.exchange_settings import ExchangeSettings, PaperSettings
 from tradectl.execution.execution_settings import ExecutionSettings
@@ -85,10 +85,10 @@ class OrchestratorConfig(Section, frozen=True, kw_only=True):
         Seconds, "how often what `status` and the other commands read is brought up to date"
     ] = 0.75
     enable_auto_recovery: Annotated[
-        bool, "restart a component that failed, with growing pauses"
+        bool, "restart a component that failed, with growing pauses", LOWER_IS_LOOSER
     ] = True
     max_restarts: Annotated[
-        int, Bounds(ge=0), "restarts of one component before it is given up"
+        int, Bounds(ge=0), "restarts of one component before it is given up", LOWER_IS_LOOSER
     ] = 5
     shutdown_timeout_seconds: Annotated[Seconds, "the longest that a graceful end may take"] = 10.0
 
