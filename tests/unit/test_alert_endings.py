@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from msgspec.structs import replace
 
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import AlertRow
-from tradectl.domain.events import PauseEnded, SystemEvent, SystemEventKind
+from tradectl.domain.events import (
+    PauseEnded,
+    RestrictionKind,
+    SymbolRestricted,
+    SystemEvent,
+    SystemEventKind,
+)
 from tradectl.domain.states import AlertSeverity, AlertStatus
-from tradectl.monitoring.alert_endings import as_they_are, is_over_with_its_run, over_by
+from tradectl.monitoring.alert_endings import as_they_are, goes_on, is_over_with_its_run, over_by
 from tradectl.monitoring.alert_manager import AlertManager
+from tradectl.notification.notice import Notice
+from tradectl.storage.manager import StateManager
 
 AT, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
@@ -79,6 +90,63 @@ async def test_a_run_that_ends_ends_what_had_its_cause_in_it() -> None:
     await manager.stop()
     assert [alert.type for alert in manager.get_active_alerts()] == ["emergency_stop"]
     assert stale.message == "no data"
+
+
+async def test_what_an_account_goes_on_with_is_raised_again_and_no_end_of_it_is_told() -> None:
+    """Nobody says a restriction again that was kept; of an exit that is refused still its own run did."""
+    store, told = Stored(), Told()
+    bus = EventBus(clock=StillClock())
+    manager = AlertManager(bus, store=store, dispatcher=told, run_id="r2")  # type: ignore[arg-type]
+    state = StateManager(bus)
+    account = state.books.account
+    account.at_exchange().restrict(
+        SymbolRestricted(
+            source_component="state", symbol="BTCUSDT", kind=RestrictionKind.MISMATCH, message="why"
+        )
+    )
+    account.risk.scale("DRAWDOWN", "", Decimal("0.5"))
+    manager.raise_alert("exit_refused", "still", "critical", "symbol:BTCUSDT")
+    told.notices.clear()
+    left = [
+        replace(row(kind), id=f"{kind} {component}", component=component)
+        for kind, component in (
+            ("restricted_mismatch", "symbol:BTCUSDT"),
+            ("restricted_mismatch", "symbol:ETHUSDT"),
+            ("exit_refused", "symbol:BTCUSDT"),
+            ("size_drawdown", "risk"),
+            ("size_daily_loss", "risk"),
+        )
+    ]
+    await manager.end_those_before(left, lambda alert: goes_on(alert, state.books))
+    assert [each.status for each in store.rows] == [AlertStatus.RESOLVED] * 5
+    assert [(alert.type, alert.component) for alert in manager.get_active_alerts()] == [
+        ("exit_refused", "symbol:BTCUSDT"),
+        ("restricted_mismatch", "symbol:BTCUSDT"),
+        ("size_drawdown", "risk"),
+    ]
+    ended = [notice for notice in told.notices if notice.is_resolved]
+    assert [(notice.type, notice.component) for notice in ended] == [
+        ("restricted_mismatch", "symbol:ETHUSDT"),
+        ("size_daily_loss", "risk"),
+    ]
+
+
+class Stored:
+    """What is written of alerts."""
+
+    def __init__(self) -> None:
+        self.rows: list[AlertRow] = []
+
+    async def write_alerts(self, rows: list[AlertRow]) -> None:
+        self.rows += rows
+
+
+class Told:
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def put(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
 
 def test_that_a_run_begins_paused_is_over_with_the_last_pause() -> None:

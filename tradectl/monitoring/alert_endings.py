@@ -3,7 +3,8 @@
 What had its cause in the process (a feed, a queue, a component) is over, since the run ended: the run
 itself says so, else the next one, and who reads in between sees it so. What has it in the account (a
 pause, a missing stop) stands until the next run looks at it anew, and raises it again where it is still
-so. What happened, and somebody is to know (a halt, a liquidation), stands until somebody has it in hand.
+so; of what the account goes on with, and nobody says again (a restriction, a size), it does so at once.
+What happened, and somebody is to know (a halt, a liquidation), stands until somebody has it in hand.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from msgspec.structs import replace
 
 from tradectl.documents.run import AlertRow
 from tradectl.domain.events import SystemEventKind as Kind
+from tradectl.domain.money import ONE
 from tradectl.domain.states import AlertSeverity, AlertStatus
+from tradectl.domain.views import AccountView
 
 ENDED = "the run ended"
 RESOURCE, RESTRICTED, SIZE = "RESOURCE_", "restricted_", "size_"
+OF_A_SYMBOL = "symbol:"
 HAPPENED = frozenset(
     {
         "emergency_stop",
@@ -73,6 +77,14 @@ def happened(alert: AlertRow) -> bool:
     )
 
 
+def goes_on(alert: AlertRow, view: AccountView) -> bool:
+    """The account has gone on with what this alert tells of: of a symbol, or a size by a loss."""
+    if alert.type.startswith(RESTRICTED):
+        kinds = view.restrictions(alert.component.removeprefix(OF_A_SYMBOL))
+        return alert.type.removeprefix(RESTRICTED) in kinds
+    return _is_sized(alert.type) and view.risk.size_by(alert.type.removeprefix(SIZE).upper()) != ONE
+
+
 def as_they_are(alerts: Iterable[AlertRow], alive: str) -> list[AlertRow]:
     """These, of which those are over whose cause has gone with its run; the one that is `alive` ends its
     own."""
@@ -108,4 +120,4 @@ def _is_sized(kind: str) -> bool:
     return kind.startswith((RESTRICTED, SIZE))
 
 
-__all__ = ["ENDED", "as_they_are", "happened", "is_over_with_its_run", "over_by"]
+__all__ = ["ENDED", "as_they_are", "goes_on", "happened", "is_over_with_its_run", "over_by"]

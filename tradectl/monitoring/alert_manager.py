@@ -202,13 +202,22 @@ class AlertManager:
             self._registry.clear(alert.type, alert.component, self._now())
         return alert
 
-    async def end_those_before(self, known: Iterable[AlertRow]) -> None:
-        """Of those that runs before have left open what is over by now. Raises StateError."""
+    async def end_those_before(
+        self, known: Iterable[AlertRow], goes_on: Callable[[AlertRow], bool] = lambda alert: False
+    ) -> None:
+        """Of those that runs before have left open what is over by now; what `goes_on` is raised again.
+        Who was told hears of the end of what is not open in this run, too. Raises StateError."""
         if self._writer is None:
             return
-        for row in await self._writer.end_those_before(known, iso(self._now())):
-            if self._dispatcher is not None:
-                self._dispatcher.put(notice_of_row(row))
+        rows = {row.id: row for row in known}
+        for over in await self._writer.end_those_before(rows.values(), iso(self._now())):
+            row = rows[over.id]
+            if goes_on(row):
+                self.raise_alert(row.type, row.message, row.severity, row.component)
+            elif self._dispatcher is not None and not self._registry.is_open(
+                row.type, row.component
+            ):
+                self._dispatcher.put(notice_of_row(over))
 
     def notify_again_after(self, renotify: float, escalate: float) -> None:
         """As they were given at first, from here on."""

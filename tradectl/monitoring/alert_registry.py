@@ -53,6 +53,9 @@ class AlertRegistry:
         """Oldest first."""
         return [entry.alert for entry in self._open.values()]
 
+    def is_open(self, alert_type: str, component: str) -> bool:
+        return (harmless(alert_type), harmless(component)) in self._open
+
     def raise_alert(
         self,
         alert_type: str,

@@ -17,6 +17,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.states import AlertSeverity, TradingState
+from tradectl.monitoring.alert_endings import goes_on
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.monitoring.health import ComponentHealth, HealthStatus
 from tradectl.monitoring.monitor import SystemMonitor
@@ -247,7 +248,9 @@ class Watchers:
         """What runs before have left open and is over by now."""
         if not self._recorded:
             with contextlib.suppress(StateError):  # another time
-                await self.alerts.end_those_before(await asyncio.to_thread(self._left_open))
+                left = await asyncio.to_thread(self._left_open)
+                books = self._session.books
+                await self.alerts.end_those_before(left, lambda alert: goes_on(alert, books))
 
     def _left_open(self) -> list[AlertRow]:
         reader = StateReader(self._session.state_dir.db)
