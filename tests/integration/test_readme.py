@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tradectl.cli.commands.table import MODULES
 from tradectl.domain.events import MarketDataEvent, Record, SignalAction, StrategySignalEvent
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
@@ -38,6 +39,12 @@ def test_every_file_and_room_that_it_names_is_there() -> None:
     package = README.parent / "tradectl"
     assert {room for room in rooms if not list(package.rglob(room))} == set()
     assert {file for file in files if not list(package.rglob(file))} == set()
+
+
+def test_every_command_is_in_its_table_of_commands() -> None:
+    section = README.read_text().partition("\n## Commands")[2].partition("\n## ")[0]
+    rows = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    assert MODULES.keys() - set(re.findall(r"`([a-z-]+)", rows)) == set()
 
 
 def test_the_system_in_code_trades(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,8 @@ async def test_by_hand() -> None:
         fault = {"kind": "503", "path": "time"}
         async with session.post(f"{url}/loopback/fault", json=fault) as answer:
             assert (await answer.json())["armed"] == ["503"]
+        async with session.post(f"{url}/loopback/fault", json={"kind": "nope"}) as answer:
+            assert "expected one of no-reply, late, " in (await answer.json())["error"]
         async with session.get(f"{url}/api/v3/time") as answer:
             assert answer.status == 503
         wanted = {"symbol": "BTCUSDT", "side": "buy", "quantity": "0.1"}

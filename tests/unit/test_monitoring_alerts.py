@@ -135,6 +135,20 @@ async def test_each_change_of_settings_is_told_though_the_one_before_is_acknowle
     assert [each.id for each in manager.get_active_alerts()] == [told[1].id]
 
 
+def test_tables_of_settings_are_told_by_what_differs_in_them() -> None:
+    one = {"reading": "threads", "raised_at": 1.0}
+    wide = dict.fromkeys("abcde")
+    more = ", ".join(f"thresholds[0].{key} from none to 1" for key in "abcd")
+    for old, new, said in (
+        ([one], [one | {"raised_at": 100.0}], "[0].raised_at from 1.0 to 100.0"),
+        ([one, one], [one, one | {"reading": "rss_mb"}], "[1].reading from threads to rss_mb"),
+        ([one], [], " from 1 table to none"),
+        ([], [one, one], " from none to 2 tables"),
+        ([wide], [dict.fromkeys(wide, 1)], f"{more.removeprefix('thresholds')} and 1 more"),
+    ):
+        assert SettingChange("thresholds", old, new).said() == f"thresholds{said}"
+
+
 async def test_another_component_is_another_condition(manager: AlertManager, inbox: Inbox) -> None:
     await stale(manager)
     await manager.create_alert("feed_stale", "old", "warning", "feed:Y")

@@ -27,15 +27,16 @@ AT_ONCE = 500
 _AGO = re.compile(r"\d{1,6}[smhd]", re.ASCII)
 
 
-def parse_moment(text: str) -> str:
-    """As the database spells it. Without a zone it is UTC."""
+def parse_moment(text: str, or_else: str = "") -> str:
+    """As the database spells it. Without a zone it is UTC. Raises BadParameter, which names what is
+    expected, `or_else`."""
     try:
         moment = typed_moment(text)
     except (ValueError, OverflowError):
         moment = None
     if moment is None or not FIRST_YEAR < moment.year < LAST_YEAR:
         raise typer.BadParameter(
-            f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30, got {text!r}"
+            f"expected a day or a time such as 2026-11-29 or 2026-11-29T08:30{or_else}, got {text!r}"
         )
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
@@ -43,7 +44,7 @@ def parse_moment(text: str) -> str:
 def parse_since(text: str) -> str:
     """A moment, or one that is so long ago: `30s`, `5m`, `2h`, `1d`. Raises BadParameter."""
     if _AGO.fullmatch(text) is None:
-        return parse_moment(text)
+        return parse_moment(text, ", or how long ago such as 30s, 5m, 2h or 1d")
     from tradectl.bus.clock import WallClock
     from tradectl.strategy.bars import parse_interval
 

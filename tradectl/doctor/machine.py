@@ -183,7 +183,7 @@ def reserve(state_dir: StateDir) -> Finding:
         return warned(
             name,
             f"{kept / KIB:,.0f} KiB are kept for an emergency stop on a full disk",
-            "make room: the next run keeps more of it",
+            "the next run keeps as much as there is room for",
         )
     return passed(name, f"{kept / KIB:,.0f} KiB are kept for an emergency stop on a full disk")
 

@@ -18,6 +18,9 @@ from tradectl.domain.plans import ExecutionPlan
 from tradectl.domain.states import TradingState
 from tradectl.domain.text import counted
 
+MOST_TOLD = 4
+"""So many changed keys of one list of tables are told one by one."""
+
 
 class SystemEvent(Event, frozen=True, gc=False, kw_only=True):
     """Something about the machine rather than the market: a `kind` in snake_case, and a message.
@@ -79,18 +82,39 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
     loosens: bool = False
 
     def said(self) -> str:
-        """Such as `risk.max_leverage from 2 to none (looser)`; of a list of tables how many there are."""
+        """Such as `risk.max_leverage from 2 to none (looser)`; of as many tables as before what differs
+        in them, else how many there are."""
         nothing = "default" if ".parameters." in self.key else "none"
-        old, new = _said(self.old, nothing, "table"), _said(self.new, nothing, "other")
-        return f"{self.key} from {old} to {new}{' (looser)' if self.loosens else ''}"
+        changed = [
+            f"{key} from {_said(old, nothing)} to {_said(new, nothing)}"
+            for key, old, new in _changed(self.key, self.old, self.new)
+        ]
+        more = f" and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
+        return f"{', '.join(changed[:MOST_TOLD])}{more}{' (looser)' if self.loosens else ''}"
 
 
-def _said(value: Any, nothing: str, table: str) -> str:
-    if not isinstance(value, list | tuple):
-        return nothing if value is None else str(value)
-    if any(isinstance(each, dict) for each in value):
-        return counted(len(value), table)
-    return f"[{', '.join(map(str, value))}]"
+def _changed(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    """What differs, by its key: of as many tables as before the keys in them."""
+    if _are_tables(old) and _are_tables(new) and len(old) == len(new):
+        return [
+            (f"{key}[{at}].{name}", was.get(name), now.get(name))
+            for at, (was, now) in enumerate(zip(old, new, strict=True))
+            for name in dict.fromkeys((*was, *now))
+            if was.get(name) != now.get(name)
+        ]
+    return [(key, old, new)]
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value)
+
+
+def _said(value: Any, nothing: str) -> str:
+    if _are_tables(value):
+        return counted(len(value), "table")
+    if isinstance(value, list | tuple) and value:
+        return f"[{', '.join(map(str, value))}]"
+    return nothing if value is None or value in ([], ()) else str(value)
 
 
 class SettingsChanged(CommandReceived, frozen=True, gc=False, kw_only=True):

@@ -170,8 +170,9 @@ class _Fold:
     def to(self, point: Point | None, path: Path) -> Folded:
         """`seq` is 0 where nothing came after `start` up to the point."""
         seq, at = self._fold(point)
-        if isinstance(point, int) and max(seq, self._start) < point:
-            raise UsageError(f"{path} has no record {point} so far: its last one is {seq}")
+        last = max(seq, self._start)
+        if isinstance(point, int) and last < point:
+            raise UsageError(f"{path} has no record {point} so far: its last one is {last}")
         return Folded(self._system, self.header, seq, at, self._is_last)
 
     def _fold(self, point: Point | None) -> tuple[int, int]:

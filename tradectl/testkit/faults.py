@@ -57,6 +57,10 @@ class Kind(StrEnum):
     CROSSED = "crossed"
     """bid and ask change places"""
 
+    @classmethod
+    def _missing_(cls, value: object) -> Kind:
+        raise ValueError(f"no kind of fault {value!r}: expected one of {', '.join(cls)}")
+
 
 ORDERS = frozenset({Kind.FORGET, Kind.FILL_BEFORE_CANCEL})
 STREAMS = frozenset(

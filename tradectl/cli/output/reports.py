@@ -52,7 +52,7 @@ def replay(report: ReplayReport) -> RenderableType:
         *_difference(report.first_divergence),
         *(line("note", Cell(harmless(note), WARN)) for note in report.notes),
         line("records", Cell(records)),
-        line("compared", Cell(f"{figures.count(report.compared)} decisions")),
+        line("compared", Cell(figures.counted(report.compared, "decision"))),
         line("time", Cell(speed)),
         *untraded(report.untraded, everything=not report.fills),
         line("state", value(report.state_hash, DIM)),
@@ -70,7 +70,10 @@ def _is_verified(report: ReplayReport) -> Text:
     if report.verified:
         return Text("VERIFIED: every recomputed decision is the recorded one", GOOD + BOLD)
     if count := report.divergences:
-        return Text(f"DIVERGED: {figures.count(count)} decisions differ from the record", LOUD)
+        differ = "differs" if count == 1 else "differ"
+        return Text(
+            f"DIVERGED: {figures.counted(count, 'decision')} {differ} from the record", LOUD
+        )
     return Text("NOT VERIFIED", WARN + BOLD)
 
 
