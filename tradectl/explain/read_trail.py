@@ -103,11 +103,20 @@ class _Nearby:
                 trail.fold([record for record in group if record.seq > self._known])
                 continue
             if self._first is None:
-                self._first, self._unsold = group[0], trail.begin()
+                group = self._begun_with(group)
             for record in group:
                 trail.take(record)
                 if trail.is_over:
                     return
+
+    def _begun_with(self, group: list[Record]) -> list[Record]:
+        """What is followed of it: from an input on, since what came of a step is told with its input."""
+        inputs = (n for n, record in enumerate(group) if not record.cause)
+        first = next(inputs, len(group))
+        self.trail.fold(group[:first])
+        if first < len(group):
+            self._first, self._unsold = group[first], self.trail.begin()
+        return group[first:]
 
     def _is_folded(self, last: int) -> bool:
         """Where each price counts, all are read."""
