@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from tradectl.config.settings import Settings
 from tradectl.documents.settings import SettingsApplied
 from tradectl.domain.errors import ExchangeError, UsageError
 from tradectl.domain.events import (
+    Event,
     SettingsChanged,
     SuccessorShown,
     SystemEvent,
@@ -29,6 +30,7 @@ from tradectl.domain.events import (
     TimerFired,
 )
 from tradectl.domain.states import TradingState
+from tradectl.domain.system_events import Market
 from tradectl.domain.time import SECOND
 from tradectl.domain.timers import RISK_TIMER
 from tradectl.feeds.whole_log import read_log
@@ -40,6 +42,8 @@ from tradectl.runtime.reloading import Reloading
 from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions, Typed
 from tradectl.storage.directory import StateDir
+from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.succession import Candidates
 
 D = Decimal
 STRATEGY = """
@@ -295,6 +299,61 @@ async def test_a_successor_is_shown_the_market_bit_by_bit_while_the_old_one_trad
     assert killed.applied == {}
     (journal,) = journals(tmp_path / "killed")
     assert Replay(journal).run().verified
+
+
+@virtual
+async def test_a_successor_that_is_slower_than_its_market_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = succession.Succession._shown
+
+    def slowly(self: succession.Succession, config: StrategyInstance) -> succession.Show:
+        show = shown(self, config)
+
+        async def show_slowly(part: Sequence[Market]) -> int:
+            await show(part)
+            await self._session.bus.clock.sleep(0.4 * len(part))
+            return int(0.4 * len(part) * SECOND)
+
+        return show_slowly
+
+    async def act(operated: Operated) -> None:
+        await operated.sleep(20)
+        operated.write(entry=12)
+        began = operated.run.bus.clock.now()
+        with monkeypatch.context() as slow:
+            slow.setattr(succession.Succession, "_shown", slowly)
+            with pytest.raises(UsageError, match="falls behind its market: it takes 400 ms"):
+                await operated.apply()
+        assert operated.run.bus.clock.now() - began < 40 * SECOND
+        assert (await operated.apply()).applied
+
+    assert verified(await Operated(tmp_path, act).trade())
+
+
+@virtual
+async def test_who_asks_hears_of_a_successor_that_fails_at_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over = Candidates.take_over
+
+    def fails(self: Candidates, *given: Any) -> list[Event]:
+        found = self.get("trend")
+        assert found is not None
+        found.running.quarantine("no")
+        return take_over(self, *given)
+
+    async def act(operated: Operated) -> None:
+        await operated.sleep(20)
+        operated.write(entry=12)
+        monkeypatch.setattr(Candidates, "take_over", fails)
+        answer = await operated.apply()
+        assert answer.applied
+        assert answer.notes == [
+            "strategy 'trend' goes on as before: by these parameters it fails: no"
+        ]
+
+    await Operated(tmp_path, act).trade()
 
 
 @virtual

@@ -102,9 +102,7 @@ class _Nearby:
             if not group or group[-1].seq <= start:
                 trail.fold([record for record in group if record.seq > self._known])
                 continue
-            if self._first is None:
-                group = self._begun_with(group)
-            for record in group:
+            for record in group if self._first is not None else self._begun_with(group):
                 trail.take(record)
                 if trail.is_over:
                     return

@@ -161,7 +161,8 @@ class Reloading:
             self._typed = msgspec.structs.replace(self._typed, settings=wanted)
         session.follow(session.system.settings)
         await self._watchers.follow(session.system.settings)
-        return self._answer(found, seq=session.system.changed_at, notes=warmed.notes)
+        notes = [*warmed.notes, *self._succession.left(strategies)]
+        return self._answer(found, seq=session.system.changed_at, notes=notes)
 
     async def _tried(self, found: list[Difference]) -> SettingsApplied:
         """Whether strategies would take their parameters, too."""

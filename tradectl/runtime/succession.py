@@ -1,14 +1,16 @@
 """New instances of strategies are shown the market while the run trades: some of it at a time.
 
 Each part is an input, so that a replay shows the same at the same records, and takes a few milliseconds
-of the loop however slow the strategy is: between two of them the loop answers, and the instance that
-trades goes on. What has come meanwhile is shown until so little of it is left that it fits into the
-record that has the new one take over. A run that is killed before that record goes on as it was.
+of the loop, or one event where the strategy is slower than that: between two of them the loop answers,
+and the instance that trades goes on. What has come meanwhile is shown until so little of it is left that
+it fits into the record that has the new one take over; a strategy that falls behind its market is not put
+in. A run that is killed before that record goes on as it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
@@ -17,7 +19,7 @@ from msgspec.structs import replace
 from tradectl.domain.errors import NotRunning, UsageError
 from tradectl.domain.events import SuccessorShown
 from tradectl.domain.system_events import Market
-from tradectl.domain.time import MILLISECOND
+from tradectl.domain.time import MILLISECOND, SECOND
 from tradectl.recovery.own_history import OwnHistory
 from tradectl.runtime.run_options import RunOptions
 from tradectl.runtime.session import Session
@@ -25,12 +27,16 @@ from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.succession import Successor
 from tradectl.system.trading_system import module_hashes, strategy_hashes
 
-AT_FIRST, AT_MOST = 20, 1_000
+AT_FIRST, AT_MOST = 1, 1_000
 """Events that are shown at once."""
 HELD_UP_NS = 5 * MILLISECOND
 """What the loop is held up by each part of them, about."""
-MOST_ROUNDS = 50
-"""A strategy that is slower than its market never has heard all of it: the rest goes with the change."""
+ROUND_NS, MOST_ROUNDS = SECOND, 30
+"""How long what came meanwhile is shown before it is counted anew, and how often that is done."""
+NOT_LESS = 3
+"""Rounds in a row after which as much was left as before them: it does not catch up by more of them."""
+LONGEST_NS = 250 * MILLISECOND
+"""What the last of it may take, which goes with the change in one step."""
 
 Show = Callable[[Sequence[Market]], Awaitable[int]]
 """Some more of the market to one instance: the ns that it took."""
@@ -50,8 +56,11 @@ class Pace:
 
     def __init__(self) -> None:
         self.most = AT_FIRST
+        self.each_ns = 0
+        """what one took, of the last ones"""
 
-    def took(self, ns: int) -> None:
+    def took(self, ns: int, events: int) -> None:
+        self.each_ns = ns // events
         share = HELD_UP_NS / max(ns, 1)
         self.most = max(1, min(AT_MOST, int(self.most * min(2.0, share))))
 
@@ -82,6 +91,12 @@ class Succession:
         shown = {each.running.config.name: each.shown for each in candidates}
         return Warmed(rest, shown, notes)
 
+    def left(self, configs: Sequence[StrategyInstance]) -> list[str]:
+        """Which of these did not take over with the change, after all: the last of the market came with
+        it."""
+        left = self._session.system.strategy.candidates().left if configs else {}
+        return [f"strategy {name!r} goes on as before: {why}" for name, why in left.items()]
+
     async def tried(self, configs: Sequence[StrategyInstance]) -> list[str]:
         """What is to be known of instances by these, which nobody uses. Raises as above."""
         notes = []
@@ -97,26 +112,42 @@ class Succession:
         histories: Sequence[OwnHistory],
         paces: dict[str, Pace],
     ) -> dict[str, tuple[Market, ...]]:
-        """What has come since each of them was shown the last, up to now: not more than one part."""
-        bus = self._session.bus
+        """What has come since each of them was shown the last, up to now: not more than one part, or what
+        takes no longer than a step may. Raises UsageError for one that falls behind its market."""
+        bus, least, not_less = self._session.bus, math.inf, 0
+        rest: dict[str, tuple[Market, ...]] = {config.name: () for config in configs}
         for left in reversed(range(MOST_ROUNDS)):
             await bus.written()
             upto = bus.core.seq
-            names = [config.name for config in configs]
-            rest = dict(zip(names, (each.read_on(upto) for each in histories), strict=True))
-            if not left or all(len(events) <= paces[n].most for n, events in rest.items()):
+            for config, history in zip(configs, histories, strict=True):
+                rest[config.name] += history.read_on(upto)
+            if all(len(events) <= paces[name].most for name, events in rest.items()):
+                break
+            count = sum(map(len, rest.values()))
+            not_less, least = (not_less + 1, least) if count >= least else (0, count)
+            if not left or not_less == NOT_LESS:
+                _refuse_what_falls_behind(configs, rest, paces)
                 break
             for config in configs:
-                show, pace = self._shown(config), paces[config.name]
-                await self._show_all(rest[config.name], show, pace)
+                name = config.name
+                shown = await self._show_all(
+                    rest[name], self._shown(config), paces[name], lasting=ROUND_NS
+                )
+                rest[name] = rest[name][shown:]
         return rest
 
-    async def _show_all(self, events: Sequence[Market], show: Show, pace: Pace) -> None:
-        first = 0
-        while first < len(events):
+    async def _show_all(
+        self, events: Sequence[Market], show: Show, pace: Pace, lasting: float = math.inf
+    ) -> int:
+        """So many of them, where more would take longer than it may be `lasting` (ns)."""
+        first, whole = 0, 0
+        while first < len(events) and whole < lasting:
             part = events[first : first + pace.most]
             first += len(part)
-            pace.took(await show(part))
+            took = await show(part)
+            whole += took
+            pace.took(took, len(part))
+        return first
 
     def _begin(self, config: StrategyInstance) -> None:
         self._post(config, parameters=config.parameters, begins=True)
@@ -209,6 +240,21 @@ def note_of(made: Successor) -> str:
     if made.obstacle:
         raise _unfit(config, made.obstacle)
     return f"strategy {config.name!r} runs {made.words}" if made.unlike else ""
+
+
+def _refuse_what_falls_behind(
+    configs: Sequence[StrategyInstance],
+    rest: dict[str, tuple[Market, ...]],
+    paces: dict[str, Pace],
+) -> None:
+    for config in configs:
+        count, each_ns = len(rest[config.name]), paces[config.name].each_ns
+        if count * each_ns > LONGEST_NS:
+            raise _unfit(
+                config,
+                "by these parameters it falls behind its market: it takes "
+                f"{each_ns / MILLISECOND:.3g} ms for each event, and {count:,} have come meanwhile",
+            )
 
 
 def _unfit(config: StrategyInstance, why: str) -> UsageError:

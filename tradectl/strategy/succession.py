@@ -97,6 +97,8 @@ class Candidates:
     def __init__(self, engine: StrategyEngine) -> None:
         self._engine = engine
         self._known: dict[str, Successor] = {}
+        self.left: dict[str, str] = {}
+        """why those go on as they were whose place nobody took with the last change, by name"""
 
     def get(self, name: str) -> Successor | None:
         return self._known.get(name)
@@ -119,6 +121,7 @@ class Candidates:
     ) -> list[Event]:
         """Those with other parameters begin anew, each by what it was shown and the last of that."""
         events: list[Event] = []
+        self.left = {}
         for config in changed(instances, self._engine.instances()):
             name = config.name
             try:
@@ -126,9 +129,12 @@ class Candidates:
                 if found is None or found.shown != change.shown.get(name, 0):
                     found = Successor(self._engine, config)
             except UsageError as error:
+                self.left[name] = str(error)
                 events.append(_goes_on(self._engine, name, str(error)))
                 continue
             found.show(change.history.get(name, NO_HISTORY), at)
+            if found.obstacle:
+                self.left[name] = found.obstacle
             events += found.take_over(at)
         self._known.clear()
         return events

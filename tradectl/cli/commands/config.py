@@ -165,12 +165,12 @@ def apply(
     file = "" if config is None else str(config.absolute())
     try:
         ask(directory.socket, "status", Status, timeout=ANSWERS_WITHIN_S)
-        found = ask(
-            directory.socket, "apply_settings", SettingsApplied, timeout=APPLY_TIMEOUT_S,
-            file=file, confirm=confirm, dry_run=dry_run, plan=plan,
-        )  # fmt: skip
     except NotRunning as error:
         raise NotRunning(f"{error}; a run on recorded data takes no other settings") from error
+    found = ask(
+        directory.socket, "apply_settings", SettingsApplied, timeout=APPLY_TIMEOUT_S,
+        file=file, confirm=confirm, dry_run=dry_run, plan=plan,
+    )  # fmt: skip
     print_data(found, as_json, "settings.applied")
     if found.why:
         raise typer.Exit(1)
