@@ -226,7 +226,8 @@ async def test_routes_levels_and_paces_are_others_from_then_on(tmp_path: Path) -
         assert not told.exists() or "max_leverage" not in told.read_text()
         operated.write(last=channel + loud, risk="max_leverage = 3")
         (only,) = (await operated.apply()).differences
-        assert (only.key, only.verdict) == ("alert_routes", "safe")
+        assert (only.key, only.verdict) == ("alert_routes[0]", "safe")
+        assert (only.old, only.new) == ('{ severity = "critical" }', '{ severity = "warning" }')
         for most in ("4", "5", "6"):  # one after the other: none of them is only counted
             operated.write(last=channel + loud, risk=f"max_leverage = {most}")
             assert (await operated.apply(confirm=True)).applied

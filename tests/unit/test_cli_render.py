@@ -481,6 +481,8 @@ def test_status_without_a_run_shows_the_last_durable_state_and_says_so() -> None
     output = shown(status({"running": False, "portfolio": BOOKS, "positions": [POSITION]}))
     assert output.startswith("STOPPED")
     assert "nothing is running: this is the last durable state" in output
+    assert "did not end by itself" not in output
+    assert "did not end by itself" in shown(status({"running": False, "end_reason": "crashed"}))
     assert "equity      10,006.06" in output
     assert "+6.06  realised +18.44  unrealised -8.18  fees 4.20" in output
 

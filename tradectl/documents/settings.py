@@ -9,7 +9,8 @@ from msgspec import Struct
 
 class SettingDifference(Struct, kw_only=True, frozen=True):
     """`old` is what runs, `new` what the file says, as the file spells them ("none": off; "default": a
-    parameter that is not set). `verdict`: it is safe, it loosens a limit, or it is refused for a
+    parameter that is not set); of as many tables as before a row for each, as `thresholds[0]`, with what
+    differs in it. `verdict`: it is safe, it loosens a limit, or it is refused for a
     `reason`."""
 
     key: str

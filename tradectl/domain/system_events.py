@@ -1,5 +1,6 @@
 """What an operator, a clock and the machine say: commands, timers, and what becomes of the system."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -87,22 +88,35 @@ class SettingChange(Struct, frozen=True, omit_defaults=True):
         nothing = "default" if ".parameters." in self.key else "none"
         changed = [
             f"{key} from {_said(old, nothing)} to {_said(new, nothing)}"
-            for key, old, new in _changed(self.key, self.old, self.new)
+            for key, old, new in _key_by_key(self.key, self.old, self.new)
         ]
         more = f" and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
         return f"{', '.join(changed[:MOST_TOLD])}{more}{' (looser)' if self.loosens else ''}"
 
 
-def _changed(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    """What differs, by its key: of as many tables as before the keys in them."""
-    if _are_tables(old) and _are_tables(new) and len(old) == len(new):
-        return [
-            (f"{key}[{at}].{name}", was.get(name), now.get(name))
-            for at, (was, now) in enumerate(zip(old, new, strict=True))
-            for name in dict.fromkeys((*was, *now))
-            if was.get(name) != now.get(name)
-        ]
-    return [(key, old, new)]
+def changed_tables(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    """What differs of a setting, as (key, old, new): of as many tables as before each that does, as a
+    table of what differs in it, else the whole."""
+    if not (_are_tables(old) and _are_tables(new) and len(old) == len(new)):
+        return [(key, old, new)]
+    return [
+        (f"{key}[{at}]", _without_same(was, now), _without_same(now, was))
+        for at, (was, now) in enumerate(zip(old, new, strict=True))
+        if was != now
+    ]
+
+
+def _without_same(table: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {n: value for n, value in table.items() if n not in other or other[n] != value}
+
+
+def _key_by_key(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    for name, was, now in changed_tables(key, old, new):
+        if not isinstance(was, dict):
+            yield name, was, now
+            continue
+        for each in dict.fromkeys((*was, *now)):
+            yield f"{name}.{each}", was.get(each), now.get(each)
 
 
 def _are_tables(value: Any) -> bool:

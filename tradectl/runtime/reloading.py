@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -34,6 +34,7 @@ from tradectl.documents.settings import SettingDifference, SettingsApplied
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.errors import UsageError
 from tradectl.domain.setting import HIGHER_IS_LOOSER
+from tradectl.domain.system_events import changed_tables
 from tradectl.domain.text import harmless
 from tradectl.notification.address import without_addresses
 from tradectl.runtime.orchestrator import Lifecycle
@@ -184,7 +185,7 @@ class Reloading:
             run_id=self._session.run_id,
             state=self._session.orchestrator.state,
             applied=seq is not None,
-            differences=[_row(each) for each in found],
+            differences=[row for each in found for row in _rows(each)],
             plan=_plan(found),
             seq=seq,
             why=why,
@@ -208,15 +209,16 @@ def _plan(found: Sequence[Difference]) -> str:
     return canonical_hash([[e.key, e.old, e.new] for e in found])[:PLAN_DIGITS] if found else ""
 
 
-def _row(found: Difference) -> SettingDifference:
+def _rows(found: Difference) -> Iterator[SettingDifference]:
     nothing = DEFAULT if ".parameters." in found.key else OFF
-    return SettingDifference(
-        key=found.key,
-        old=_spelled(found.old, nothing),
-        new=_spelled(found.new, nothing),
-        verdict=found.verdict,
-        reason=found.reason,
-    )
+    for key, old, new in changed_tables(found.key, found.old, found.new):
+        yield SettingDifference(
+            key=key,
+            old=_spelled(old, nothing),
+            new=_spelled(new, nothing),
+            verdict=found.verdict,
+            reason=found.reason,
+        )
 
 
 def _spelled(value: Any, nothing: str) -> str:

@@ -26,10 +26,14 @@ from tradectl.cli.output.trading_state import (
     stands_by,
 )
 from tradectl.documents.run import ExchangeStatus, Status
+from tradectl.domain.endings import CRASHED_WORD
 from tradectl.domain.resilience import CLOSED
 from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 
+CRASHED = (
+    "the run did not end by itself, as if killed: the next `tradectl run` recovers its account"
+)
 RUNNING, STOPPED = ComponentStatus.RUNNING, ComponentStatus.STOPPED
 
 
@@ -87,7 +91,10 @@ def _not_running(status: Status) -> list[Text]:
         if status.portfolio
         else f"nothing ever did here; {OF_A_RUN}"
     )
-    return [Text(f"nothing is running: {last}", WARN)]
+    lines = [Text(f"nothing is running: {last}", WARN)]
+    if status.end_reason == CRASHED_WORD:
+        lines.append(Text(CRASHED, WARN))
+    return lines
 
 
 def _held_up(status: Status) -> list[Text]:
