@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.fixtures.fake_venue import FakeTime
+from tests.fixtures.fake_venue import FakeTime, turns
 from tests.fixtures.monitoring import StillClock
 from tradectl.bus.components import ComponentRegistry
 from tradectl.bus.event_bus import EventBus
@@ -151,6 +151,31 @@ async def test_what_is_done_every_so_often_is_done_less_often_while_it_fails() -
     assert asked == [0, 10, 20, 30, 50, 90]
     assert [event.kind for event in told] == [LEFT, TRIED, STAYED, TRIED, STAYED]
     assert "ValueError: a bug" in told[0].message
+
+
+async def test_another_pace_ends_the_pause_and_nothing_that_is_under_way() -> None:
+    time, answers, asked = FakeTime(), asyncio.Semaphore(0), list[float]()
+
+    async def act() -> str:
+        asked.append(time.seconds)
+        await answers.acquire()
+        return ""
+
+    periodic = Periodic(act, 60, time)  # type: ignore[arg-type]
+    await periodic.start()
+    await turns()
+    periodic.every(10)
+    await turns()
+    assert asked == [0]
+    answers.release()
+    await time.pass_by(10)
+    assert asked == [0, 10]
+    answers.release()
+    await time.pass_by(3)
+    periodic.every(30)
+    await turns()
+    await periodic.stop()
+    assert asked == [0, 10, 13]
 
 
 async def test_the_list_of_components_has_what_is_told_of_breakers() -> None:

@@ -27,6 +27,7 @@ class Periodic:
         self._clock = clock
         self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
+        self._rests = False
 
     async def start(self) -> None:
         """Does nothing when already started."""
@@ -41,23 +42,25 @@ class Periodic:
             await asyncio.gather(task, return_exceptions=True)
 
     def every(self, interval: float) -> None:
-        """Another pause from here on, which may be the end of the one that lasts."""
+        """Another pause from here on: the one that lasts ends, what is under way goes on."""
         if interval == self._interval:
             return
         self._interval = interval
-        if self._task is not None:
+        if self._task is not None and self._rests:
             self._task.cancel()
             self._task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
-        breaker = self._breaker
+        breaker, self._rests = self._breaker, False
         while True:
             if breaker is None or breaker.allows():
                 why = await self._outcome()
                 if breaker is not None and why is not None:
                     breaker.heard(why)
             rest = 0.0 if breaker is None else breaker.retry_in
+            self._rests = True
             await self._clock.sleep(max(self._interval, rest))
+            self._rests = False
 
     async def _outcome(self) -> str | None:
         try:
