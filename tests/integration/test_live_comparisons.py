@@ -22,10 +22,10 @@ from tradectl.runtime.in_process_reconcile import (
 from tradectl.testkit import LoopbackExchange
 
 MARKETS = ("spot", "futures")
-RATES = {"spot": 5, "futures": 6}
+RATES = {"spot": 5, "futures": 8}
 """What may be asked a second, in the weights that an exchange gives its calls. On spot a comparison of
-its own costs 9, one on demand, which looks at the orders of all symbols, 29; on futures the income
-history alone costs 30."""
+its own costs 9, one on demand, which looks at the orders of all symbols, 29; on futures one on demand
+costs 120, as the income history alone is 30. The exchange's time is asked for twice a second, too."""
 
 pytestmark = [pytest.mark.usefixtures("key_environment"), pytest.mark.virtual_time]
 
@@ -35,7 +35,7 @@ def hurried(exchange: LoopbackExchange, market: str, **more: Any) -> Any:
     at = msgspec.structs.replace(
         QUICK,
         reconcile_seconds=0.5,
-        timeout_seconds=1.0,
+        timeout_seconds=0.7,
         requests_per_second=RATES[market],
         **more,
     )

@@ -230,7 +230,8 @@ async def test_an_order_of_others_disarms_the_switch(
         await trader.until(lambda: armed(exchange) == 2_000)
         theirs = exchange.outside_order("main", SPOT, "BUY", "0.01", "50000", market=FUTURES)
         await trader.until(lambda: armed(exchange) == 0)
-        assert trader.live.status().dead_man == {SPOT: "off: an order of others rests"}
+        said = {SPOT: "off: an order of others rests"}
+        await trader.until(lambda: trader.live.status().dead_man == said)
         exchange.engines[FUTURES].cancel(theirs)
         await trader.until(lambda: armed(exchange) == 2_000)
 

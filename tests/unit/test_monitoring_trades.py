@@ -64,7 +64,8 @@ class Screen:
 async def test_what_is_told_adds_up_to_what_was_traded(tmp_path: Path) -> None:
     state_dir = StateDir(tmp_path / "s")
     state_dir.create()
-    settings = load_settings(None, parse(BUSY, "busy"), {})
+    slower = BUSY.replace("ticks_per_second = 1000", "ticks_per_second = 200")
+    settings = load_settings(None, parse(slower, "busy"), {})
     with state_dir.owned():
         run = TradingRun(RunOptions(settings=settings, state_dir=state_dir), None)
         screen = Screen(run)
