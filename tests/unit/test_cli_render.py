@@ -19,6 +19,7 @@ from rich.console import Console, RenderableType
 from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
 from tradectl.cli.output import figures, render, reports, status_page, strategies
+from tradectl.cli.output.cells import component_message
 from tradectl.cli.output.lines import LineLog
 from tradectl.cli.output.listing import console as make_console
 from tradectl.cli.output.watched import show_again
@@ -36,6 +37,7 @@ from tradectl.documents.run import (
     AlertRow,
     BreakerFigures,
     CallFigures,
+    ComponentRow,
     ExchangeStatus,
     LiveStatus,
     RunBusFigures,
@@ -67,6 +69,7 @@ from tradectl.domain.events import (
 )
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
+from tradectl.domain.states import ComponentStatus
 from tradectl.domain.text import harmless
 from tradectl.domain.time import SECOND
 
@@ -943,3 +946,12 @@ def test_a_terminal_is_as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((60, 30)))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert tuple(make_console().size) == (60, 30)
+
+
+@pytest.mark.parametrize(
+    ("breaker", "shown"),
+    [("closed", "why"), ("open", "breaker open: why"), ("half_open", "breaker half open: why")],
+)
+def test_a_component_is_shown_with_its_breaker(breaker: str, shown: str) -> None:
+    row = ComponentRow(status=ComponentStatus.DEGRADED, message="why", breaker=breaker)
+    assert component_message(row).text == shown

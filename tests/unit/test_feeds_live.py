@@ -56,6 +56,8 @@ async def test_how_late_data_comes_is_measured_by_the_exchange_s_own_clock() -> 
         venue.clock_is_ahead = 0
         await time.pass_by(60)
         assert meter.offset == 0
+        await time.pass_by(300)  # what came so long ago is not how late it comes now
+        assert (meter.figures(), meter.durations.count) == (None, 3)
 
 
 async def test_a_clock_that_is_set_makes_no_data_late() -> None:

@@ -14,6 +14,7 @@ from rich.style import Style
 from tradectl.cli.output import figures
 from tradectl.documents.account import OrderRow
 from tradectl.documents.run import AlertRow, ComponentRow
+from tradectl.domain.resilience import CLOSED
 from tradectl.domain.states import AlertSeverity, ComponentStatus
 from tradectl.domain.text import harmless
 
@@ -148,6 +149,14 @@ def message(alert: AlertRow) -> Cell:
     times = figures.decimal(alert.count) or 1
     said = harmless(alert.message or figures.NOTHING)
     return Cell(f"{times}x {said}" if times > 1 else said)
+
+
+def component_message(component: ComponentRow) -> Cell:
+    """With its breaker, where that is not closed."""
+    if component.breaker == CLOSED:
+        return text(component.message)
+    breaker = harmless(component.breaker, 16).replace("_", " ")
+    return text(f"breaker {breaker}: {component.message}")
 
 
 def component_status(component: ComponentRow) -> Cell:

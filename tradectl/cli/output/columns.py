@@ -64,7 +64,7 @@ COMPONENTS: tuple[Column[tuple[str, ComponentRow]], ...] = (
     Column("status", lambda named: cells.component_status(named[1]), keep=8),
     Column("heartbeat", lambda named: cells.clock(named[1].last_heartbeat), keep=3),
     Column("errors", lambda named: cells.errors(named[1]), keep=5, right=True),
-    Column("message", lambda named: cells.text(named[1].message), 12, keep=4, flexible=True),
+    Column("message", lambda named: cells.component_message(named[1]), 12, keep=4, flexible=True),
 )
 
 

@@ -73,7 +73,7 @@ COMPONENTS: tuple[Column[tuple[str, ComponentRow]], ...] = (
     Column("status", lambda named: cells.component_status(named[1]), 8, keep=8),
     Column("heartbeat", lambda named: cells.clock(named[1].last_heartbeat), 9, keep=3),
     Column("errors", lambda named: cells.errors(named[1]), 6, keep=5, right=True),
-    Column("message", lambda named: cells.text(named[1].message), 8, keep=4, flexible=True),
+    Column("message", lambda named: cells.component_message(named[1]), 8, keep=4, flexible=True),
 )
 
 

@@ -17,7 +17,8 @@ from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.statistics import Durations
 from tradectl.domain.time import SECOND
 
-NEWEST = 256
+NEWEST, RECENT_S = 256, 300.0
+"""So many at most, and none that came longer ago: of a quiet market they would be of hours before."""
 
 
 class LagMeter:
@@ -36,7 +37,7 @@ class LagMeter:
         self._ahead = 0
         """of the exchange's clock, in ns of `monotonic`"""
         self.durations = Durations()
-        self._newest: deque[int] = deque(maxlen=NEWEST)
+        self._newest: deque[tuple[float, int]] = deque(maxlen=NEWEST)
         self._latest: dict[object, int] = {}
 
     def clock_is(self, offset: int) -> None:
@@ -59,16 +60,18 @@ class LagMeter:
         if before is not None:
             lag = self._theirs() - ts
             self.durations.note(lag)
-            self._newest.append(lag)
+            self._newest.append((self._monotonic(), lag))
 
     def lost(self, connection: object) -> None:
         self._latest.pop(connection, None)
 
     def figures(self) -> EventLag | None:
-        """Of the newest messages; None before the first."""
-        if not self._newest:
+        """Of the newest messages; None where there is none."""
+        since = self._monotonic() - RECENT_S
+        newest = [lag for at, lag in self._newest if at >= since]
+        if not newest:
             return None
-        p50, p99 = percentiles_us(self._newest, 0.50, 0.99)
+        p50, p99 = percentiles_us(newest, 0.50, 0.99)
         offset = None if self.offset is None else round(self.offset / 1e6, 3)
         return EventLag(
             p50_ms=round(p50 / 1e3, 3), p99_ms=round(p99 / 1e3, 3), clock_offset_ms=offset
