@@ -402,6 +402,7 @@ def test_where_nothing_ever_ran_it_leaves_its_alert_too(folder: Path) -> None:
 def test_where_nothing_ever_ran_it_latches(folder: Path) -> None:
     answer, receipt = emergency_stop(folder)
     assert (answer.code, receipt["confirmed"], receipt["method"]) == (0, True, "direct")
+    assert f"beware: no run was ever in {folder}" in answer.err
     assert tradectl(folder, "run", "--headless", "--duration", "0.1").code == HALTED
 
 

@@ -34,6 +34,7 @@ LATCHED_NOT_CONFIRMED = 5
 STOP_WAIT_S = 15.0
 TELL_WITHIN_S = 5.0
 """After everything is stopped, and the receipt shown."""
+WHERE_IT_TRADES = "what trades by another --state-dir, or TRADECTL_STATE_DIR, goes on"
 
 EMERGENCY_SHORT = "Halt for good; cancel all but protective stops."
 EMERGENCY_HELP = """Halt at once and for good, cancel every open order but protective stops, and prove it.
@@ -134,6 +135,8 @@ def emergency_stop(
         typer.echo("--yes does nothing without --all: only ours were stopped", err=True)
     print_data(receipt, as_json, "reports.receipt")
     if receipt.method == "direct":
+        if receipt.confirmed and receipt.journal is None and _is_unused(directory):
+            say(f"beware: no run was ever in {directory.path}: {WHERE_IT_TRADES}", err=True)
         channels = settings if config is not None else _settings_of_last_run(directory)
         _log_stop(receipt, channels, directory)
         if channels is not None:
@@ -142,6 +145,14 @@ def emergency_stop(
         raise typer.Exit(1)
     if not receipt.confirmed:
         raise typer.Exit(LATCHED_NOT_CONFIRMED)
+
+
+def _is_unused(directory: StateDir) -> bool:
+    """As the folder of a misspelt --state-dir is; what cannot be looked at is not."""
+    try:
+        return not any(directory.journals.iterdir())
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
 
 
 def _log_stop(receipt: Receipt, settings: Settings | None, directory: StateDir) -> None:
