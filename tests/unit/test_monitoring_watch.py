@@ -310,13 +310,14 @@ async def test_a_loop_that_turns_wakes_no_dog() -> None:
 
 async def test_another_limit_holds_at_once_and_takes_no_pause_of_before_for_a_stall() -> None:
     barked, posted = threading.Event(), list[Event]()
-    dog = Watchdog(posted.append, limit=5, on_stall=lambda seconds: barked.set())
+    dog = Watchdog(posted.append, limit=50, on_stall=lambda seconds: barked.set())
     dog.start()
-    await asyncio.sleep(0.1)  # beats come each half a second
+    await asyncio.sleep(0.1)  # beats and looks come every few seconds
     dog.limits(0.03, 0)
     assert not barked.is_set()
     await asyncio.sleep(0)
     assert posted == []
-    block_the_loop(0.1)
+    block_the_loop(0.3)
+    assert barked.is_set()
     await until(lambda: posted)
     dog.stop()

@@ -73,11 +73,13 @@ class Watchdog:
         """Others from here on, as the first ones were given; from inside the loop."""
         if (limit, lasting) == (self._limit, self._lasting):
             return
+        is_watching = self._thread is not None
+        if is_watching:  # the thread would look by the old limit once more, and beats come by it
+            self.stop()
         self._limit, self._lasting = limit, lasting
-        if self._timer is not None:  # a pause by the old limit would be a stall by the new one
-            self._timer.cancel()
-            self._beat()
         self._stalls.limit, self._own_stalls.limit = limit, limit / 2
+        if is_watching:
+            self.start()
 
     def stop(self) -> None:
         """Does not wait for the thread, which ends by itself within a fraction of the limit."""
