@@ -513,7 +513,7 @@ async def test_a_database_that_stays_closed_does_not_stop_the_stop(
     await manager.start()
     await stale(manager)
     await manager.stop()
-    assert "1 alerts could not be stored" in caplog.text
+    assert "1 alert could not be stored" in caplog.text
 
 
 async def test_a_locked_database_delays_no_notification(

@@ -11,6 +11,7 @@ from tradectl.bus.delivery import Delivery, RetryPolicy
 from tradectl.documents.run import AlertRow
 from tradectl.domain.errors import StateError
 from tradectl.domain.resilience import LONGEST_PAUSE_S
+from tradectl.domain.text import counted
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.alert_endings import over_by
 
@@ -81,7 +82,7 @@ class AlertWriter:
         try:
             await self.flush()
         except StateError as error:
-            log.error("%d alerts could not be stored: %s", len(self._changed), error)
+            log.error("%s could not be stored: %s", counted(len(self._changed), "alert"), error)
 
     async def flush(self) -> None:
         """Write every change now. Raises StateError, and keeps the changes then."""

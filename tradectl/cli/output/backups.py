@@ -55,8 +55,8 @@ def vacuumed(found: Vacuumed) -> RenderableType:
     sizes = f"{figures.size(found.database_before)} became {figures.size(found.database_after)}"
     results = f", {found.results_removed} results of backtests" if found.results_removed else ""
     return Group(
-        line("packed", value(f"{len(found.packed)} journals"), Cell(f"  {packed}", DIM)),
-        line("removed", value(f"{len(found.removed)} journals{results}")),
+        line("packed", value(counted(len(found.packed), "journal")), Cell(f"  {packed}", DIM)),
+        line("removed", value(counted(len(found.removed), "journal") + results)),
         *(line("kept", value(run_id), Cell(f"  {why}", DIM)) for run_id, why in found.kept.items()),
         line("database", value(found.database), Cell(f"  {sizes}", DIM)),
         *_warnings(found.problems),

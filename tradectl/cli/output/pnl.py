@@ -8,6 +8,7 @@ from tradectl.cli.output import figures
 from tradectl.cli.output.cells import BAD, DIM, GOOD, PLAIN, WARN, Cell, Column
 from tradectl.cli.output.listing import Listing, line, value
 from tradectl.documents.pnl import PnlReport, PnlRow
+from tradectl.domain.text import counted
 
 LINES = ("insurance", "interest", "rebates")
 """Columns that most accounts have nothing in."""
@@ -20,7 +21,7 @@ def report(found: PnlReport) -> RenderableType:
     said = f"{found.currency}; {found.by}s of {found.time_zone}, lots by {found.lots}"
     parts.append(line("in", value(said, DIM)))
     if found.missing:
-        gone = f"{len(found.missing)} journals are not here: what their runs made is in one line"
+        gone = f"{counted(len(found.missing), 'run')} without a journal here: what was made is one line"
         parts.append(line("beware", value(gone, WARN)))
     return Group(*parts)
 

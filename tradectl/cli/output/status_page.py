@@ -92,7 +92,7 @@ def _not_running(status: Status) -> list[Text]:
         else f"nothing ever did here; {OF_A_RUN}"
     )
     lines = [Text(f"nothing is running: {last}", WARN)]
-    if status.end_reason == CRASHED_WORD:
+    if status.end_reason == CRASHED_WORD and status.halt is None:
         lines.append(Text(CRASHED, WARN))
     return lines
 
