@@ -50,6 +50,8 @@ ENDED, ANEW = "why; the run ended", "why; the next run looks at it anew"
         (row("DAILY_LOSS"), "", ANEW),
         (row("DAILY_LOSS", "critical"), "", ""),
         (row("emergency_stop", "critical"), "", ""),
+        (row("income_unknown", "warning"), "", ""),  # it is in no book, and said once
+        (row("fee_not_valued", "warning"), "", ""),
         (row("liquidated", "critical", "acknowledged"), "", "why; acknowledged"),
         (row("feed_stale", run_id="r2"), "", ""),
         (row("feed_stale", status="resolved"), "", ""),
