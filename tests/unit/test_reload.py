@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tests.fixtures.driven import SPOT, START, Driven, settings_with
 from tests.fixtures.journalled import journalled
 from tests.profiles import examples
-from tests.unit.test_untraded import settings
+from tests.unit.test_untraded import candles, settings, system
 from tradectl.bus.clock import DataClock
 from tradectl.config.reload import change_of, differences
 from tradectl.config.settings import Settings
@@ -41,6 +41,7 @@ from tradectl.domain.time import SECOND
 from tradectl.explain.order_trail import OrderTrail
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reader import read_header
+from tradectl.recovery import own_history
 from tradectl.recovery.own_history import as_bars
 from tradectl.recovery.recovery import recover_from
 from tradectl.state.account import Account
@@ -399,3 +400,18 @@ def test_changes_at_any_record_are_decided_folded_and_recovered_the_same(
 
 def _some(found: list[Any], choice: int) -> Iterator[Any]:
     yield found[choice % len(found)]
+
+
+def test_what_came_since_the_first_look_is_read_however_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_history, "MOST_BYTES", 2_000)
+    made = settings("donchian-breakout")
+    path = journalled(tmp_path, made, candles(range(100, 160)))
+    engine = system(made).strategy.engine
+    (running,) = engine.instances().values()
+    history = own_history.OwnHistory(running, ["BTCUSDT"], path)
+    history.read(2)
+    with read_log(path) as log:
+        bars = [r for r in log.records() if isinstance(r.event, BarEvent)]
+    assert [*history.read_on(bars[-1].seq)] == [r.event for r in bars if r.seq > 2]

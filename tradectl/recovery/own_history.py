@@ -24,6 +24,8 @@ from tradectl.recovery.warm_up import MOST_BYTES, MOST_EVENTS, SymbolNeed
 from tradectl.strategy.bars import BarBuilder
 from tradectl.strategy.instances import OF_BOOKS, RunningStrategy
 
+EVERYTHING = 2**63 - 1
+"""Bytes: what has come since the first look is bounded by that."""
 Heard = tuple[MarketDataEvent, bool]
 """An event, and whether it was of a run before."""
 
@@ -46,7 +48,7 @@ class OwnHistory:
         """As far back from record `upto` as is needed; takes a while. Raises JournalError."""
         self._upto = upto
         needs, kept = self._open, list[Heard]()
-        for event, before in self._backwards(upto, after=0):
+        for event, before in self._backwards(upto, 0, MOST_BYTES):
             if not needs or (not self._bars_of and len(kept) >= MOST_EVENTS):
                 break
             need = needs.get(event.symbol)
@@ -60,7 +62,7 @@ class OwnHistory:
 
     def read_on(self, upto: int) -> tuple[Market, ...]:
         """What came since, up to record `upto`, oldest first. Raises JournalError."""
-        since = [*self._backwards(upto, self._upto)][::-1] if self._symbols else []
+        since = [*self._backwards(upto, self._upto, EVERYTHING)][::-1] if self._symbols else []
         self._upto = upto
         return tuple(event for event, _ in since)
 
@@ -74,9 +76,9 @@ class OwnHistory:
             bars += shorter
         return (*bars, *(event for event, _ in rest))
 
-    def _backwards(self, upto: int, after: int) -> Iterator[Heard]:
+    def _backwards(self, upto: int, after: int, most_bytes: int) -> Iterator[Heard]:
         """Of the records up to one number and after another, newest first."""
-        for record in newest_records(self._path, upto, MOST_BYTES):
+        for record in newest_records(self._path, upto, most_bytes):
             if record.seq <= after:
                 return
             for event, before in _market(record):
