@@ -250,6 +250,32 @@ def test_the_bar_that_is_open_is_whole_where_bars_become_longer() -> None:
     run.check()
 
 
+class Choosy(Strategy):
+    """Does not start by some parameters."""
+
+    starts: bool = True
+
+    def start(self) -> None:
+        if not self.starts:
+            raise ValueError("not so")
+
+    def on_trade(self, trade: MarketDataEvent) -> Signal:
+        return self.long()
+
+
+def test_one_that_does_not_start_where_the_old_one_is_is_not_put_in() -> None:
+    one = StrategyInstance("one", "choosy", symbols=(SPOT,))
+    run = Driven(settings_with(one, symbols=(SPOT,)), {"choosy": Choosy})
+    run.feed(*ticks(0, 100, 101))
+    now = run.system.settings
+    made = apply(run, replace(now, strategies=(replace(one, parameters={"starts": False}),)))
+    (event,) = [each for each in made if isinstance(each, SystemEvent)]
+    assert event.kind == SystemEventKind.STRATEGY_FAILED
+    assert event.message.startswith("goes on as before: by these parameters it fails: could not")
+    assert run.system.strategy.engine.quarantined() == {}
+    run.check()
+
+
 def test_one_that_cannot_be_warmed_goes_on_as_it_was_and_says_why() -> None:
     run = a_run()
     run.feed(*ticks(0, 100, 100, 100, 110, 111))

@@ -217,8 +217,11 @@ class Succession:
         session, engine = self._session, self._session.system.strategy.engine
         old, header = engine.instance(config.name), session.header
         self._refuse_other_source(config, header.strategies, header.modules)
-        new = engine.alone([config], find=lambda _name: old.cls).instance(config.name)
-        return OwnHistory(new, old.slots, session.journal_path)
+        tried = Successor(engine, config)
+        tried.stand_everywhere(session.bus.clock.now())
+        if tried.running.quarantined:
+            raise _unfit(config, f"by these parameters it fails: {tried.running.quarantined}")
+        return OwnHistory(tried.running, old.slots, session.journal_path)
 
     def _refuse_other_source(
         self, config: StrategyInstance, then: dict[str, str], modules: dict[str, str]

@@ -58,15 +58,19 @@ class Successor:
 
     def take_over(self, at: int) -> list[Event]:
         """In the place of the old one, which goes on where this one is not fit to, as is said."""
+        self.stand_everywhere(at)
         if self.obstacle:
-            return [*self.events, _goes_on(self._engine, self.running.config.name, self.obstacle)]
+            return [_goes_on(self._engine, self.running.config.name, self.obstacle)]
         words = self.words
         self.running.begin(at)
-        for symbol in self._engine.instance(self.running.config.name).slots:
-            if symbol not in self.running.slots:
-                self.alone.place(symbol, at, self._engine)
         events = [*self.events, *self.alone.said.taken()]
         return events + self._engine.put(self.running, self.alone, at, words)
+
+    def stand_everywhere(self, at: int) -> None:
+        """Where the old one is, from `at` (ns) on, also where it was shown nothing: it may fail there."""
+        for symbol in self._engine.instance(self.running.config.name).slots:
+            if symbol not in self.running.slots and not self.running.quarantined:
+                self.alone.place(symbol, at, self._engine)
 
     @property
     def obstacle(self) -> str:
@@ -133,9 +137,9 @@ class Candidates:
                 events.append(_goes_on(self._engine, name, str(error)))
                 continue
             found.show(change.history.get(name, NO_HISTORY), at)
-            if found.obstacle:
-                self.left[name] = found.obstacle
             events += found.take_over(at)
+            if self._engine.instance(name) is not found.running:
+                self.left[name] = found.obstacle
         self._known.clear()
         return events
 
