@@ -56,6 +56,10 @@ def complaint_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("[risk.risk]\nx = 1", "risk.risk: unknown key; expected one of max_order_notional, "),
         ("zzz = 1", "zzz: unknown key; expected one of mode, symbols, seed, account, "),
         ("simbols = 3", "simbols: unknown key; did you mean symbols?"),
+        (
+            '[[thresholds]]\nreading = "threads"\nabove = 5',
+            "thresholds[0].above: unknown key; expected one of reading, raised_at, cleared_at, ",
+        ),
         (STRATEGY + "alocation = 1", "strategies[0].alocation: unknown key; did you mean "),
         (
             '[[strategies]]\nname = "a"\nstratgy = "x"',

@@ -137,7 +137,8 @@ def hint(place: Place) -> str:
     everywhere = [*known_keys()]
     elsewhere = [key for key in everywhere if key.rpartition(".")[2] == wrong]
     elsewhere += difflib.get_close_matches(spelled(place), everywhere, n=1)
-    if elsewhere:
+    is_around = bool(beside) and elsewhere[:1] == [place[0]]  # what the unknown key stands in
+    if elsewhere and not is_around:
         return f"did you mean {elsewhere[0]}?"
     return _expected(beside or everywhere)
 
