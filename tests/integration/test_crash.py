@@ -28,7 +28,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.documents import as_json
 from tests.fixtures.run_inputs import begins_where
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tradectl.documents.account import Consistency
 from tradectl.documents.operations import ReplayReport
 from tradectl.domain.events import OrderApproved, OrderFilled, OrderInitialized
@@ -101,8 +101,13 @@ def replayed(path: Path, until: int = NO_LIMIT) -> ReplayReport:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "cycles"),
-    [(THRIFTY, CYCLES), (LIMITS + THRIFTY, max(CYCLES // 3, 2))],
-    ids=["market", "limit"],
+    in_turn(
+        [
+            pytest.param(THRIFTY, CYCLES, id="market"),
+            pytest.param(LIMITS + THRIFTY, max(CYCLES // 3, 2), id="limit"),
+        ],
+        2,
+    ),
 )
 def test_killed_at_random_moments_nothing_that_was_shown_is_lost(
     tmp_path: Path, settings: str, cycles: int
@@ -115,7 +120,7 @@ def test_killed_at_random_moments_nothing_that_was_shown_is_lost(
     for cycle in range(cycles):
         with running(folder, "-c", busy, "--seed", cycle) as run:
             observed.check_nothing_is_lost()
-            for _ in range(chance.randrange(1, 40)):
+            for _ in range(chance.randrange(1, 20)):
                 run.line(" FILL ")
             observed.look()
             time.sleep(chance.random() * 0.3)  # the moment of death is the one thing left to chance

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.command import BUSY, command, is_seal, journals, tradectl
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tests.real_data import beginning, real_data
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -99,15 +99,12 @@ EACH_ALONE = {
     "strict": (STRICT, files(BTC)),
     "perpetual": (PERPETUAL, files(BTC, ETH)),
 }
-if is_deep():
-    RECORDINGS |= EACH_ALONE
 
 
-@pytest.mark.parametrize(("settings", "words"), RECORDINGS.values(), ids=RECORDINGS)
-def test_two_runs_of_one_recording_are_the_same_run(
-    tmp_path: Path, settings: str, words: list[object]
-) -> None:
-    words = [*words, *config(tmp_path, settings)]
+@pytest.mark.parametrize("name", in_turn([*RECORDINGS], len(RECORDINGS), EACH_ALONE))
+def test_two_runs_of_one_recording_are_the_same_run(tmp_path: Path, name: str) -> None:
+    settings, data = (RECORDINGS | EACH_ALONE)[name]
+    words = [*data, *config(tmp_path, settings)]
     one = played(tmp_path / "one", *words)
     two = played(tmp_path / "two", *words, PYTHONHASHSEED="1")  # the other's is drawn
     assert reported(tmp_path / "one") == reported(tmp_path / "two")
@@ -185,7 +182,7 @@ BEGINNINGS = [
 
 
 @pytest.mark.parametrize(
-    ("settings", "names", "fills_at_least"), WHOLE if is_deep() else BEGINNINGS
+    ("settings", "names", "fills_at_least"), WHOLE if is_deep() else in_turn(BEGINNINGS, 2)
 )
 def test_the_profit_of_a_real_file_is_what_its_fills_add_up_to(
     tmp_path: Path, settings: str, names: list[str], fills_at_least: int

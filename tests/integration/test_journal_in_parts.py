@@ -20,7 +20,7 @@ from tradectl.recovery.recovery import recover
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 
-PARTED = BUSY.replace("[risk]", "journal.part_mb = 0.05\n[risk]", 1)
+PARTED = BUSY.replace("[risk]", "journal.part_mb = 0.02\n[risk]", 1)
 LONG_AGO = time.time() - 10 * 86_400
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from tests.fixtures.command import BUSY, Answer, command, journals, running, tradectl
 from tests.fixtures.run_inputs import Character, written
+from tests.profiles import in_turn
 from tradectl.recovery.recovery import recover
 from tradectl.storage.directory import StateDir
 
@@ -75,9 +76,8 @@ def cut_after_its_header(state: Path) -> None:
         db.execute("DELETE FROM snapshots")
 
 
-LOST = pytest.mark.parametrize(
-    "lose", [delete_all, delete_last, empty_last, cut_last_in_its_header]
-)
+LOSSES = [delete_all, empty_last, delete_last, cut_last_in_its_header]
+LOST = pytest.mark.parametrize("lose", LOSSES)
 Lose = Callable[[Path], None]
 
 
@@ -132,7 +132,7 @@ def test_the_emergency_stop_does_not_vouch_for_what_it_cannot_know(state: Path, 
     assert tradectl(state, *SHORT_RUN).code == REFUSED
 
 
-@LOST
+@pytest.mark.parametrize("lose", in_turn(LOSSES, 2))
 def test_a_fresh_account_or_the_journal_put_back_mends_it(
     state: Path, tmp_path: Path, lose: Lose
 ) -> None:
@@ -248,7 +248,7 @@ def settled(state: Path) -> Path:
 DAMAGES = [fill_with_junk, cut_in_half, overwrite_the_middle, drop_a_table]
 
 
-@pytest.mark.parametrize("damage", [delete, empty, *DAMAGES])
+@pytest.mark.parametrize("damage", in_turn([delete, empty, *DAMAGES], 2))
 def test_a_database_is_made_anew_from_the_journals_with_a_word(
     state: Path, damage: Callable[[Path], None]
 ) -> None:

@@ -14,6 +14,7 @@ import csv
 import gzip
 import json
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ import pytest
 
 from tests.fixtures.command import journals, tradectl
 from tests.fixtures.run_inputs import replayed
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tests.real_data import real_data
 from tests.unit.test_feeds_recorded import DATA
 from tradectl.analysis.round_trips import RoundTrip
@@ -221,7 +222,7 @@ def _holds(trip: RoundTrip, day: int) -> bool:
     return trip.opened_at // DAY <= day <= trip.closed_at // DAY
 
 
-@pytest.mark.parametrize("turn", ["one_order", "two_orders"])
+@pytest.mark.parametrize("turn", in_turn(["one_order", "two_orders"], 2))
 def test_it_is_the_same_money_however_many_orders_a_turn_has(tmp_path: Path, turn: str) -> None:
     summary = played(
         tmp_path,
@@ -235,8 +236,7 @@ def test_it_is_the_same_money_however_many_orders_a_turn_has(tmp_path: Path, tur
     assert replayed(tmp_path / "state").verified
 
 
-@pytest.mark.parametrize("command", ["run", "backtest"] if is_deep() else ["run"])
-def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, command: str) -> None:
+def ema_10_20_by_run(tmp_path: Path, command: str = "run") -> None:
     data = real_data("oracles/btcperp_1m_first10000.csv.gz")
     summary = played(tmp_path, BTC, data, "--fill", "close", command=command)
     assert summary["run_orders"] == summary["run_fills"] == 902
@@ -244,7 +244,11 @@ def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, command: str) -> None:
     assert Decimal(summary["portfolio"]["equity"]) == Decimal("9999954.94313300")
 
 
-def test_ema_10_20_on_a_btc_perpetual_by_twap(tmp_path: Path) -> None:
+def ema_10_20_by_backtest(tmp_path: Path) -> None:
+    ema_10_20_by_run(tmp_path, "backtest")
+
+
+def ema_10_20_by_twap(tmp_path: Path) -> None:
     """The same with NautilusTrader's TWAP: entries of 0.01 in four parts, 2.5 s apart. There a candle is
     known when it closes, and nothing of the next one's open before: they are fed without."""
     path = real_data("oracles/btcperp_1m_first10000.csv.gz")
@@ -267,6 +271,13 @@ def test_ema_10_20_on_a_btc_perpetual_by_twap(tmp_path: Path) -> None:
     assert system.books.account.orders_count == system.books.account.fills_count == 2_255
     assert system.books.account.cash == Decimal("9999549.43133000")
     assert system.books.equity() == Decimal("9999549.43133000")
+
+
+@pytest.mark.parametrize(
+    "holds", in_turn([ema_10_20_by_run, ema_10_20_by_twap], 2, [ema_10_20_by_backtest])
+)
+def test_ema_10_20_on_a_btc_perpetual(tmp_path: Path, holds: Callable[[Path], None]) -> None:
+    holds(tmp_path)
 
 
 @pytest.mark.skipif(not is_deep(), reason="--deep: the same is told without the file above")

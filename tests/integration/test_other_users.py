@@ -15,6 +15,7 @@ import pytest
 
 from tests.fixtures.live_trader import KEYS
 from tests.fixtures.users import OWNER, STRANGER, Users, users_can_be_made
+from tests.profiles import in_turn, is_deep
 from tradectl.files.places import FOLDER
 from tradectl.storage.directory import StateDir
 from tradectl.testkit import loopback_thread
@@ -41,7 +42,7 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", in_turn([*PLANTS], 3))
 def test_what_another_user_puts_into_a_shared_folder_halts_and_holds_up_nobody(
     users: Users, plant: str
 ) -> None:
@@ -54,7 +55,7 @@ def test_what_another_user_puts_into_a_shared_folder_halts_and_holds_up_nobody(
         spare.unlink()
 
 
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", in_turn([*PLANTS], 3))
 def test_what_another_user_has_put_in_the_place_of_the_spare_is_ignored_and_told(
     users: Users, plant: str
 ) -> None:
@@ -102,7 +103,17 @@ def signed(exchange: Any) -> list[Any]:
     return [request for request in exchange.truth.requests() if "signature" in str(request)]
 
 
-@pytest.mark.parametrize("whose", ["his", "open to all", "open to a group"])
+WITH_KEYS = (
+    "run --live --yes --headless",
+    "record --exchange binance --duration 1",
+    "reconcile",
+    "config check",
+)
+ASKED = {"his": WITH_KEYS[:2], "open to all": WITH_KEYS[2:3], "open to a group": WITH_KEYS[3:]}
+"""Whose the configuration is, and with what words it is named; deep, with all of them."""
+
+
+@pytest.mark.parametrize("whose", ASKED)
 def test_no_key_is_read_before_the_configuration_is_known_to_be_ours(
     users: Users, whose: str
 ) -> None:
@@ -114,12 +125,7 @@ def test_no_key_is_read_before_the_configuration_is_known_to_be_ours(
         config.chmod({"his": 0o644, "open to all": 0o646, "open to a group": 0o664}[whose])
         is_his = whose == "his"
         why = "belongs to somebody else" if is_his else "others can write"
-        for words in (
-            "run --live --yes --headless",
-            "reconcile",
-            "config check",
-            "record --exchange binance --duration 1",
-        ):
+        for words in WITH_KEYS if is_deep() else ASKED[whose]:
             refused = users.tradectl(*words.split(), "-c", str(config), **KEYS)
             assert refused.code == 2
             assert why in refused.complaint()
@@ -243,20 +249,20 @@ def his(users: Users) -> Path:
     return made
 
 
-@pytest.mark.parametrize("plant", IN_HIS_WAY)
+@pytest.mark.parametrize("plant", in_turn([*IN_HIS_WAY], 2))
 def test_what_another_user_put_into_the_state_directory_is_not_gone_on_with(
     users: Users, his: Path, plant: str
 ) -> None:
     """While that was open to him. Every command names it; the emergency stop latches all the same, waits
     for none of it, and confirms nothing of an account that it cannot know."""
     code, why = IN_HIS_WAY[plant]
-    users.owner("os.chmod(sys.argv[1], 0o777)", users.state)
+    users.state.chmod(0o777)
     if "journals" in plant:
-        users.owner("os.chmod(sys.argv[1], 0o777)", users.state / "journals")
+        (users.state / "journals").chmod(0o777)
         shutil.rmtree(users.state / "journals")
         code = code.partition(", ")[2]
     users.stranger(PLANTS_IN + code, users.state, his)
-    users.owner("os.chmod(sys.argv[1], 0o700)", users.state)
+    users.state.chmod(0o700)
     for words in ("run --headless --duration 0.5", "status"):
         assert why in users.tradectl(*words.split()).complaint()
     examined = users.tradectl("doctor", "--json")
@@ -271,28 +277,19 @@ def test_what_another_user_put_into_the_state_directory_is_not_gone_on_with(
     assert StateDir(users.state).latch.read() is not None
 
 
-@pytest.mark.parametrize(
-    ("mode", "name", "why"),
-    [
+def test_what_others_can_write_is_looked_at_first_by_its_owner(users: Users) -> None:
+    assert users.tradectl(*ACCOUNT).code == 0
+    for mode, name, why in (
         (0o777, "", "others can write the state directory"),
         (0o777, "journals", "journals cannot be used: others can write it"),
         (0o666, "lock", "lock cannot be used: others can write it"),
         (0o666, "state.db", "state.db cannot be used: others can write it"),
-    ],
-)
-def test_what_others_can_write_is_looked_at_first_by_its_owner(
-    users: Users, mode: int, name: str, why: str
-) -> None:
-    assert users.tradectl(*ACCOUNT).code == 0
-    users.owner("os.chmod(sys.argv[1], int(sys.argv[2]))", users.state / name, mode)
-    for words in (ACCOUNT, ("status",)):
-        refused = users.tradectl(*words)
-        assert why in refused.complaint()
-    users.owner(
-        "os.chmod(sys.argv[1], int(sys.argv[2]))",
-        users.state / name,
-        0o700 if (users.state / name).is_dir() else 0o600,
-    )
+    ):
+        path = users.state / name
+        path.chmod(mode)
+        for words in (ACCOUNT, ("status",)):
+            assert why in users.tradectl(*words).complaint()
+        path.chmod(0o700 if path.is_dir() else 0o600)
     assert users.tradectl(*ACCOUNT).code == 0
 
 

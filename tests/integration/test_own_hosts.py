@@ -12,6 +12,7 @@ import pytest
 from tests.fixtures.command import journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.run_inputs import Character
+from tests.profiles import in_turn
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.exchange.credentials import read_proxy
@@ -52,9 +53,15 @@ def forge(live: LiveHarness, journal: bytes, **exchange: Any) -> None:
     assert read_header(path).config["exchanges"][0]["id"]
 
 
+FORGED = [
+    ("url", "noted"), ("url", "named"), ("proxy", "named"), ("proxy", "noted"),
+    ("name and url", "noted"), ("name and url", "named"),
+]  # fmt: skip
+"""What the journal names, and how the hosts of the configuration are known."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["noted", "named"])
-@pytest.mark.parametrize("forged", ["url", "proxy", "name and url"])
+@pytest.mark.parametrize(("forged", "how"), in_turn(FORGED, 2))
 def test_a_host_that_a_journal_names_is_sent_nothing(
     killed: LiveHarness, forger: Any, how: str, forged: str
 ) -> None:

@@ -26,6 +26,7 @@ from tests.fixtures.command import (
 )
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Character, replayed, written
+from tests.profiles import in_turn
 from tradectl.domain.events import CommandReceived
 
 SIZES = [(80, 24), (160, 50)]
@@ -106,7 +107,7 @@ def terminal(
         made.process.close(force=True)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height"), in_turn(SIZES, 2))
 def test_the_panel_shows_the_run_and_gives_the_terminal_back(
     width: int, height: int, tmp_path: Path
 ) -> None:
@@ -195,7 +196,7 @@ def last_seq(folder: Path) -> int:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", in_turn([signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1], 3))
 def test_a_signal_that_ends_the_run_gives_the_terminal_back_first(
     number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.fixtures.command import Answer, journals, tradectl
 from tests.fixtures.recomputed import Recomputed, differing, sealed_lines
 from tests.fixtures.run_inputs import Character, replayed, written
+from tests.profiles import in_turn
 from tests.real_data import real_data
 
 D = Decimal
@@ -350,7 +351,9 @@ def test_what_fell_due_while_nothing_ran_is_paid_once(tmp_path: Path) -> None:
 # --- a market as it was ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fraction", "leverage", "code"), [(9, 10, 6), (45, 50, 6), (2, 50, 0)])
+@pytest.mark.parametrize(
+    ("fraction", "leverage", "code"), in_turn([(9, 10, 6), (45, 50, 6), (2, 50, 0)], 3)
+)
 def test_the_first_week_of_2022_with_leverage(
     tmp_path: Path, fraction: int, leverage: int, code: int
 ) -> None:

@@ -236,7 +236,7 @@ async def test_routes_levels_and_paces_are_others_from_then_on(tmp_path: Path) -
         operated.write(last=channel + loud + watching, risk="max_leverage = 6", more=more)
         shown = await operated.apply()
         assert (shown.applied, [e for e in shown.differences if e.verdict != "safe"]) == (True, [])
-        await operated.sleep(60)
+        await operated.sleep(20)
         assert operated.run.books.trading_state is TradingState.PAUSED
         operated.write(last=channel + loud, risk="max_leverage = 6", more=more)
         shown = await operated.apply()

@@ -33,6 +33,7 @@ from tests.fixtures.command import (
     wait_until,
 )
 from tests.fixtures.processes import start
+from tests.profiles import in_turn
 from tradectl.documents.web import WebBegun
 from tradectl.domain.event import Command
 from tradectl.domain.events import CommandReceived, EmergencyStopReceived
@@ -397,7 +398,7 @@ WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 @in_a_browser
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), in_turn([(1280, 900), (390, 844)], 2))
 async def test_every_button_works_and_agrees_with_status(
     tmp_path: Path, width: int, height: int
 ) -> None:
