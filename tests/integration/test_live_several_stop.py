@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.command import tradectl
+from tests.fixtures.command import times_busier, tradectl
 from tests.fixtures.live_trader import KEYS, SPOT, remains_of, trading
 from tests.integration.test_live_several import OTHER, both
 from tradectl.operations.emergency_stop import emergency_stop
@@ -51,7 +51,7 @@ async def test_one_that_does_not_answer_is_named_and_the_other_is_done(
         await trader.run.bus.dispatched()
         remains = remains_of(folder)  # what a kill -9 would leave
     second.misbehave("no-reply", count=FOREVER)
-    asked = ("emergency-stop", "--flatten", "--timeout", "6", "--json")
+    asked = ("emergency-stop", "--flatten", "--timeout", round(6 * times_busier()), "--json")
     answer = await asyncio.to_thread(tradectl, remains, *asked, **BOTH_KEYS)
     assert answer.code == NOT_CONFIRMED
     receipt = json.loads(answer.out)
@@ -65,7 +65,7 @@ async def test_one_that_does_not_answer_is_named_and_the_other_is_done(
     assert StateDir(remains).latch.read() is not None
     second.behave()
     again = await asyncio.to_thread(
-        emergency_stop, StateDir(remains), "again", flatten=True, timeout=20
+        emergency_stop, StateDir(remains), "again", flatten=True, timeout=60
     )
     assert (again.confirmed, again.positions_left) == (True, []), again
     assert [o for o in second.truth.open_orders() if not o.foreign] == []
