@@ -14,8 +14,8 @@ from tests.integration.test_clock_steps import DAY_S, MIDNIGHT_S, OnPaper
 from tests.profiles import in_turn
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.config.settings import Settings
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.testkit import LoopbackExchange
 

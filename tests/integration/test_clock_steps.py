@@ -19,8 +19,9 @@ from tradectl.config.settings import Settings
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.time import SECOND
 from tradectl.feeds.whole_log import read_log
-from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 from tradectl.testkit import LoopbackExchange

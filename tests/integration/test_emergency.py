@@ -42,8 +42,9 @@ from tradectl.config.settings import Settings
 from tradectl.domain.errors import Halted
 from tradectl.domain.events import OrderInitialized
 from tradectl.domain.states import AlertSeverity, AlertStatus
-from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 
 HALTED = 6

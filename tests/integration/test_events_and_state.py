@@ -194,7 +194,7 @@ from pathlib import Path
 
 from tradectl.config.settings import Settings
 from tradectl.events import EventType
-from tradectl.runtime.run import trade
+from tradectl.runtime.trade import trade
 from tradectl.runtime.run_options import RunOptions
 from tradectl.storage.directory import StateDir
 from tradectl.strategy.configured import StrategyInstance

@@ -25,8 +25,8 @@ from tests.fixtures.live_trader import (
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.events import RestrictionKind
 from tradectl.domain.states import AlertSeverity
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.testkit import LoopbackExchange
 

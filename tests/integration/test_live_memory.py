@@ -25,8 +25,8 @@ from tradectl.domain import time as times
 from tradectl.exchange.paper import matching_engine
 from tradectl.feeds.live import trade_sequencer
 from tradectl.risk import rate_limits
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.state import order_books
 from tradectl.storage.directory import StateDir
 from tradectl.testkit import LoopbackExchange

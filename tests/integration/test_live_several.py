@@ -13,8 +13,8 @@ from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, settings_for, 
 from tradectl.config.settings import Settings
 from tradectl.domain.events import StrategySignalEvent
 from tradectl.exchange.exchange_settings import PaperExchangeSettings, PaperSettings
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.testkit import FOREVER, LoopbackExchange

@@ -12,8 +12,8 @@ from tests.fixtures.store import rows
 from tests.integration.test_clock_steps import OnPaper
 from tradectl.config.settings import Settings
 from tradectl.operations.inspector import Inspector
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage import retention
 from tradectl.storage.directory import StateDir
 

@@ -16,8 +16,8 @@ from tradectl.domain.time import iso
 from tradectl.explain.state_at import Point, state_at
 from tradectl.feeds.whole_log import read_log
 from tradectl.journal.reading import heard_by, hearing
-from tradectl.runtime.run import trade
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 
 pytestmark = pytest.mark.virtual_time(lasting=3600.0)

@@ -3,7 +3,7 @@
     outcome = perform(plan_of(seed), folder)
     assert not outcome.wrong
 
-The run is `runtime.run.trade` itself with ccxt itself, from the lock to the footer of the journal. It
+The run is `runtime.trade.trade` itself with ccxt itself, from the lock to the footer of the journal. It
 is killed, stopped and started again as the plan says; whoever starts it again is the operator, who also
 clears a halt after a look at it. After the last step every fault ends, everything must come to rest, and
 then all is compared.
@@ -46,8 +46,9 @@ from tradectl.domain.orders import OrderStatus
 from tradectl.domain.states import TradingState
 from tradectl.exchange.base import Accepted
 from tradectl.runtime.in_process_reconcile import compare
-from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import Halt, HaltLatch
 from tradectl.testkit import KEY, SECRET, Fees, LoopbackExchange

@@ -36,7 +36,7 @@ from tradectl.journal.writer import JournalWriter
 from tradectl.monitoring.alert import Alert
 from tradectl.monitoring.notifier import Notifier
 from tradectl.monitoring.watchdog import Watchdog
-from tradectl.runtime import run as runs
+from tradectl.runtime import trade
 from tradectl.storage.lease import FileLease
 
 Swap = tuple[Any, str, Any]
@@ -84,7 +84,7 @@ def swaps(system: SimulatedOS) -> Iterator[Swap]:
     yield Notifier, "_in_thread", _notified
     yield Watchdog, "start", lambda _: None  # it is a thread, and looks at real time
     yield ssl, "create_default_context", _tls
-    yield runs, "collected_rarely", contextlib.nullcontext
+    yield trade, "collected_rarely", contextlib.nullcontext
 
 
 def _entered(method: Callable[..., Any], among: str, which: int) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """Who lives through the week: a run with money, on a computer that is put to sleep, killed and switched
 on again, and the person who does that.
 
-The run is `runtime.run.trade`, from the lock to the footer of its journal, with ccxt as it is; its
+The run is `runtime.trade.trade`, from the lock to the footer of its journal, with ccxt as it is; its
 strategy trades by itself.
 """
 
@@ -37,8 +37,9 @@ from tradectl.notification.threshold_settings import Threshold
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.risk.limits import RiskLimits
 from tradectl.runtime.in_process_reconcile import compare
-from tradectl.runtime.run import TradingRun, trade
+from tradectl.runtime.run import TradingRun
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 from tradectl.strategy.configured import StrategyInstance

@@ -28,8 +28,9 @@ from tradectl.feeds.recorded import RecordedFeed
 from tradectl.files.places import expanded
 from tradectl.journal.writer import FORMAT
 from tradectl.report.builder import statistics_of
-from tradectl.runtime.run import Screen, TradingRun, trade_on_recorded_data
+from tradectl.runtime.run import Screen, TradingRun
 from tradectl.runtime.run_options import RunOptions
+from tradectl.runtime.trade import trade_on_recorded_data
 from tradectl.storage.kept_backtests import KeptBacktests
 from tradectl.system.trading_system import module_hashes, strategy_hashes
 from tradectl.version import __version__

@@ -170,7 +170,7 @@ def _traded(options: RunOptions, *, headless: bool) -> Summary:
     import asyncio
 
     from tradectl.cli.panel.screens import PanelScreen  # which keeps what is printed under it
-    from tradectl.runtime.run import trade
+    from tradectl.runtime.trade import trade
     from tradectl.strategy.own_process import stdout_to_stderr
 
     screen = _screen(headless=headless)
