@@ -14,6 +14,7 @@ import pytest
 
 from tests.fixtures.fake_venue import turns
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, protected, settings_for, trading
+from tests.profiles import in_turn
 from tradectl.domain.events import OrderInitialized, TargetComputed
 from tradectl.monitoring import Alert
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -44,8 +45,10 @@ def ordered(trader: Trader) -> list[Any]:
     return [e.order for e in trader.events(OrderInitialized) if not e.order.type.is_stop]
 
 
-@pytest.mark.parametrize("market", ["spot", FUTURES])
-@pytest.mark.parametrize("part", ["1", "0.5"])
+@pytest.mark.parametrize(
+    ("market", "part"),
+    in_turn([("spot", "1"), ("spot", "0.5"), (FUTURES, "0.5"), (FUTURES, "1")], 2),
+)
 async def test_what_the_owner_closes_is_not_bought_back_before_a_new_wish(
     market: str, part: str, tmp_path: Path
 ) -> None:
@@ -101,7 +104,7 @@ async def test_a_position_that_the_owner_reversed_is_not_traded_against(tmp_path
             await trader.until(lambda: not trader.stops)
 
 
-@pytest.mark.parametrize("market", ["spot", FUTURES])
+@pytest.mark.parametrize("market", in_turn(["spot", FUTURES], 2))
 async def test_the_owners_own_stop_that_fires_is_not_bought_back(
     market: str, tmp_path: Path
 ) -> None:
@@ -159,7 +162,7 @@ async def cancelled(trader: Trader) -> None:
     await trader.until(lambda: not trader.run.books.working_orders(SPOT))
 
 
-@pytest.mark.parametrize("market", ["spot", FUTURES])
+@pytest.mark.parametrize("market", in_turn(["spot", FUTURES], 2))
 async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_changes(
     market: str, tmp_path: Path
 ) -> None:
@@ -180,13 +183,13 @@ async def test_an_entry_that_the_owner_cancels_twice_is_held_until_its_target_ch
                 "BTCUSDT: an entry, buy 0.02, was cancelled by hand at the exchange 2 times: "
                 "it is held until its target changes"
             )
-            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
+            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 12)
             assert len(ordered(trader)) == 2
             assert trader.said_of_targets() == "cancelled by hand: held until its target changes"
             [row] = trader.run.status.now().refused
             assert (row.cause, row.next_try, row.count) == ("by_hand", None, 2)
         async with trading(exchange, tmp_path, settings=settings, market=market) as trader:
-            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 30)
+            await insisting(trader, lambda: len(trader.events(TargetComputed)) > 12)
             assert not ordered(trader)
             trader.signal("close")
             trader.signal("buy")

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
+from tests.profiles import in_turn
 from tradectl.documents.operations import Reconciliation
 from tradectl.domain.events import Acceptance, SystemEventKind
 from tradectl.exchange.base import Accepted
@@ -90,7 +91,7 @@ async def test_an_exchange_that_asks_for_a_pause_is_asked_again_after_it(
         assert [row.symbol for row in told.symbols] == [SPOT]
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", in_turn(MARKETS, 2))
 async def test_its_own_comparisons_wait_until_there_is_room_for_a_whole_one(
     market: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

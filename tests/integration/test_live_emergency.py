@@ -25,6 +25,7 @@ from tests.fixtures.documents import as_json
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import KEYS, QUICK, SPOT, Trader, remains_of, settings_for, trading
 from tests.fixtures.run_inputs import Character, look, written
+from tests.profiles import in_turn
 from tradectl.control.client import ask
 from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import JournalFailed
@@ -176,7 +177,7 @@ def resting_types(exchange: Any) -> list[str]:
     return [o.type for o in exchange.truth.open_orders(market="futures") if not o.foreign]
 
 
-@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("side", in_turn(["long", "short"], 2))
 async def test_killed_on_futures_it_closes_by_reduce_only(
     side: str, exchange: Any, folder: Path
 ) -> None:
@@ -276,7 +277,7 @@ async def test_with_an_order_of_unknown_fate_cash_is_compared_as_it_is_now(
     assert found.cash.at_exchange == found.cash.journal
 
 
-@pytest.mark.parametrize("how", ["refuses", "is silent", "is broken"])
+@pytest.mark.parametrize("how", in_turn(["refuses", "is silent", "is broken"], 3))
 async def test_with_the_exchange_down_it_latches_and_names_what_is_not_confirmed(
     how: str, exchange: Any, folder: Path
 ) -> None:
@@ -480,7 +481,6 @@ def test_while_it_is_only_starting_nothing_is_ever_sent(tmp_path: Path) -> None:
     with live_harness(tmp_path, Character.KEEN, timeout=30) as live:
         live.exchange.start_walking(50)
         live.exchange.misbehave("late", path="exchangeInfo", seconds=30)
-        words = ("--live", "--yes", "-c", live.config)
         words = ("--live", "--yes", "-c", live.config)
         credentials: dict[str, Any] = dict(live.env)
         with Running(live.folder, *words, live=True, **credentials) as run:

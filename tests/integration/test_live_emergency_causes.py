@@ -30,7 +30,6 @@ Receipt = dict[str, Any]
 D = Decimal
 FUTURES = "futures"
 NOT_CONFIRMED = 5
-WAYS = pytest.mark.parametrize("way", ["control", "direct"])
 EITHER = [(market, way) for market in ("spot", FUTURES) for way in ("control", "direct")]
 WAITING = pytest.mark.parametrize(
     ("market", "way"), EITHER if is_deep() else [("spot", "direct"), (FUTURES, "control")]
@@ -40,14 +39,15 @@ CLOCKS = pytest.mark.parametrize(
     ("seconds", "way", "market"),
     [*product((-3, 3, 30, -30, 5_400, -5_400), ("control", "direct"), ("spot", FUTURES))]
     if is_deep()
-    else [
-        (3, "control", "spot"),
-        (3, "direct", FUTURES),
-        (-30, "control", FUTURES),
-        (-30, "direct", "spot"),
-    ],
+    else in_turn(
+        [
+            *product((3,), ("control", "direct"), ("spot", FUTURES)),
+            *product((-30,), ("direct", "control"), (FUTURES, "spot")),
+        ],
+        4,
+    ),
 )
-"""How far the exchange's clock is ahead of ours: each two of these meet."""
+"""How far the exchange's clock is ahead of ours: each clock, way and market with each commit."""
 
 pytestmark = pytest.mark.usefixtures("key_environment")
 
@@ -170,8 +170,10 @@ async def test_with_no_process_what_passes_in_time_is_waited_for(
     assert receipt["closed"] == [SPOT]
 
 
-@WAYS
-@pytest.mark.parametrize("cancels", [False, True])
+@pytest.mark.parametrize(
+    ("way", "cancels"),
+    in_turn([("control", False), ("control", True), ("direct", True), ("direct", False)], 2),
+)
 async def test_in_hedge_mode_what_is_ours_is_closed_and_the_other_side_stays(
     cancels: bool, way: str, exchange: Any, folder: Path
 ) -> None:
@@ -288,11 +290,14 @@ BESIDE: dict[str, Any] = {
 LOCKED = (
     [*product(BESIDE, PROCESSES, (False, True))]
     if is_deep()
-    else [
-        ("nothing", "stopped", True),
-        ("a ban that ends", "running", True),
-        ("the symbol closed", "none", False),
-    ]
+    else in_turn(
+        [
+            ("nothing", "stopped", True),
+            ("a ban that ends", "running", True),
+            ("the symbol closed", "none", False),
+        ],
+        3,
+    )
 )
 
 

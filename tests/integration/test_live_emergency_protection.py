@@ -36,7 +36,13 @@ from tradectl.testkit import FOREVER, loopback_thread
 
 FUTURES = "futures"
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
-WAYS = pytest.mark.parametrize("way", ["control", "direct"])
+EITHER = pytest.mark.parametrize(
+    ("way", "market"),
+    in_turn(
+        [("control", "spot"), ("control", FUTURES), ("direct", FUTURES), ("direct", "spot")], 2
+    ),
+)
+"""Each way and each market, with each commit."""
 SALE: dict[str, Any] = {"method": "POST", "path": "*rder", "params": {"type": "MARKET"}}
 D = Decimal
 
@@ -107,8 +113,7 @@ async def protected(trader: Trader) -> None:
     await trader.until(lambda: len(stops(trader.exchange, trader.market)) == 1)
 
 
-@WAYS
-@BOTH
+@EITHER
 async def test_the_stop_stays_and_entries_and_nothing_of_others_go(
     way: str, market: str, exchange: Any, tmp_path: Path
 ) -> None:
@@ -131,8 +136,7 @@ async def test_the_stop_stays_and_entries_and_nothing_of_others_go(
     never_naked(exchange, market)
 
 
-@WAYS
-@BOTH
+@EITHER
 async def test_with_flatten_the_position_is_closed_and_its_stop_is_gone(
     way: str, market: str, exchange: Any, tmp_path: Path
 ) -> None:
@@ -181,8 +185,7 @@ async def test_with_flatten_where_the_sale_is_not_answered_the_stop_rests_before
     assert not left.receipt["confirmed"]
 
 
-@WAYS
-@BOTH
+@EITHER
 async def test_a_stop_that_was_under_way_comes_before_the_receipt(
     way: str, market: str, exchange: Any, tmp_path: Path
 ) -> None:
@@ -202,8 +205,7 @@ async def test_a_stop_that_was_under_way_comes_before_the_receipt(
     assert left.receipt["confirmed"], left.receipt
 
 
-@WAYS
-@BOTH
+@EITHER
 async def test_protection_that_is_dropped_is_gone_and_the_receipt_names_who_is_without(
     way: str, market: str, exchange: Any, tmp_path: Path
 ) -> None:
@@ -218,8 +220,7 @@ async def test_protection_that_is_dropped_is_gone_and_the_receipt_names_who_is_w
     assert (left.receipt["protection"], left.receipt["unprotected"]) == ([], [SPOT])
 
 
-@WAYS
-@BOTH
+@EITHER
 async def test_with_everything_the_orders_of_others_go_too_and_the_receipt_names_them(
     way: str, market: str, exchange: Any, tmp_path: Path
 ) -> None:

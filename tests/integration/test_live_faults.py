@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.fixtures.live_trader import (
     trading,
 )
 from tests.fixtures.network_line import Line
+from tests.profiles import in_turn
 from tests.simulated_os.virtual_time import simulated_system
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import Acceptance, RestrictionKind
@@ -115,7 +117,7 @@ async def test_what_was_reported_in_another_way_is_not_unknown_when_the_answer_f
     await trader.quiet()
 
 
-@pytest.mark.parametrize("fault", ["empty", "truncated", "cut"])
+@pytest.mark.parametrize("fault", in_turn(["empty", "truncated", "cut"], 3))
 async def test_an_empty_or_truncated_answer_is_no_answer(
     fault: str, trader: Trader, exchange: LoopbackExchange
 ) -> None:
@@ -129,8 +131,12 @@ async def test_an_empty_or_truncated_answer_is_no_answer(
     await trader.quiet()
 
 
-@pytest.mark.parametrize("placed", [True, False], ids=["accepted", "lost"])
-@pytest.mark.parametrize("fault", ["-1006", "-1007", "503", "html"])
+@pytest.mark.parametrize(
+    ("fault", "placed"),
+    in_turn(
+        [*product(("-1006", "-1007"), (True, False)), *product(("503", "html"), (False, True))], 4
+    ),
+)
 async def test_an_unknown_outcome_is_found_out(
     fault: str, placed: bool, trader: Trader, exchange: LoopbackExchange
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, trading
 from tests.integration.test_live_emergency import by_the_socket, killed, stop
+from tests.profiles import in_turn
 from tradectl.domain.events import InstrumentChanged, OrderInitialized, OrderRejected
 from tradectl.domain.orders import Order
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
@@ -128,8 +129,12 @@ async def test_a_run_that_goes_on_in_the_middle_of_it_ends_where_it_was_to_end(
             assert len(sent(trader, exits=True)) >= 3
 
 
-@BOTH
-@pytest.mark.parametrize("way", ["control", "direct"])
+@pytest.mark.parametrize(
+    ("market", "way"),
+    in_turn(
+        [("spot", "control"), ("spot", "direct"), (FUTURES, "direct"), (FUTURES, "control")], 2
+    ),
+)
 async def test_flattening_goes_by_parts_too(market: str, way: str, tmp_path: Path) -> None:
     with loopback_thread(seed=1) as exchange:
         limited(exchange, market)

@@ -68,7 +68,7 @@ def times_of_exits(trader: Trader) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("case", in_turn([*REFUSED], 3))
+@pytest.mark.parametrize("case", in_turn([*REFUSED], 5))
 async def test_a_refused_exit_is_said_at_once_and_tried_ever_later(
     case: str, tmp_path: Path
 ) -> None:

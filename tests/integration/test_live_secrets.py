@@ -22,6 +22,7 @@ from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import QUICK
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Typed, private
+from tests.profiles import in_turn
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
@@ -124,9 +125,10 @@ def asked(folder: Path, command: str, **arguments: Any) -> str:
 
 @pytest.mark.slow
 def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
-    live: LiveHarness,
+    live: LiveHarness, typed: Typed
 ) -> None:
     exchange = live.exchange
+    at = f"--state-dir {live.folder}"
     with live.running() as run:
         run.line(" FILL ")
         reading = [(run.process.pid, command_lines(run.process.pid))]
@@ -140,8 +142,8 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
             asked(live.folder, command)
             for command in ("status", "reconcile", "flush", "pause", "resume", "nonsense")
         ]
-        for words in (["status"], ["orders"], ["fills"], ["alerts", "--all"], ["reconcile"]):
-            answer = live.tradectl(*words, "--json")
+        for words in ("status", "orders", "fills", "alerts --all", "reconcile"):
+            answer = typed(f"{words} --json {at}", **live.env)
             said += [answer.out, answer.err]
         exchange.stop_walking()  # it is logged well enough; access is found lost without it
         exchange.misbehave("error", code=-2015, status=401, text=f"{KEY} is bad", count=FOREVER)
@@ -219,7 +221,7 @@ def _seen(terminal: Any) -> bytes:
 FAULTS = ("no-reply", "reset", "cut", "empty", "truncated", "html", "429", "418", "503", "error")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", in_turn(FAULTS, 3))
 async def test_nor_in_a_traceback(fault: str, caplog: pytest.LogCaptureFixture) -> None:
     """With all that led to it, and with what a debugger would print of the objects at hand."""
     caplog.set_level(logging.DEBUG)
