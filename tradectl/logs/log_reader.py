@@ -87,7 +87,7 @@ class LogReader:
                     continue
                 if current is not None:
                     yield from self._lines_of(current)  # written before it was moved on
-                    current.close()
+                open_ones.pop_all().close()
                 current = open_ones.enter_context(newer)
 
     def _opened(self, open_ones: ExitStack) -> list[BinaryIO]:
