@@ -6,7 +6,8 @@ trades by hand, puts in money and coins and takes them out (`tests.week.happenin
 books are the exchange's to the last digit, every alert had a cause, every journal replays, no order was
 sent twice, and no position was left without its stop.
 
-All of it happens in little more than a day as well, by hours of ten minutes; a whole week is deep.
+All of it happens in little more than a day as well, by hours of ten minutes, on the two markets in turn;
+a whole week is deep.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.profiles import is_deep
+from tests.profiles import in_turn, is_deep
 from tests.week.happenings import FUTURES, HAPPENINGS, SPOT, plan
 from tests.week.live_trader import live_through
 from tests.week.world import SHORT_HOUR_S
@@ -28,7 +29,7 @@ DEEP = [(seed, RICH if seed == 2 else {}) for seed in range(1, 12)]
 WEEKS: list[tuple[int, dict[str, Any]]] = [(1, SHORT), *(DEEP if is_deep() else [])]
 
 
-@pytest.mark.parametrize("market", [SPOT, FUTURES])
+@pytest.mark.parametrize("market", in_turn((SPOT, FUTURES), 2))
 @pytest.mark.parametrize(("seed", "how"), WEEKS)
 def test_a_week_of_a_live_trader(
     seed: int, how: dict[str, Any], market: str, tmp_path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -274,3 +275,22 @@ def test_a_database_that_cannot_be_changed_is_named(path: Path) -> None:
     write_junk(path)
     with pytest.raises(StateError, match="cannot write"):
         change_alert(path, "a1", "acknowledged")
+
+
+async def test_a_file_of_sqlites_own_that_is_taken_away_meanwhile_was_not_there(path: Path) -> None:
+    """The last writer to close a database takes its log away: between two looks at it, too."""
+    reader, over = await stored(path, Ledger()), threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            with connection(path) as db:
+                db.execute("UPDATE runs SET pnl = pnl")
+                db.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert all(reader.last_run() is not None for _ in range(600))
+    finally:
+        over.set()
+        writer.join()

@@ -32,7 +32,14 @@ from tradectl.recovery.recovery import CONTINUED, last_journal
 from tradectl.storage.directory import StateDir
 from tradectl.storage.housekeeping import housekeeping
 from tradectl.storage.reader import StateReader
-from tradectl.storage.schema import LOCK_TIMEOUT_S, SIDE_FILES, connect, database_error, is_there
+from tradectl.storage.schema import (
+    LOCK_TIMEOUT_S,
+    SIDE_FILES,
+    connect,
+    database_error,
+    is_there,
+    size_of,
+)
 
 LAST = "an account goes on from it"
 BEFORE = "strategies are warmed from it"
@@ -240,7 +247,7 @@ def _rewrite(state_dir: StateDir) -> str:
 
 def _size(path: Path) -> int:
     names = (path, *(Path(f"{path}{end}") for end in SIDE_FILES))
-    return sum(name.stat().st_size for name in names if name.exists())
+    return sum(map(size_of, names))
 
 
 __all__ = ["settings_of_last", "vacuum"]

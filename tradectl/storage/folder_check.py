@@ -88,7 +88,8 @@ def keep_to_ourselves(path: Path) -> None:
         for name in _names(fd):
             found = _look(name, fd) if name in FILES else None
             if found is not None and stat.S_IMODE(found.st_mode) & 0o077:
-                os.chmod(name, MODE, dir_fd=fd)  # in the folder that is open
+                with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
+                    os.chmod(name, MODE, dir_fd=fd)  # in the folder that is open
 
 
 def own_names(folder: Path) -> list[str]:

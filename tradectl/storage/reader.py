@@ -29,6 +29,7 @@ from tradectl.storage.schema import (
     has_room,
     is_there,
     refuse_other,
+    size_of,
     version_of,
 )
 
@@ -345,8 +346,8 @@ class StateReader:
 def _opened(path: Path) -> sqlite3.Connection:
     """Where nothing can be written, or no room is left, SQLite cannot make its lock file either, and need
     not: a database that was closed whole stays as it is."""
-    folder, wal = path.parent, Path(f"{path}-wal")
-    is_whole = not wal.exists() or not wal.stat().st_size
+    folder = path.parent
+    is_whole = not size_of(Path(f"{path}-wal"))
     unchanging = is_whole and not (os.access(folder, os.W_OK) and has_room(folder))
     name = f"{path.absolute().as_uri()}?immutable=1" if unchanging else str(path)
     return sqlite3.connect(name, timeout=LOCK_TIMEOUT_S, uri=unchanging)

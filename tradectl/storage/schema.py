@@ -146,6 +146,14 @@ def has_room(folder: Path) -> bool:
     return disk.f_bavail * disk.f_frsize >= SHARED_BYTES
 
 
+def size_of(path: Path) -> int:
+    """In bytes; 0 for a file that is not there, or not any more: SQLite's own come and go."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def is_there(path: Path, what: str = "read") -> bool:
     """Whether there is a database, and nothing else in its place or beside it, to be used for `what`.
     Raises StateError."""
