@@ -181,9 +181,8 @@ def nothing_left_behind() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sys.unraisablehook = lambda _: None
-            asyncio.set_event_loop(
-                None
-            )  # or what they do at their end would make one, and wait in it
+            # or what they do at their end would make one, and wait in it
+            asyncio.set_event_loop(None)
             gc.collect()
             sys.unraisablehook = hook
         gc.freeze()  # what stays is not looked at after the next one
