@@ -27,7 +27,7 @@ PROFILE = "TRADECTL_TEST_PROFILE"
 COMMIT = "TRADECTL_SCHEDULE_COMMIT"
 """Of which commit the seeds are made; asked of git where it is not set."""
 SCHEDULES = "TRADECTL_SCHEDULES"
-SCHEDULES_A_COMMIT = 10
+SCHEDULES_A_COMMIT = 6
 EXAMPLES = 40
 T = TypeVar("T")
 DEEPER = 25

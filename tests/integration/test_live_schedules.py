@@ -94,7 +94,7 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         assert seen["accepted"] > len(seeds_of(chunk)) // 4  # half of them trade, ten times each
 
 
-WORKED = in_turn(range(8), 4, DEEP)
+WORKED = in_turn(range(8), 8, DEEP)
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Pat
     judged(worked_plan(seed), tmp_path / str(seed))
 
 
-BRACKETED = in_turn((*range(8), 279, 413), 4, DEEP)
+BRACKETED = in_turn((*range(8), 279, 413), 10, DEEP)
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", WORKED_SEED or in_turn(range(6), 3, DEEP))
+@pytest.mark.parametrize("seed", WORKED_SEED or in_turn(range(6), 6, DEEP))
 def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     judged(by_hand_plan(seed), tmp_path / str(seed))
 
@@ -127,7 +127,7 @@ def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> 
 QUOTING_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_QUOTING_SEED", "").split(",") if seed
 ]
-QUOTING = in_turn((*range(8), 23), 4, DEEP)
+QUOTING = in_turn((*range(8), 23), 9, DEEP)
 
 
 @pytest.mark.slow
@@ -140,18 +140,20 @@ def test_what_strategies_want_to_rest_breaks_no_promise(seed: int, tmp_path: Pat
 LIMITED_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_LIMITED_SEED", "").split(",") if seed
 ]
-LIMITED: dict[Callable[[int], Plan], Sequence[int]] = {
-    braked_plan: in_turn(range(3), 3, DEEP),
-    legs_plan: in_turn(range(2), 2, DEEP),
-    allotted_plan: in_turn(range(2), 2, DEEP),
-}
+FAMILIES: tuple[Callable[[int], Plan], ...] = (braked_plan, legs_plan, allotted_plan)
+LIMITED = in_turn(
+    [(family, seed) for seed in range(3) for family in FAMILIES],
+    9,
+    [(family, seed) for seed in DEEP for family in FAMILIES],
+)
+"""One with each commit."""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not LIMITED_SEED, reason="one seed is asked for")
 @pytest.mark.parametrize(
     ("family", "seed"),
-    [(family, seed) for family, seeds in LIMITED.items() for seed in LIMITED_SEED or seeds],
+    [(family, seed) for seed in LIMITED_SEED for family in FAMILIES] or LIMITED,
 )
 def test_brakes_hold_legs_stay_together_and_weights_are_kept(
     family: Callable[[int], Plan], seed: int, tmp_path: Path
@@ -212,7 +214,7 @@ FOUND = (
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(FOUND, 6))
+@pytest.mark.parametrize("seed", in_turn(FOUND, 12))
 def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
@@ -223,7 +225,7 @@ HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066, 24000050, 24000067)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(HALTING, 4, DEEP))
+@pytest.mark.parametrize("seed", in_turn(HALTING, 7, DEEP))
 def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
     judged(halting_plan(seed), tmp_path / str(seed))
 
@@ -235,14 +237,14 @@ LEFT_ALONE = (6, 14, 48, 118, 180, 24000072)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(BESET, 4, DEEP))
+@pytest.mark.parametrize("seed", in_turn(BESET, 6, DEEP))
 def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
     judged(beset_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(LEFT_ALONE, 3, DEEP))
+@pytest.mark.parametrize("seed", in_turn(LEFT_ALONE, 6, DEEP))
 def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
     judged(left_alone_plan(seed), tmp_path / str(seed))
 
@@ -253,13 +255,13 @@ HEDGED = (8, 9, 12, 13)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", HEDGED_SEED or in_turn(HEDGED, 2, DEEP))
+@pytest.mark.parametrize("seed", HEDGED_SEED or in_turn(HEDGED, 4, DEEP))
 def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path: Path) -> None:
     judged(hedged_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("name", in_turn([*NAMED], 4))
+@pytest.mark.parametrize("name", in_turn([*NAMED], 8))
 def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
     judged(NAMED[name], tmp_path / "state")
 
@@ -274,7 +276,7 @@ NO_GOOD_ANSWER = ("no-reply", "empty", "truncated", "cut", "reset", "html")
     ("market", "seed"),
     [
         ("futures" if seed % 2 == 0 else "spot", seed)
-        for seed in in_turn((1, 2, 4, 3), 2, range(1, 25))
+        for seed in in_turn((1, 2, 4, 3), 4, range(1, 25))
     ],
 )
 def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ playback venue, spot and perpetual.
 
     TRADECTL_CASE="no fill" python -m pytest tests/integration/test_venue_contract.py -k bybit-spot
 
+With one commit each case is tried at one venue of three, and at each venue a case of three; deep, all.
 Nothing that is answered or pushed has a field that ccxt's code of the exchange does not know of. What an
 exchange cannot do stands in its dialect (`cannot`), and `tradectl exchanges NAME` says it too.
 """
@@ -19,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.profiles import in_turn
 from tests.venues import dialect, spoken
 from tests.venues.contract import CASES, holds, of_streams
 from tests.venues.harness import SYMBOL, venue_at
@@ -28,6 +30,15 @@ from tradectl.domain.errors import NotExecuted
 from tradectl.domain.orders import OrderStatus
 
 WANTED = os.environ.get("TRADECTL_CASE", "")
+PARTS = 3
+
+
+def cases_of(place: int, name: str, kind: str) -> list[str]:
+    """Those of this commit at the venue, which has that place among all; or those that are asked for."""
+    held = [case for case in CASES if holds(case, dialect(name, kind))]
+    if WANTED:
+        return [case for case in held if WANTED in case]
+    return in_turn(held[place % PARTS :] + held[: place % PARTS], PARTS)
 
 
 async def test_a_kind_that_ccxt_has_under_another_name_is_traded_under_the_first() -> None:
@@ -90,12 +101,15 @@ async def test_a_cloud_key_of_coinbase_logs_in_with_a_token() -> None:
         await account.until(lambda: at.listens("user:"))
 
 
-@pytest.mark.parametrize(("name", "kind"), spoken(), ids=lambda value: value)
-async def test_the_contract_holds(name: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "name", "kind"),
+    [pytest.param(place, *venue, id="-".join(venue)) for place, venue in enumerate(spoken())],
+)
+async def test_the_contract_holds(place: int, name: str, kind: str) -> None:
     wrong: list[Exception] = []
     answered: set[str] = set()
-    for case, runs in CASES.items():
-        for run in runs if WANTED in case and holds(case, dialect(name, kind)) else ():
+    for case in cases_of(place, name, kind):
+        for run in CASES[case]:
             try:
                 streams = of_streams(case)
                 async with venue_at(dialect(name, kind), answered=answered, streams=streams) as at:
