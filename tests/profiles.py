@@ -4,8 +4,8 @@
     python -m pytest --deep                     deep; TRADECTL_TEST_PROFILE=deep says the same
     TRADECTL_SCHEDULES=5000 python -m pytest    so many fault schedules, whatever the profile
 
-Every test runs in both. Deep, a property is tried with twenty-five times as many examples, a process is
-killed more often, and more fault schedules are played. Their seeds are made of the commit: each commit
+Every test runs in both. Deep, a property is tried with forty times as many examples, a process is killed
+more often, and more fault schedules are played. Their seeds are made of the commit: each commit
 tries others, and one commit always the same; what is kept because it once found something comes in turn,
 a part of it with each commit. The header says which commit.
 """
@@ -28,9 +28,9 @@ COMMIT = "TRADECTL_SCHEDULE_COMMIT"
 """Of which commit the seeds are made; asked of git where it is not set."""
 SCHEDULES = "TRADECTL_SCHEDULES"
 SCHEDULES_A_COMMIT = 6
-EXAMPLES = 40
+EXAMPLES = 25
 T = TypeVar("T")
-DEEPER = 25
+DEEPER = 40
 
 settings.register_profile(FAST, deadline=None, max_examples=EXAMPLES)
 settings.register_profile(DEEP, deadline=None, max_examples=EXAMPLES * DEEPER)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.monitoring import StillClock
+from tests.fixtures.rows import each_row
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import AlertRow
 from tradectl.domain.events import (
@@ -36,7 +36,7 @@ def row(kind: str, severity: str = "error", status: str = "active", run_id: str 
 ENDED, ANEW = "why; the run ended", "why; the next run looks at it anew"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("alert", "read", "next_run"),
     [
         (row("feed_stale"), ENDED, ENDED),

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
+from tests.fixtures.rows import each_row
 from tradectl.config.rules import check
 from tradectl.config.settings import HistorySettings, Settings
 from tradectl.domain.allocation import AllocationTarget, Weights
@@ -50,7 +51,7 @@ def allocated(known: MarketHistory | None = None, **settings: Any) -> Weights:
     return made(settings.get("targets", targets()), known or history())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_row("method", METHODS)
 def test_weights_are_rounded_above_zero_capped_and_within_what_is_allotted(method: Method) -> None:
     weights = allocated(method=method)
     assert [*weights] == [*SYMBOLS]
@@ -61,8 +62,8 @@ def test_weights_are_rounded_above_zero_capped_and_within_what_is_allotted(metho
         assert sum(weights.values()) == pytest.approx(Decimal("0.98"), abs=Decimal("0.000002"))
 
 
-@pytest.mark.parametrize("method", ["inverse_volatility", "minimum_variance", "risk_parity"])
-@pytest.mark.parametrize("covariance", ["sample", "shrunk", "exponential"])
+@each_row("method", ["inverse_volatility", "minimum_variance", "risk_parity"])
+@each_row("covariance", ["sample", "shrunk", "exponential"])
 def test_what_is_calm_gets_more(method: Method, covariance: Any) -> None:
     weights = allocated(method=method, covariance=covariance, max_weight=Decimal(1))
     assert weights["CALM"] > weights["MIDDLE"] >= weights["WILD"]

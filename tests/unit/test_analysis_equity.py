@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
+from tests.fixtures.rows import each_row
 from tradectl.analysis.benchmark import BuyAndHold
 from tradectl.analysis.downsampling import Downsampled
 from tradectl.analysis.equity import Day, EquityCurve
@@ -127,7 +128,7 @@ def test_a_long_curve_is_short_and_keeps_its_extremes() -> None:
     assert points[-1].equity == float(found.equity)
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
+@each_row("count", [0, 1, 7, 8, 9, 100])
 def test_downsampling_loses_nothing(count: int) -> None:
     kept = Downsampled[tuple[int, ...]](8, lambda first, second: first + second)
     for n in range(count):

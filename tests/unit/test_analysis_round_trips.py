@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.analysis.round_trips import NOBODY, RoundTrip, TripBook, Why
 from tradectl.domain.positions import Position
 
@@ -37,7 +38,7 @@ def figures(trip: RoundTrip) -> tuple[object, ...]:
     return trip.side, trip.entered, trip.entry_price, trip.exit_price, trip.pnl, trip.fees
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fills", "expected"),
     [
         # (quantity, price, fee) of each fill; side, entered, entry price, exit price, result, fees

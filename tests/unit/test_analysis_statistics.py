@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.analysis.statistics import (
     annual_return,
     cagr,
@@ -80,7 +81,7 @@ def test_each_time_below_a_peak() -> None:
     assert drawdowns([]) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "nothing",
     [
         sharpe([]), sharpe([0.01]), sharpe([0.01, 0.01, 0.01]),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.fixtures.rows import each_row
 from tradectl.analysis.attribution import reason_kind
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reason", "kind"),
     [
         ("RSI 28.41 is below 30", "RSI … is below 30"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.time import DAY, SECOND
@@ -43,7 +44,7 @@ def feed(builder: BarBuilder, *events: MarketDataEvent) -> list[BarEvent]:
     return [bar for event in events for bar in builder.update(event)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "interval"),
     [("5s", 5 * SECOND), ("1m", MINUTE), ("4h", 4 * HOUR), ("1d", DAY), ("1440m", DAY)],
 )
@@ -52,7 +53,7 @@ def test_a_timeframe_is_a_count_and_a_unit(text: str, interval: int) -> None:
     assert parse_timeframe(spell_timeframe(interval)) == interval
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "",

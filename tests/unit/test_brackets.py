@@ -7,12 +7,12 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
-from tests.profiles import examples
+from tests.fixtures.rows import each_row
 from tradectl.cli.output.bracketed import bracketed
 from tradectl.domain.brackets import Bracket, BracketState, bracket_of
 from tradectl.domain.errors import ConfigError, UsageError
@@ -43,7 +43,7 @@ def test_prices_are_measured_from_the_entry(
         assert bracket.target(position, PERP) == (None if to is None else D(to))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exits", "complaint"),
     [
         ({"stop_loss": 2}, "a signal has no 'stop_loss': did you mean 'stop_loss_pct'"),
@@ -73,7 +73,7 @@ def test_a_leg_of_a_signal_stands_for_that_of_the_configuration() -> None:
     assert Bracket(trailing_pct=D(2)).over(usual).activate_pct is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exits", "long", "why"),
     [
         (
@@ -103,7 +103,6 @@ def test_what_would_be_over_as_it_begins_is_told(
 PRICES = st.lists(st.decimals(50, 200, places=2), min_size=1, max_size=40)
 
 
-@settings(max_examples=examples(40), deadline=None)
 @given(
     PRICES,
     st.booleans(),
@@ -139,7 +138,7 @@ def account(symbol: str, **held: str) -> FakeAccount:
     return view.own(symbol, sum(map(D, held.values()), D(0)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "stops"),
     [
         ({"a": "3"}, {"a": D(3)}),

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.risk_system import BTC, ETH, RiskSystem
+from tests.fixtures.rows import each_row
 from tradectl.config.rules import check
 from tradectl.config.settings import Settings
 from tradectl.domain.errors import ConfigError
@@ -135,7 +136,7 @@ def moving(run: RiskSystem, moves: list[float]) -> RiskSystem:
     return run
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("target", "most", "size"),
     [("40", "1", "0.67"), ("5", "1", "0.25"), ("90", "1", "1"), ("90", "3", "1.5")],
     ids=["scaled", "at least", "at most", "beyond"],

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.bus import label, note, timer
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import DataClock, WallClock
 from tradectl.bus.scheduler import FIRST_TIME, NEVER, Scheduler
 from tradectl.domain.events import TimerFired
@@ -103,8 +104,8 @@ def test_a_clock_that_is_put_back_by_the_exchanges_word_is_gone_half_as_fast_for
     assert (computer.clock.moved, computer.passes(0)) == (0, 132 - 60)
 
 
-@pytest.mark.parametrize("late", [0.05, 0.4])
-@pytest.mark.parametrize("off", [1.5, 3, 8, 9.5, 11, 600, -1.5, -3, -9.5, -11, -3_600])
+@each_row("late", [0.05, 0.4])
+@each_row("off", [1.5, 3, 8, 9.5, 11, 600, -1.5, -3, -9.5, -11, -3_600])
 def test_how_far_our_own_time_was_off_is_not_taken_for_the_exchanges_delay(
     off: float, late: float
 ) -> None:
@@ -118,8 +119,8 @@ def test_how_far_our_own_time_was_off_is_not_taken_for_the_exchanges_delay(
     assert computer.clock.moved == 0
 
 
-@pytest.mark.parametrize("off", [-3_600, -30, 30, 3_600])
-@pytest.mark.parametrize("late", [35, 60, 3_630])
+@each_row("off", [-3_600, -30, 30, 3_600])
+@each_row("late", [35, 60, 3_630])
 def test_data_that_comes_late_for_a_while_says_nothing_of_a_clock(off: int, late: float) -> None:
     computer = Computer(by_exchange=True)
     computer.messages()
@@ -247,7 +248,7 @@ def test_an_empty_scheduler_says_never_and_has_nothing_to_give() -> None:
         scheduler.pop()
 
 
-@pytest.mark.parametrize(("now", "due"), [(1, 10), (9, 10), (10, 20), (57, 60)])
+@each_row(("now", "due"), [(1, 10), (9, 10), (10, 20), (57, 60)])
 def test_a_timer_is_set_to_the_next_multiple_after_now(now: int, due: int) -> None:
     scheduler = Scheduler()
     scheduler.every(10, "risk", now)

@@ -24,6 +24,7 @@ from tests.fixtures.bus import (
     tick,
     timer,
 )
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Stage
 from tradectl.bus.event_bus import EventBus
@@ -171,7 +172,7 @@ def test_market_data_beyond_the_bound_pushes_out_the_oldest_and_is_counted() -> 
     assert bus.get_metrics()["dropped"] == 3
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@each_row("maker", MAKERS)
 def test_nothing_but_market_data_is_ever_dropped(maker: Callable[[str], Event]) -> None:
     bus = data_bus(max_queue_size=3)
     for n in range(30):

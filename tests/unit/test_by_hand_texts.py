@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from rich.console import Console
 
+from tests.fixtures.rows import each_row
 from tradectl.cli.output.by_hand import order
 from tradectl.documents.by_hand import HandOrder, HandPlan
 from tradectl.domain.money import Side
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("algorithm", "parts", "rest", "said"),
     [
         ("twap", 10, "sent", "over 5m: 10 parts, 30.0 s apart; what is left is sent at the end"),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.canonical import canonical_hash
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus
@@ -23,7 +24,7 @@ def spec(quantity: str, side: Side = Side.BUY) -> OrderSpec:
     return OrderSpec("run-1-1", "BTCUSDT", side, Decimal(quantity))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other"),
     [
         pytest.param(spec("1.50"), spec("1.5"), id="a decimal without its zeros"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.exchange.ccxt_venue.balances import read_balances
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.tables import table_of
@@ -145,7 +146,7 @@ def read(exchange: str, kind: str, info: Any, total: str = "960") -> dict[str, B
     return read_balances(raw, table_of(exchange).balances.get(kind), str)[0]
 
 
-@pytest.mark.parametrize(("exchange", "kind"), ANSWERS)
+@each_row(("exchange", "kind"), ANSWERS)
 def test_the_wallet_has_no_unrealized_profit_in_it_and_the_equity_has(
     exchange: str, kind: str
 ) -> None:
@@ -191,13 +192,13 @@ def test_what_ccxt_has_is_taken_where_there_is_no_rule() -> None:
     assert balance == Balance(Decimal(1000), Decimal(1000), Decimal(800), Decimal(200))
 
 
-@pytest.mark.parametrize("name", ["kucoinfutures", "myokx", "okxus", "binanceusdm", "bybiteu"])
+@each_row("name", ["kucoinfutures", "myokx", "okxus", "binanceusdm", "bybiteu"])
 def test_an_exchange_is_known_by_its_other_names(name: str) -> None:
     assert table_of(name).balances.get("perpetual") is not None
 
 
-@pytest.mark.parametrize("info", [None, {}, [], {"data": None}, {"data": "x"}, "html"])
-@pytest.mark.parametrize("exchange", ["okx", "kucoin", "binance"])
+@each_row("info", [None, {}, [], {"data": None}, {"data": "x"}, "html"])
+@each_row("exchange", ["okx", "kucoin", "binance"])
 def test_an_answer_without_balances_is_none(exchange: str, info: Any) -> None:
     with pytest.raises(InvalidResponse):
         read(exchange, "perpetual", info)

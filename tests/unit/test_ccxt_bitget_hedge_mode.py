@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.ccxt_markets import markets
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import CloseCause
 from tradectl.domain.money import Side
 from tradectl.exchange.ccxt_venue.report_parser import ReportParser
@@ -31,7 +32,7 @@ def fill(side: str, trade_side: str, *, pushed: bool) -> VenueFill:
     return PARSER.fill(raw, pushed=pushed)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("told", "trade_side", "pushed", "traded"),
     [
         ("buy", "open", False, BUY),
@@ -47,8 +48,8 @@ def test_a_fill_that_closes(told: str, trade_side: str, pushed: bool, traded: Si
     assert fill(told, trade_side, pushed=pushed).side is traded
 
 
-@pytest.mark.parametrize("pushed", [False, True])
-@pytest.mark.parametrize(
+@each_row("pushed", [False, True])
+@each_row(
     ("trade_side", "traded", "cause", "of"),
     [
         ("burst_close_long", SELL, LIQUIDATION, LONG),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.orders import client_order_id, tag_of
 from tradectl.exchange.ccxt_venue.client_ids import AS_THEY_ARE, ClientIds, HexClientIds
 
@@ -37,6 +37,6 @@ def test_one_of_an_order_is_one_of_ours_when_it_comes_back() -> None:
     assert tag_of(HEX.ours(HEX.theirs(ours))) == tag_of(ours) != ""
 
 
-@pytest.mark.parametrize("theirs", ["", "0x" + "a" * 32, "0x1234", "0x7adec7ff" + "0" * 24])
+@each_row("theirs", ["", "0x" + "a" * 32, "0x1234", "0x7adec7ff" + "0" * 24])
 def test_what_is_somebody_elses_stays_as_it_is(theirs: str) -> None:
     assert HEX.ours(theirs) == theirs

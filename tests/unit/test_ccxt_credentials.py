@@ -11,6 +11,7 @@ from typing import Literal
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.exchange.ccxt_venue.client import make_client
 from tradectl.exchange.ccxt_venue.tables import table_of
@@ -90,7 +91,7 @@ def test_from_a_keyring_where_the_environment_has_none(monkeypatch: pytest.Monke
     assert read_credentials(SETTINGS, {}) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         f"binance POST https://api.binance.com/api/v3/order?symbol=X&signature={SECRET}",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import ccxt
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import (
     AccessLost,
     NotExecuted,
@@ -116,7 +117,7 @@ CASES: list[tuple[Exception, int | None, type[TradectlError], type[TradectlError
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "write", "read"), CASES)
+@each_row(("error", "status", "write", "read"), CASES)
 def test_verdicts(
     error: Exception,
     status: int | None,
@@ -154,7 +155,7 @@ def test_an_empty_answer_that_ccxt_blames_on_the_keys_is_not_lost_access() -> No
     assert isinstance(translate(error, "news", reply, READING, write=False), NotExecuted)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "headers", "seconds"),
     [
         ("429", {"Retry-After": "7"}, 7.0),

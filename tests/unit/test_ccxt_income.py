@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.loopback_venue import SYMBOL, VenueHarness, venue_harness
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import NotExecuted, VenueRefusal
 from tradectl.domain.event import CloseCause, IncomeKind
 from tradectl.domain.time import DAY, MILLISECOND
@@ -112,7 +113,7 @@ async def test_on_spot_no_income_is_told_of() -> None:
             await spot.venue.income(0, 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("client_id", "cause"),
     [
         ("autoclose-1596107620040000020", CloseCause.LIQUIDATION),
@@ -129,7 +130,7 @@ def test_an_order_of_the_exchange_is_known_by_its_client_id(
     assert parser._forced(client_id, {}) is cause
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exchange", "info", "cause"),
     [
         ("bybit", {"execType": "AdlTrade"}, CloseCause.ADL),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.ccxt_markets import client, markets
+from tests.fixtures.rows import each_row
 from tradectl.domain.money import Side
 from tradectl.domain.time import MINUTE
 from tradectl.exchange.ccxt_venue.market_data import LEVELS, CrossedBook, MarketData
@@ -44,13 +45,13 @@ def test_a_trade_of_the_stream_through_ccxts_parser() -> None:
     assert event.source_component == "binance"
 
 
-@pytest.mark.parametrize("moment", [None, 0, -5, float("nan"), 1e18, "soon"])
+@each_row("moment", [None, 0, -5, float("nan"), 1e18, "soon"])
 def test_without_a_time_it_is_that_of_its_receipt(moment: Any) -> None:
     (event,) = data().trades([TRADE | {"timestamp": moment}], MARKET)
     assert event.ts == NOW
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {"price": None},
@@ -93,7 +94,7 @@ def test_a_quote() -> None:
     assert event.ts == 1_000_000_000
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "reason"),
     [
         ({"bid": None}, "not a number"),

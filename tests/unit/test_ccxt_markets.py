@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.ccxt_markets import client, markets
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.exchange.ccxt_venue.decimals import ForeignMarket, InvalidResponse
@@ -19,7 +20,7 @@ from tradectl.exchange.ccxt_venue.markets import (
 )
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT", "btcusdt", "BTC-USDT", "btc_usdt"])
+@each_row("symbol", ["BTCUSDT", "BTC/USDT", "btcusdt", "BTC-USDT", "btc_usdt"])
 def test_spot_by_any_spelling(symbol: str) -> None:
     found = markets(configured={symbol: symbol})[symbol]
     assert (found.symbol, found.unified, found.id) == (symbol, "BTC/USDT", "BTCUSDT")
@@ -27,7 +28,7 @@ def test_spot_by_any_spelling(symbol: str) -> None:
     assert found.instrument.kind is InstrumentKind.SPOT
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT", "BTC/USDT:USDT", "btc-usdt-usdt"])
+@each_row("symbol", ["BTCUSDT", "BTC/USDT", "BTC/USDT:USDT", "btc-usdt-usdt"])
 def test_perpetual_by_any_spelling(symbol: str) -> None:
     found = markets("perpetual", {symbol: symbol})[symbol]
     assert (found.symbol, found.unified) == (symbol, "BTC/USDT:USDT")
@@ -40,7 +41,7 @@ def test_the_run_may_call_it_otherwise() -> None:
     assert found.of("ETH/BTC").symbol == "kraken:BTC/USD"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "symbol", "near"),
     [
         ("spot", "BTC/USDT:USDT", "BTC/USDT"),  # a perpetual is never meant by a spot venue
@@ -130,7 +131,7 @@ def test_contracts_are_coins_outside() -> None:
     assert found.instrument.min_notional == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mode", "precision", "tick", "lot", "digits"),
     [
         (TICK_SIZE, {"price": "0.5", "amount": "1e-3"}, "0.5", "0.001", None),

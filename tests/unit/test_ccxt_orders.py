@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.ccxt_markets import QUIRKS, client, markets
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import VenueRefusal
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType, TimeInForce
@@ -38,7 +39,7 @@ def test_market_and_limit() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("order", "params"),
     [
         (spec("1", "9", time_in_force=TimeInForce.IOC), {"timeInForce": "IOC"}),
@@ -77,7 +78,7 @@ def test_a_stop_says_its_side_where_the_exchange_wants_to_know() -> None:
         assert params["triggerDirection"] == direction
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("order", "amount", "price", "stop"),
     [
         (spec("0.123456789", "100.019"), "0.12345", "100.01", None),
@@ -100,7 +101,7 @@ def test_rounding_is_toward_safety(
     assert (args.amount, args.price, args.params.get("triggerPrice")) == (amount, price, stop)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "order",
     [
         spec("0"),

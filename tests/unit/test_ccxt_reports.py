@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.ccxt_markets import QUIRKS, client, markets
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import Liquidity
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType, client_order_id
@@ -79,7 +80,7 @@ def test_a_cancelled_order_keeps_its_fill_and_our_id_not_that_of_the_cancel() ->
     assert [order.quantity, order.filled] == [10, 8]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exchange", "info", "reason"),
     [
         ("binance", {"r": "NONE"}, ""),
@@ -114,7 +115,7 @@ def test_a_filled_order_names_its_fills() -> None:
     assert first.ts == order.ts > 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "executed", "becomes"),
     [
         ("NEW", "0", OrderStatus.ACCEPTED),
@@ -148,7 +149,7 @@ def test_types(kind: str, stop: str, becomes: OrderType) -> None:
     assert order.stop_price == (Decimal(9) if becomes.is_stop else None)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {"orderId": None},
@@ -177,7 +178,7 @@ def test_what_is_no_answer(changed: dict[str, Any]) -> None:
         )
 
 
-@pytest.mark.parametrize("raw", [{}, None, "", [], "<html>", 5])
+@each_row("raw", [{}, None, "", [], "<html>", 5])
 def test_emptiness_is_no_answer(raw: Any) -> None:
     with pytest.raises(InvalidResponse):
         reader().order(raw)
@@ -253,7 +254,7 @@ def test_a_fill() -> None:
     assert fill.ts == 1499865549590 * 1_000_000
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {"id": None},

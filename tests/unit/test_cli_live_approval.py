@@ -14,6 +14,7 @@ from typing import TextIO
 import pytest
 
 from tests.fixtures.doctor import DoctorHarness, doctor_in
+from tests.fixtures.rows import each_row
 from tradectl.cli.commands.live_approval import approval, check_mode, phrase_of
 from tradectl.cli.output.live_banner import banner
 from tradectl.config.settings import OrchestratorConfig, Settings
@@ -48,7 +49,7 @@ async def approve(harness: DoctorHarness, typed: TextIO, *, yes: bool = False) -
 # --- mode and flag ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("settings", "flag", "mode"),
     [
         (PAPER, None, "paper"),

@@ -9,6 +9,7 @@ import pytest
 import typer
 from msgspec import Struct
 
+from tests.fixtures.rows import each_row
 from tradectl.cli import pages
 from tradectl.cli.options import print_json
 from tradectl.cli.pages import print_page
@@ -103,7 +104,7 @@ def test_what_is_wanted_since_may_be_so_long_ago() -> None:
         pages.parse_since("5 minutes")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "yesterday",

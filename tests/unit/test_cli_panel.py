@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.fixtures.documents import document
+from tests.fixtures.rows import each_row
 from tests.profiles import examples
 from tradectl.cli.output.chart import EIGHTHS, bar, chart, sparkline, thinned
 from tradectl.cli.panel.panel import Panel, render, suits
@@ -138,15 +139,15 @@ def text(view: View, width: int = 80, height: int = 24) -> str:
 # --- the sheet ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("view", [a_view(), {}], ids=["full", "empty"])
+@each_row("size", SIZES)
+@each_row("view", [a_view(), {}], ids=["full", "empty"])
 def test_a_sheet_is_exactly_as_large_as_the_terminal(view: View, size: tuple[int, int]) -> None:
     width, height = size
     lines = drawn(view, width, height)
     assert [cell_len(line) for line in lines] == [width] * height
 
 
-@pytest.mark.parametrize(
+@each_row(
     "fact",
     [
         "RUNNING",
@@ -270,7 +271,7 @@ def test_what_is_held_back_is_said() -> None:
     assert "and 2 more restricted" in text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "colour"),
     [
         ("RUNNING", "green"),
@@ -411,7 +412,7 @@ views = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(16))
 @given(view=views, width=st.integers(1, 200), height=st.integers(1, 60))
 def test_any_view_fits_any_terminal(view: View, width: int, height: int) -> None:
     console = Console(width=width, height=height, file=io.StringIO())
@@ -433,7 +434,7 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
 # --- curves ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "width", "curve"),
     [
         ([], 3, "   "),
@@ -463,7 +464,7 @@ def test_a_thinned_curve_ends_where_the_curve_ends(values: list[int], most: int)
     assert not values or kept[-1] == float(values[-1])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fraction", "cells"),
     [(0, "░░░░"), (0.5, "██░░"), (1, "████"), (7, "████"), (-1, "░░░░"), (float("nan"), "░░░░")],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
 from tests.fixtures.documents import document
+from tests.fixtures.rows import each_row
 from tests.unit.test_cli_panel import SIZES, a_view
 from tradectl.cli.panel.keys import Keys
 from tradectl.cli.panel.look import HELP, KEYS, VIEWS, Deed, Look
@@ -19,7 +19,7 @@ from tradectl.documents.run import LiveStatus
 PASTE, END = b"\x1b[200~", b"\x1b[201~"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "keys"),
     [
         (b"p", ["p"]),
@@ -83,7 +83,7 @@ def after(*keys: str, attached: bool = False) -> tuple[Look, list[Deed]]:
     return look, deeds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("keys", "deeds"),
     [
         ("p", ["pause"]),
@@ -112,7 +112,7 @@ def test_only_who_is_attached_can_leave() -> None:
     assert after("q", attached=True)[1] == ["leave"]
 
 
-@pytest.mark.parametrize(("number", "view"), [*enumerate(VIEWS, 1)])
+@each_row(("number", "view"), [*enumerate(VIEWS, 1)])
 def test_numbers_choose_views(number: int, view: str) -> None:
     assert after(str(number))[0].view == view
 
@@ -135,8 +135,8 @@ def sheet(look: Look | None, width: int = 80, height: int = 24, **changes: objec
     return captured.get().splitlines()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("view", [*VIEWS, HELP])
+@each_row("size", SIZES)
+@each_row("view", [*VIEWS, HELP])
 def test_each_view_is_exactly_as_large_as_the_terminal(view: str, size: tuple[int, int]) -> None:
     width, height = size
     lines = sheet(Look(view=view), width, height)
@@ -166,8 +166,8 @@ def test_a_small_terminal_says_what_it_has_no_room_for() -> None:
     assert "no room for Positions" in lines[-1]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("width", [40, 80, 200])
+@each_row("view", VIEWS)
+@each_row("width", [40, 80, 200])
 def test_the_key_of_the_emergency_stop_is_said_however_little_room_there_is(
     view: str, width: int
 ) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console, RenderableType
 
 from tests.fixtures.books import approved
 from tests.fixtures.documents import document, documents
+from tests.fixtures.rows import each_row
 from tradectl.cli.output import figures, render, reports, status_page, strategies
 from tradectl.cli.output.cells import component_message
 from tradectl.cli.output.lines import LineLog
@@ -88,7 +89,7 @@ def shown(renderable: RenderableType, width: int = 120, *, colour: bool = False)
 # --- figures --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spelled", "value", "text"),
     [
         (figures.money, "1234.5000", "1,234.50"),
@@ -158,7 +159,7 @@ def test_net_profit_is_after_fees() -> None:
 # --- harmless -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "line"),
     [
         ("BTCUSDT", "BTCUSDT"),
@@ -264,7 +265,7 @@ def table_of(table: Callable[[Any], RenderableType], *rows: dict[str, Any]) -> R
     return table(documents(ROWS[table], rows))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "row", "words"),
     [
         (render.positions, POSITION, "BTCUSDT long 0.05 59,890.12 60,133.87 +12.18 -3.50"),
@@ -331,7 +332,7 @@ def test_a_run_that_a_halt_ended_is_told_from_others() -> None:
     assert shown(table_of(render.runs, halted), 160).splitlines()[1].split()[-1] == "halted"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "words"),
     [
         (render.positions, "the account is flat"),
@@ -370,7 +371,7 @@ def test_the_id_of_an_order_stays_whole_on_its_line(width: int) -> None:
     assert shown(table, width=width).splitlines()[1].endswith(order_id)
 
 
-@pytest.mark.parametrize("table", [render.positions, render.orders, render.fills, render.alerts])
+@each_row("table", [render.positions, render.orders, render.fills, render.alerts])
 def test_rows_without_fields_are_rows_still(table: Callable[[Any], RenderableType]) -> None:
     assert len(shown(table_of(table, {})).splitlines()) == 2
 
@@ -638,7 +639,7 @@ def test_a_summary_of_nothing_is_no_error() -> None:
     assert "equity      -" in shown(summary({}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("result", "words"),
     [
         ({"verified": True, "compared": 567}, "VERIFIED"),
@@ -795,7 +796,7 @@ def line(event: AnyEvent, log: LineLog | None = None) -> str | None:
     return (log or LineLog()).line(Record(1, AT, event))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("event", "words"),
     [
         (
@@ -851,7 +852,7 @@ def test_what_is_worth_knowing_is_one_plain_line(event: AnyEvent, words: str) ->
     assert line(event) == f"{STAMP} {words}"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event",
     [
         MarketDataEvent(symbol="BTCUSDT", price=Decimal(1), volume=Decimal(1)),

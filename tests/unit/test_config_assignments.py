@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.domain.brackets import Bracket
@@ -40,7 +41,7 @@ def two(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "key", "value"),
     [
         ("seed=7", "seed", 7),
@@ -115,7 +116,7 @@ def test_every_strategy_that_has_it_or_one_by_its_name(two: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("texts", "told"),
     [
         (["seed"], "--set seed: expected KEY=VALUE, such as risk.max_leverage=2"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.config.edit import set_key, with_key
 from tradectl.config.file import write_text
 from tradectl.config.load import load_settings
@@ -32,7 +33,7 @@ slippage_bps = 1
 """
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("section", "name", "value", "before", "after"),
     [
         ("", "seed", "7", "seed = 1  # lucky\n", "seed = 7  # lucky\n"),
@@ -67,7 +68,7 @@ def test_only_the_key_s_own_line_changes(
     assert with_key(FILE, section, name, value) == FILE.replace(before, after)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "after"),
     [
         ("", "[risk]\nx = 1\n"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.config.load import load_settings
 from tradectl.domain.errors import ConfigError
 
@@ -331,7 +332,7 @@ def test_a_bad_variable_is_named(name: str, text: str, told: str) -> None:
     assert complaint(environ={name: text}).startswith(f"{name}: {told}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("flags", "told"),
     [
         ({"seed": "x"}, "seed: expected a whole number, got 'x'"),

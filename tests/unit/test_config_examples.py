@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
 from tradectl.domain.instruments import Instruments
@@ -40,7 +41,7 @@ def test_there_are_examples() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@each_row("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_loads_and_begins_with_words(path: Path) -> None:
     assert load_settings(path, None, {}).mode == ("live" if path.stem in LIVE else "paper")
     assert path.read_text().startswith("# ")

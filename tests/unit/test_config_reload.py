@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tests.fixtures.rows import each_row
 from tradectl.config.reload import (
     UNCLASSED,
     Difference,
@@ -61,7 +62,7 @@ def test_every_limit_that_can_be_changed_has_a_direction() -> None:
     assert without == ["risk.stress"]  # what only a report looks at
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "more", "less"),
     [
         ("enable_auto_recovery", True, False),
@@ -84,7 +85,7 @@ def _limits(**changes: Any) -> Settings:
     return replace(RUNNING, risk=replace(RUNNING.risk, **changes))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tight", "loose"),
     [
         ({"max_leverage": Decimal(1)}, {"max_leverage": Decimal(3)}),
@@ -114,7 +115,7 @@ def test_a_limit_loosens_in_one_direction(tight: dict[str, Any], loose: dict[str
 DISK = Threshold(reading="disk_free_mb", raised_at=500, for_seconds=10, pause=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "verdict"),
     [
         ((), (DISK,), "loosens"),  # what is built in pauses at once
@@ -203,7 +204,7 @@ def test_another_strategy_is_refused_and_so_is_a_new_one() -> None:
     assert [(e.key, e.verdict) for e in differences(RUNNING, more)] == [("strategies", "refused")]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "wanted",
     [
         _limits(max_leverage=None, budgets=(), restricted_symbols=("BTCUSDT",)),

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tests.profiles import examples
 from tradectl.config.file import parse
 from tradectl.config.load import settings_from
@@ -106,7 +106,7 @@ def test_any_decimal_loads_back_to_the_last_digit(value: Decimal, key: str) -> N
     assert repr(loaded(describe(chosen))) == repr(chosen)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "toml"),
     [
         (None, '"none"'),

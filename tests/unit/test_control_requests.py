@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from typer.testing import CliRunner
 
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import ComputerClock
 from tradectl.cli.app import app
 from tradectl.cli.commands import config
@@ -266,7 +267,7 @@ def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
         assert list(taken) == fields, command
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "wrong"),
     [
         ({"accept": "fill", "symbols": ["COIN"], "price": "-5"}, "above zero"),

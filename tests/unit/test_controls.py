@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tests.fixtures.monitoring import Inbox
 from tests.fixtures.risk_system import RiskSystem
+from tests.fixtures.rows import each_row
 from tradectl.bus.event_bus import EventBus
 from tradectl.cli.app import app
 from tradectl.config.settings import Settings
@@ -98,7 +99,7 @@ def test_an_order_that_is_worth_too_much() -> None:
     assert denied(judge, order(SELL, "9", n=1), account(held="9")) == ""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "most"),
     [
         ({PERPETUAL: D(2)}, "2"),
@@ -228,7 +229,7 @@ def test_messages_hold_back_no_exit_and_no_stop() -> None:
 # --- our own orders ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("resting", "new", "meets"),
     [
         (limit("101", SELL, 9), limit("101", n=1), True),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.cli.app import HELP
 from tradectl.cli.commands.table import MODULES
 from tradectl.config.load import load_settings
@@ -25,7 +26,7 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+@each_row("unit", UNITS, ids=lambda path: path.stem)
 def test_a_service_calls_a_command_that_there_is(unit: Path) -> None:
     (line,) = values(unit, "ExecStart")
     program, command, *_ = line.split()
@@ -56,7 +57,7 @@ def test_what_a_person_must_look_at_is_not_started_again() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+@each_row("unit", UNITS, ids=lambda path: path.stem)
 def test_every_service_is_fenced_in_alike(unit: Path) -> None:
     assert values(unit, "User") == ["tradectl"]
     assert values(unit, "ProtectSystem") == ["strict"]
@@ -77,7 +78,7 @@ def test_systemd_reads_them_without_a_complaint(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("file", sorted(CONTAINER.glob("*.y*ml")), ids=lambda path: path.name)
+@each_row("file", sorted(CONTAINER.glob("*.y*ml")), ids=lambda path: path.name)
 def test_what_is_mounted_is_there(file: Path) -> None:
     mounted = re.findall(r"^ +- (\.\.?/[^:\s]+):", file.read_text(), flags=re.MULTILINE)
     assert [path for path in mounted if not (CONTAINER / path).exists()] == []

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 
 from tests.contracts import DOCUMENTS, FOLDER, check_output, schema, stored
+from tests.fixtures.rows import each_row
 from tradectl.documents.account import (
     AccountStatus,
     FillRow,
@@ -29,7 +30,7 @@ from tradectl.documents.run import (
 )
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@each_row("name", DOCUMENTS)
 def test_a_document_is_as_its_stored_schema_says(name: str) -> None:
     told = f"the documents of {name} have changed: `python -m tests.contracts` writes the schema"
     assert stored(name).read_bytes() == schema(name), told
@@ -63,7 +64,7 @@ PROMISED: dict[type[Struct], str] = {
 """What scripts rely on, whatever else becomes of the documents."""
 
 
-@pytest.mark.parametrize("kind", PROMISED, ids=lambda kind: kind.__name__)
+@each_row("kind", PROMISED, ids=lambda kind: kind.__name__)
 def test_what_was_promised_to_scripts_is_there(kind: type[Struct]) -> None:
     assert {*PROMISED[kind].split()} <= {*kind.__struct_fields__}
 

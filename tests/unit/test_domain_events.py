@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.errors import (
     AlreadyRunning,
@@ -166,7 +167,7 @@ def test_an_event_s_name_on_the_wire_is_that_of_its_class() -> None:
         assert kind.__struct_config__.tag == snake_case(kind.__name__).removesuffix("_event")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("family", "base"),
     [
         (EventType.PORTFOLIO, PortfolioEvent),
@@ -190,12 +191,12 @@ def test_each_word_of_an_exchange_is_a_column_of_the_order_table_of_its_own() ->
     assert {*triggers} <= {trigger for _, trigger in NEXT}
 
 
-@pytest.mark.parametrize("base", [PortfolioEvent, OrderEvent, RiskEvent, ExecutionEvent, Event])
+@each_row("base", [PortfolioEvent, OrderEvent, RiskEvent, ExecutionEvent, Event])
 def test_the_base_of_a_family_is_nothing_that_a_journal_could_hold(base: type[Event]) -> None:
     assert base not in KINDS
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         b'{"seq":1,"at":5,"event":{"type":"nonsense"}}',
@@ -214,8 +215,8 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
         DECODER.decode(line)
 
 
-@pytest.mark.parametrize("name", ["strength", "confidence"])
-@pytest.mark.parametrize(
+@each_row("name", ["strength", "confidence"])
+@each_row(
     "value",
     [
         float("nan"),
@@ -232,7 +233,7 @@ def test_a_signal_that_a_journal_could_not_give_back_cannot_be_made(name: str, v
         StrategySignalEvent(symbol="X", action=SignalAction.BUY, strategy="s", **{name: value})
 
 
-@pytest.mark.parametrize("value", [0, 1, 2, 0.1, -0.5, 1e300, Decimal("0.25")])
+@each_row("value", [0, 1, 2, 0.1, -0.5, 1e300, Decimal("0.25")])
 def test_a_signal_of_any_finite_strength_comes_back_from_the_journal(value: Any) -> None:
     signal = StrategySignalEvent(
         symbol="X", action=SignalAction.BUY, strategy="s", strength=value, confidence=value
@@ -240,7 +241,7 @@ def test_a_signal_of_any_finite_strength_comes_back_from_the_journal(value: Any)
     assert DECODER.decode(ENCODER.encode(Record(1, 5, signal))).event == signal
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "code"),
     [
         (TradectlError, 1),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.instruments import BUILT_IN, Instrument, InstrumentKind, Instruments
 from tradectl.domain.money import is_multiple
@@ -16,7 +17,7 @@ from tradectl.domain.money import is_multiple
 COIN = Instrument("COINUSDT", "USDT", Decimal("0.05"), Decimal("0.001"), Decimal(5))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "quote", "min_notional"),
     [
         ("PEPEUSDT", "USDT", "5"),
@@ -73,7 +74,7 @@ def test_a_guessed_instrument_rounds_nothing_that_is_quoted_anywhere() -> None:
     assert guessed.floor_quantity(Decimal("0.00000001")) == Decimal("0.00000001")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("price", "tick"),
     [("60000", "1e-8"), ("1", "1e-8"), ("0.1", "1e-8"), ("0.01", "1e-9"), ("4.5e-9", "1e-16")],
 )
@@ -81,7 +82,7 @@ def test_a_guessed_price_step_follows_the_price(price: str, tick: str) -> None:
     assert Instrument.guess("PEPEUSDT").tick_at(Decimal(price)) == Decimal(tick)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "price", "tick"),
     [
         ("BTCUSDT", "60000", "0.01"),
@@ -110,7 +111,7 @@ def test_one_can_be_short_in_a_perpetual_only(kind: InstrumentKind) -> None:
     assert Instrument.guess("BTCUSDT", kind).can_short is (kind is InstrumentKind.PERPETUAL)
 
 
-@pytest.mark.parametrize("symbol", BUILT_IN)
+@each_row("symbol", BUILT_IN)
 def test_built_in_instruments_are_spot_with_finer_steps_than_their_limits(symbol: str) -> None:
     instrument = BUILT_IN[symbol]
     assert instrument.symbol == symbol
@@ -145,7 +146,7 @@ def test_a_run_limited_to_its_symbols_knows_no_other() -> None:
         instruments["BTCUSDT"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("most", "at_market", "size", "part", "waiting"),
     [
         ("0", "0", "90", "90", "90"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.perpetuals import BTC, D, perpetual
+from tests.fixtures.rows import each_row
 from tradectl.domain.instruments import Instrument, MarginMode, MarginTier
 from tradectl.domain.margin import (
     HeldPerpetual,
@@ -43,7 +44,7 @@ def test_the_two_liquidation_prices_of_binance_s_own_example(
     assert round(price, 2) == D(expected)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("notional", "margin"),
     [("0", "0"), ("50000", "200"), ("50001", "200.005"), ("600000", "2950"), ("700000", "3950")],
 )

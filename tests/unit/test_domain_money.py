@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.money import (
     LARGEST,
     ZERO,
@@ -25,7 +26,7 @@ STEPS = st.sampled_from(["1e-8", "0.00001", "0.01", "0.25", "0.3", "1", "5"]).ma
 AMOUNTS = st.decimals("-1000000", "1000000", places=8, allow_nan=False)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "value"),
     [
         ("0", "0"),
@@ -39,7 +40,7 @@ def test_a_number_is_read_as_it_is_spelled(text: str, value: str) -> None:
     assert number(text) == Decimal(value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["", "abc", "1,5", "nan", "NaN", "sNaN", "-nan", "inf", "-Infinity", "1e15", "-1e15", "1e400"],
 )
@@ -54,13 +55,13 @@ def test_a_number_of_five_thousand_digits_is_refused_without_showing_them() -> N
     assert len(str(refusal.value)) < 100
 
 
-@pytest.mark.parametrize("text", ["1_000", " 5 ", "5\n", "١٢", "1e-400"])
+@each_row("text", ["1_000", " 5 ", "5\n", "١٢", "1e-400"])
 def test_a_number_is_spelled_in_plain_digits(text: str) -> None:
     with pytest.raises(ValueError, match="number"):
         number(text)
 
 
-@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e15", "-1e15", "1e99"])
+@each_row("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1e15", "-1e15", "1e99"])
 def test_insane_values_are_told_apart_without_raising(text: str) -> None:
     assert not is_sane(Decimal(text))
 
@@ -93,7 +94,7 @@ def test_rounding_again_changes_nothing(value: Decimal, step: Decimal) -> None:
     assert round_to(round_to(value, step), step) == round_to(value, step)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "text"),
     [
         ("0", "0"),

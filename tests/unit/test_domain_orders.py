@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import CoreError, IllegalTransition
 from tradectl.domain.events import AnyEvent, ExecutionEvent
 from tradectl.domain.money import Side
@@ -51,7 +52,7 @@ def test_an_illegal_step_is_an_error_of_the_core_which_halts() -> None:
     assert issubclass(IllegalTransition, CoreError)
 
 
-@pytest.mark.parametrize("status", TERMINAL)
+@each_row("status", TERMINAL)
 def test_an_order_that_is_over_never_works_again(status: OrderStatus) -> None:
     assert not WORKING & set(reachable([status]))
 
@@ -100,7 +101,7 @@ def test_a_fill_is_a_fact_even_of_an_order_that_was_said_to_be_rejected() -> Non
     assert reachable([S.REJECTED]) == [S.REJECTED, S.FILLED]
 
 
-@pytest.mark.parametrize("status", [S.INITIALIZED, *sorted(WORKING)])
+@each_row("status", [S.INITIALIZED, *sorted(WORKING)])
 def test_every_order_that_is_not_over_can_come_to_an_end(status: OrderStatus) -> None:
     assert set(reachable([status])) & set(TERMINAL)
 
@@ -115,23 +116,21 @@ def test_an_order_works_only_after_risk_has_let_it_pass() -> None:
     assert [old for (old, t) in NEXT if t is T.APPROVE] == [S.INITIALIZED]
 
 
-@pytest.mark.parametrize("trigger", [T.PARTIAL_FILL, T.FILL])
-@pytest.mark.parametrize("status", [*sorted(WORKING - {S.APPROVED}), S.CANCELED, S.EXPIRED])
+@each_row("trigger", [T.PARTIAL_FILL, T.FILL])
+@each_row("status", [*sorted(WORKING - {S.APPROVED}), S.CANCELED, S.EXPIRED])
 def test_a_fill_is_a_fact_wherever_the_exchange_may_have_worked_the_order(
     status: OrderStatus, trigger: Trigger
 ) -> None:
     assert (status, trigger) in NEXT
 
 
-@pytest.mark.parametrize("status", sorted(WORKING))
+@each_row("status", sorted(WORKING))
 def test_asking_to_cancel_an_unknown_order_does_not_end_the_doubt(status: OrderStatus) -> None:
     asked = step(status, T.REQUEST_CANCEL)
     assert asked is (S.UNKNOWN if status is S.UNKNOWN else S.PENDING_CANCEL)
 
 
-@pytest.mark.parametrize(
-    "trigger", [T.ACCEPT, T.REJECT, T.PARTIAL_FILL, T.FILL, T.CANCEL, T.EXPIRE]
-)
+@each_row("trigger", [T.ACCEPT, T.REJECT, T.PARTIAL_FILL, T.FILL, T.CANCEL, T.EXPIRE])
 def test_the_exchanges_word_ends_the_doubt_about_an_unknown_order(trigger: Trigger) -> None:
     assert step(S.UNKNOWN, trigger) is not S.UNKNOWN
 
@@ -179,7 +178,7 @@ def test_any_sequence_of_triggers_either_raises_or_obeys_the_laws(triggers: list
 SPEC = OrderSpec("o1", "BTCUSDT", Side.BUY, Decimal(3))
 
 
-@pytest.mark.parametrize("status", list(S))
+@each_row("status", list(S))
 def test_an_order_is_intended_working_or_over_and_only_one_of_them(status: OrderStatus) -> None:
     order = Order(SPEC, 0, 0, status)
     assert [status is S.INITIALIZED, order.is_working, order.is_over].count(True) == 1
@@ -198,7 +197,7 @@ def test_orders_do_not_share_their_list_of_trades() -> None:
     assert second.trades == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "is_stop", "has_limit"),
     [
         (OrderType.MARKET, False, False),

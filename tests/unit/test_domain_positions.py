@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.money import ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.positions import Position, closable, leaving
@@ -101,7 +102,7 @@ def test_closing_a_part_leaves_the_entry_price(
         assert abs(left.cost - left.quantity * entry) <= Decimal("1e-10")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fills", "quantity", "entry", "realized"),
     [
         ("+2@100", "2", "100", "0"),
@@ -204,7 +205,7 @@ def test_what_working_orders_bring_is_what_they_may_still_trade() -> None:
     assert WorkingOrders().coming == leaving([], Side.BUY) == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "side", "orders", "left"),
     [
         ("3", "sell", [], "3"),

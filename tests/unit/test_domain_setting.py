@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 from msgspec import Struct
 
+from tests.fixtures.rows import each_row
 from tradectl.config.settings import FeedSettings, OrchestratorConfig, Settings
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import KINDS
@@ -22,7 +23,7 @@ def tables_in(kind: Any) -> list[type[Struct]]:
 TABLES = [table for field in fields_of(Settings).values() for table in tables_in(field.kind)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("bounds", "words", "inside", "outside"),
     [
         (Bounds(), "", [-1, 0, 10**9], []),
@@ -49,7 +50,7 @@ def test_every_setting_says_what_it_means() -> None:
         assert [name for name, field in plain.items() if not field.help] == []
 
 
-@pytest.mark.parametrize("value", [True, "5", None, float("nan"), float("inf"), 0.0, 86_401])
+@each_row("value", [True, "5", None, float("nan"), float("inf"), 0.0, 86_401])
 def test_a_value_in_code_is_held_to_its_bounds(value: Any) -> None:
     with pytest.raises(
         ConfigError, match=r"^orchestrator\.shutdown_timeout_seconds: expected a num"
@@ -66,7 +67,7 @@ def test_a_whole_number_is_a_number() -> None:
     assert FeedSettings(stale_after_seconds=5).stale_after_seconds == 5
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "words"),
     [
         ("max_failures", "a whole number from 1 up"),

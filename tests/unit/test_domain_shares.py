@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.shares import fitted, part_of, shared_out
 
 D = Decimal
@@ -18,7 +18,7 @@ WANTS = st.lists(LOTS, min_size=1, max_size=5).map(
 )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("whole", "weights", "shares"),
     [
         ("1", ["1", "1", "1"], ["0.333", "0.333", "0.334"]),
@@ -59,7 +59,7 @@ def test_what_is_fitted_adds_up_to_what_can_be_had(wants: dict[str, D], net: D) 
         assert share * wants[name] > 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("net", "shares"),
     [
         ("0", {"a": "2", "b": "-3", "c": "1"}),

@@ -6,10 +6,10 @@ import json
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.text import LONGEST, ascii_json, harmless
 from tradectl.domain.time import DAY, MILLISECOND, SECOND, iso
 
@@ -40,7 +40,7 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "shown"),
     [
         ("\x1b[31mred\x1b[0m", "?[31mred?[0m"),
@@ -69,7 +69,7 @@ def test_anything_that_has_a_text_can_be_shown() -> None:
     assert harmless(None) == "None"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ns", "text"),
     [
         (0, "1970-01-01T00:00:00.000000Z"),

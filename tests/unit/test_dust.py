@@ -13,6 +13,7 @@ from tests.fixtures.books import PERP, SPOT, Ledger, approved, fill, report, sub
 from tests.fixtures.fake_account import PERP as PERPETUAL
 from tests.fixtures.fake_account import SPOT as COIN
 from tests.fixtures.fake_account import FakeAccount
+from tests.fixtures.rows import each_row
 from tests.unit.test_portfolio_protection import System
 from tradectl.domain.events import OrderAccepted, OrderInitialized, TargetComputed
 from tradectl.domain.instruments import Instrument
@@ -29,7 +30,7 @@ from tradectl.state.status import position_rows
 D = Decimal
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("quantity", "least", "is_dust"),
     [
         ("0.0009", "0", True),  # below one lot

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.fixtures.rows import each_row
 from tradectl.domain.endings import Ending, ending, is_a_part
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("source", "reason", "ended"),
     [
         ("recorded", "end of data", Ending.CLEAN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tests.venues import spoken
 from tests.venues.__main__ import PATH, text
 from tradectl.domain.errors import UsageError
@@ -31,7 +32,7 @@ def test_one_is_told_with_what_it_cannot_and_that_it_was_not_tried(name: str) ->
     assert all(kind.cases and kind.source for kind in found.proven)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in spoken()}))
+@each_row("name", sorted({name for name, _ in spoken()}))
 def test_how_long_an_order_may_live_is_read_in_its_document_or_said_to_be_hearsay(
     name: str,
 ) -> None:

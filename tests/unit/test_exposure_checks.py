@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tests.fixtures.risk_system import BTC, ETH, RiskSystem
+from tests.fixtures.rows import each_row
 from tests.profiles import examples
 from tradectl.domain.events import OrderDenied
 from tradectl.domain.exposure_tally import LONG, OF_GROUP, SHORT, ExposureTally, Group
@@ -56,7 +57,7 @@ def said(limits: RiskLimits, spec: OrderSpec, view: FakeAccount) -> str:
 # --- one side ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "code"),
     [
         ({"coin": "1"}, order(BUY, "1"), "SAME_DIRECTION"),
@@ -98,7 +99,7 @@ def budget(pct: str, **of: tuple[str, ...]) -> RiskLimits:
     return RiskLimits(budgets=(Budget(name="b", max_pct=D(pct), **of),))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "code"),
     [
         ({"coin": "1"}, order(BUY, "1"), ""),
@@ -120,7 +121,7 @@ def test_a_symbol_that_is_in_no_budget_has_none() -> None:
     assert said(budget("0.1", symbols=(COIN,)), order(BUY, "5"), account()) == ""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "code"),
     [
         (order(BUY, "1"), ""),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, RUN, Ledger, approved, fill, intent, submitted, tick
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import ForeignTrade
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import ZERO, Side
@@ -69,7 +70,7 @@ def test_so_are_those_of_what_others_traded_for_us(external: str, left: tuple[st
     assert problems_of(books.snapshot(), books.instruments) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("external", "ours_left", "external_left"),
     [("1", "2", "0.99"), ("0.01", "2", "0"), ("0.004", "1.994", "0"), ("0", "1.99", "0")],
 )

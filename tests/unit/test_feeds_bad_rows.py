@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.time import SECOND
@@ -238,7 +239,7 @@ def believed(prices: list[str], band: PriceBand | None = None) -> list[str]:
     return passed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("prices", "passed"),
     [
         (["100", "200", "400", "210"], ["100", "200", "400", "210"]),
@@ -259,7 +260,7 @@ def test_a_spike_is_dropped_and_a_new_level_is_believed_by_its_fifth_witness(
     assert believed(prices) == passed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("prices", "passed"),
     [
         (["1000", "101"], ["101"]),

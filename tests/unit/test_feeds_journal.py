@@ -6,11 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.journal import HEADER
-from tests.profiles import examples
 from tests.unit.test_feeds_properties import assert_fit_to_trade_on, file_with, mutated, mutations
 from tradectl.domain.errors import DataError, JournalDamaged, JournalError, UsageError
 from tradectl.domain.events import (
@@ -231,7 +230,6 @@ EVENTS: list[MarketDataEvent] = [
 GOOD = sealed(*([line(event)] for event in EVENTS))
 
 
-@settings(max_examples=examples(60))
 @given(changes=mutations, flip=st.integers(0, 8 * len(GOOD) - 1))
 def test_a_damaged_journal_is_played_fit_to_trade_on_or_refused(
     changes: list[tuple[int, int, bytes]], flip: int

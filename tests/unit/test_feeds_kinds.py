@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent, QuoteEvent
 from tradectl.domain.time import SECOND
@@ -273,7 +274,7 @@ def test_columns_are_said_by_name_or_number(tmp_path: Path) -> None:
         assert why in refusal(path, columns)
 
 
-@pytest.mark.parametrize("text", ["time", "time=", "when=1", "time=1,time=2", "price"])
+@each_row("text", ["time", "time=", "when=1", "time=1,time=2", "price"])
 def test_columns_that_say_nothing_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected each of time, clock"):
         parse_columns(text)

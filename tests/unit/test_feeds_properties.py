@@ -86,7 +86,6 @@ def mutated(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("zipped", [False, True])
-@settings(max_examples=examples(60))
 @given(changes=mutations)
 def test_a_damaged_file_is_played_fit_to_trade_on_or_refused(
     name: str, zipped: bool, changes: list[tuple[int, int, bytes]]
@@ -133,7 +132,7 @@ def test_the_fast_way_is_the_one_taken_with_good_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(10))
 @given(broken=st.integers(0, ROWS - 1))
 def test_a_block_in_doubt_leaves_nothing_behind(name: str, broken: int) -> None:
     header, _, text = GOOD[name].decode().partition("\n")
@@ -160,7 +159,7 @@ def new_state(header: str) -> FileState:
     return state
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(16))
 @given(
     files=st.lists(
         st.lists(st.integers(0, 30), min_size=1, max_size=40).map(sorted), min_size=1, max_size=4

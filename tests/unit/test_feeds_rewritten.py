@@ -83,7 +83,7 @@ def rows_of(events: list[MarketDataEvent], spell: Any) -> tuple[list[str], list[
     return names, rows
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(16))
 @given(
     name=st.sampled_from(NAMES),
     spelling=st.sampled_from([*TIMES]),
@@ -139,7 +139,7 @@ VALUES = st.sampled_from((
 LEADS = (b"", b"[", b"{", b"[[", b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"ARROW1", b"BZh9")
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(60))
 @given(
     header=st.lists(WORDS, max_size=8),
     rows=st.lists(st.lists(VALUES, max_size=8), max_size=6),
@@ -195,7 +195,7 @@ def _has_a_product(row: list[str]) -> bool:
 NUMBERS = st.integers(1, 10**6).map(str) | st.decimals(0, 10**6, places=3).map(str)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 @given(
     width=st.integers(1, 9),
     count=st.integers(1, 12),

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tests.real_data import real_data
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import BarEvent, MarketDataEvent
@@ -230,7 +231,7 @@ def test_columns_without_names_are_told_by_their_numbers() -> None:
 README = (FORMATS.parents[2] / "README.md").read_text()
 
 
-@pytest.mark.parametrize("line", re.findall(r"\| `tradectl (run --headless --data .*)` \|", README))
+@each_row("line", re.findall(r"\| `tradectl (run --headless --data .*)` \|", README))
 def test_each_sample_of_the_readme_is_played_and_none_is_missing(line: str) -> None:
     words = shlex.split(line)
     if "parquet" in line:
@@ -252,7 +253,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@each_row("name", CASES)
 def test_a_case_is_read_as_another_reader_reads_it(name: str) -> None:
     path = real_data(f"../cases/data/formats/{name}.csv")
     rows, feed = played(path)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tests.profiles import examples, in_turn
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import MarketDataEvent, QuoteEvent
@@ -56,7 +57,7 @@ def test_ticks_lie_an_interval_apart(ticks_per_second: int, interval: int) -> No
     assert times == [START + k * interval for k in range(6)]
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(12))
 @given(st.lists(st.integers(0, 20 * SECOND), max_size=30))
 def test_it_does_not_matter_how_often_one_asks(pauses: list[int]) -> None:
     market, now, events = SimulatedMarket(THREE, 7, START), START, []
@@ -164,7 +165,7 @@ def test_a_market_needs_symbols_and_ticks() -> None:
         SimulatedMarket(("BTCUSDT",), 7, START, 0)
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSTD", "btcusdt", "USDT", "FOOBAR", "BTCUSDTT"])
+@each_row("symbol", ["BTCUSTD", "btcusdt", "USDT", "FOOBAR", "BTCUSDTT"])
 def test_a_mistyped_symbol_is_not_invented(symbol: str) -> None:
     with pytest.raises(
         UsageError, match=f"the simulated market has no '{symbol}': .*known: BTCUSDT"
@@ -196,7 +197,7 @@ def test_what_follows_a_restart_is_settled_by_the_prices_that_it_begins_with() -
     assert moves(at) != moves({"BTCUSDT": Decimal("60000.01")})
 
 
-@pytest.mark.parametrize("symbol", ["BCTUSDT", "BTTC-USDT", "SOLANAUSDT", "ETTUSDT", "DODGEBTC"])
+@each_row("symbol", ["BCTUSDT", "BTTC-USDT", "SOLANAUSDT", "ETTUSDT", "DODGEBTC"])
 def test_a_coin_that_is_nearly_one_of_those_built_in_is_mistyped(symbol: str) -> None:
     """`BCT` is a letter from `BTC`, and nobody knows of another one of the name."""
     with pytest.raises(UsageError, match=f"no '{symbol}': (did you mean .*)?.known: BTCUSDT, ETH"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.event import IncomeKind
 from tradectl.exchange.ccxt_venue.decimals import InvalidResponse
 from tradectl.exchange.ccxt_venue.income_queries import IncomeQueries
@@ -35,7 +36,7 @@ def read(exchange: str, history: int, raw: dict[str, Any]) -> tuple[Any, ...] | 
     return (row.kind, row.amount, row.currency) if counts else None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "told"),
     [
         ({}, None),
@@ -86,7 +87,7 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exchange", "named", "kind"),
     [
         ("okx", {"type": "8", "subType": "173"}, K.FUNDING),
@@ -121,7 +122,7 @@ def delta(kind: str, **more: Any) -> dict[str, Any]:
     return {"time": 1724762307531, "hash": "0x62", "delta": {"type": kind, **more}}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "amount"),
     [
         (delta("deposit", usdc="50.0"), "50"),
@@ -167,8 +168,8 @@ def test_funding_is_told_by_coin_and_hour() -> None:
     assert read("hyperliquid", 0, line) == (K.FUNDING, Decimal("-75.635093"), "USDC")
 
 
-@pytest.mark.parametrize("odd", [None, 7, {}, {"delta": None}, {"delta": {"type": "deposit"}}])
-@pytest.mark.parametrize(("exchange", "history"), [("hyperliquid", 1), ("krakenfutures", 0)])
+@each_row("odd", [None, 7, {}, {"delta": None}, {"delta": {"type": "deposit"}}])
+@each_row(("exchange", "history"), [("hyperliquid", 1), ("krakenfutures", 0)])
 def test_a_line_that_is_none_is_no_answer(exchange: str, history: int, odd: Any) -> None:
     with pytest.raises(InvalidResponse):
         read(exchange, history, odd)

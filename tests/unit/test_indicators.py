@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl import strategy
 from tradectl.domain.errors import UsageError
 from tradectl.strategy import indicators
@@ -62,7 +63,7 @@ def assert_equals_reference(ours: list[float | None], theirs: list[float]) -> No
     assert all(abs(x - y) <= 1e-9 * max(1.0, abs(y)) for x, y in pairs)
 
 
-@pytest.mark.parametrize("n", [2, 3, 10, 30, 200])
+@each_row("n", [2, 3, 10, 30, 200])
 def test_ema_equals_ta_lib(n: int) -> None:
     talib = pytest.importorskip("talib")
     numpy = pytest.importorskip("numpy")
@@ -73,7 +74,7 @@ def test_ema_equals_ta_lib(n: int) -> None:
     )
 
 
-@pytest.mark.parametrize("n", [2, 3, 14, 50])
+@each_row("n", [2, 3, 14, 50])
 def test_rsi_equals_ta_lib(n: int) -> None:
     talib = pytest.importorskip("talib")
     numpy = pytest.importorskip("numpy")
@@ -84,7 +85,7 @@ def test_rsi_equals_ta_lib(n: int) -> None:
     )
 
 
-@pytest.mark.parametrize("n", [2, 5, 20, 55])
+@each_row("n", [2, 5, 20, 55])
 def test_donchian_equals_ta_lib(n: int) -> None:
     talib = pytest.importorskip("talib")
     numpy = pytest.importorskip("numpy")
@@ -157,7 +158,7 @@ def test_volatility_of_a_random_walk_is_near_its_standard_deviation() -> None:
     assert statistics.fmean(v for v in values if v is not None) == pytest.approx(0.01, rel=0.1)
 
 
-@pytest.mark.parametrize("indicator", [Ema, Rsi, Donchian, EwmVolatility])
+@each_row("indicator", [Ema, Rsi, Donchian, EwmVolatility])
 def test_a_window_below_one_is_refused(indicator: type) -> None:
     with pytest.raises(UsageError, match="at least 1, got 0"):
         indicator(0)
@@ -302,7 +303,7 @@ FLAT: dict[str, tuple[Any, tuple[float, ...], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", FLAT)
+@each_row("name", FLAT)
 def test_where_the_price_stands_still_it_is_exact(name: str) -> None:
     indicator, observation, expected = FLAT[name]
     for _ in range(100):
@@ -310,7 +311,7 @@ def test_where_the_price_stands_still_it_is_exact(name: str) -> None:
     assert indicator.value == expected
 
 
-@pytest.mark.parametrize("make", [Sma, Wma, Bollinger, LinearRegression])
+@each_row("make", [Sma, Wma, Bollinger, LinearRegression])
 def test_an_enormous_price_leaves_nothing_behind(make: Any) -> None:
     shaken, calm = make(9), make(9)
     for price in [1e15, 1e-9, *walk(5)]:
@@ -358,7 +359,7 @@ def test_a_vwap_begins_anew_with_its_session() -> None:
     assert vwap.update(30.0, 2.0, hour + 1) == 30.0
 
 
-@pytest.mark.parametrize(
+@each_row(
     "make",
     [lambda: Wma(7), lambda: Wilder(7), Macd, lambda: Volatility(7), lambda: ZScore(7)],
 )
@@ -372,7 +373,7 @@ def test_once_warm_it_no_longer_matters_where_it_began(make: Any) -> None:
     assert new.value == pytest.approx(long_lived.value, rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize("make", [Atr, Keltner, Adx, Stochastic])
+@each_row("make", [Atr, Keltner, Adx, Stochastic])
 def test_once_warm_it_no_longer_matters_with_which_bar_it_began(make: Any) -> None:
     long_lived, new = make(), make()
     bars = [(price * 1.01, price * 0.99, price) for price in walk(600)]
@@ -383,7 +384,7 @@ def test_once_warm_it_no_longer_matters_with_which_bar_it_began(make: Any) -> No
     assert new.value == pytest.approx(long_lived.value, rel=1e-3)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "make",
     [lambda: ZScore(1), lambda: Volatility(1), lambda: LinearRegression(1), lambda: Adx(1),
      lambda: Macd(5, 4), lambda: Bollinger(5, 0.0), lambda: Keltner(5, -1.0),
@@ -394,7 +395,7 @@ def test_what_cannot_be_is_refused(make: Any) -> None:
         make()
 
 
-@pytest.mark.parametrize("name", indicators.__all__)
+@each_row("name", indicators.__all__)
 def test_each_is_there_for_strategies(name: str) -> None:
     assert getattr(strategy, name) is getattr(indicators, name)
     assert "update" in dir(getattr(indicators, name))
@@ -427,7 +428,7 @@ def test_a_supertrend_does_not_turn_at_a_close_on_its_line() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("indicator", "needs", "warm_up"),
     [
         (Sma(20), 20, 20),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tests.oracles.ta_lib import DATA, MARKETS, TA_LIB, Columns, candles, kept, said_by_ta_lib
 from tradectl.strategy.indicators import (
     Adx,
@@ -124,7 +125,7 @@ LEAN: dict[str, tuple[Any, int, float]] = {
 }
 
 
-@pytest.mark.parametrize("name", LEAN)
+@each_row("name", LEAN)
 def test_equals_leans_data(name: str) -> None:
     make, taken, rounding = LEAN[name]
     _, lines = rows(f"lean/{name}.csv.gz")

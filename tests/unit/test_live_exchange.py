@@ -9,6 +9,7 @@ import pytest
 
 from tests.fixtures.books import RUN, SPOT, Ledger, open_books
 from tests.fixtures.bus import MemoryJournal
+from tests.fixtures.rows import each_row
 from tests.unit.test_gate import submit
 from tradectl.adapters.execution import ExecutionAdapter
 from tradectl.adapters.gateway import NoGateway
@@ -54,7 +55,7 @@ class GatewayHarness:
         return self.gateway.pre_send_check(command)
 
 
-@pytest.mark.parametrize("kind", list(RestrictionKind))
+@each_row("kind", list(RestrictionKind))
 def test_an_order_that_waited_is_kept_back_by_a_hold_that_came_meanwhile(
     kind: RestrictionKind,
 ) -> None:

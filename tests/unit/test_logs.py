@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.documents.log import LogLevel, LogLine
 from tradectl.domain.redaction import Redaction
 from tradectl.domain.time import SECOND, iso
@@ -84,9 +85,7 @@ def test_a_line_reads_back_as_what_it_was(told: LogLine, spelling: str) -> None:
     assert parsed(spelled) == told
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"{", b'{"time":1}\n', b"2026 FATAL x run= seq= orders= m\n", b"\xff\n"]
-)
+@each_row("text", [b"", b"{", b'{"time":1}\n', b"2026 FATAL x run= seq= orders= m\n", b"\xff\n"])
 def test_what_is_no_line_is_none(text: bytes) -> None:
     assert parsed(text) is None
 

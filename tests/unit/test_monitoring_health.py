@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.fixtures.monitoring import Inbox, StillClock, until
+from tests.fixtures.rows import each_row
 from tradectl.bus.components import ComponentRegistry
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.time import SECOND
@@ -35,7 +36,7 @@ def monitor(clock: StillClock) -> SystemMonitor:
     return SystemMonitor(bus, StateManager(bus), check_timeout=0.05, clock=clock, stall_limit=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("statuses", "expected"),
     [
         ([], UNKNOWN),

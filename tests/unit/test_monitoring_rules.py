@@ -8,6 +8,7 @@ import pytest
 
 from tests.fixtures.books import approved
 from tests.fixtures.documents import as_json
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.event import ENDS, SystemEventKind
 from tradectl.domain.events import (
@@ -44,7 +45,7 @@ def denied(code: str) -> OrderDenied:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "severity"),
     [
         ("strategy_failed", "warning"),
@@ -75,7 +76,7 @@ def test_every_kind_has_a_message_even_when_its_event_has_none() -> None:
     assert recovered.message == "recovered after a crash"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("action", "severity"),
     [("alert", "warning"), ("pause", "error"), ("halt", "critical"), ("sing", "warning")],
 )
@@ -156,7 +157,7 @@ def test_some_events_end_what_others_began(kind: str, over: str) -> None:
     assert alert_change(system(kind, "feed:X")) == AlertCleared(over, "feed:X")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event",
     [
         system("started"),
@@ -180,7 +181,7 @@ def test_severities_are_ordered_by_weight_not_by_spelling() -> None:
     assert info < "warning", "spelled out it is the same severity"
 
 
-@pytest.mark.parametrize("text", ["critical", "CRITICAL", "Critical", AlertSeverity.CRITICAL])
+@each_row("text", ["critical", "CRITICAL", "Critical", AlertSeverity.CRITICAL])
 def test_a_severity_may_be_spelled_in_any_case(text: str) -> None:
     assert AlertSeverity.parse(text) is AlertSeverity.CRITICAL
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tradectl
+from tests.fixtures.rows import each_row
 
 PACKAGE = Path(tradectl.__file__).parent
 TESTS = Path(__file__).parents[1]
@@ -120,7 +121,7 @@ def test_no_name_is_one_that_this_code_made_up(folder: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "better"),
     [
         ("OrderDesk", "tracker, harness or fixture"),

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.fixtures.notices import OtherEnd, notice, other_end
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ConfigError
 from tradectl.notification.address import redaction_of, refuse_address, shown
 from tradectl.notification.channel import ChannelFailed
@@ -109,7 +110,7 @@ def test_what_fails_says_nothing_of_the_address(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "seen"),
     [
         (
@@ -126,7 +127,7 @@ def test_of_an_address_little_is_shown(url: str, seen: str) -> None:
     assert shown(url) == seen
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "told"),
     [
         ("http://example.org/hook", "plain http"),
@@ -247,7 +248,7 @@ def test_by_apprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "AAEhBP0av28abcdef" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     [
         "signature",

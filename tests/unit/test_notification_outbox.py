@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.notices import NOON, notice, resolved
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.states import AlertSeverity, AlertStatus
 from tradectl.domain.time import HOUR, MINUTE, SECOND
@@ -261,7 +262,7 @@ def test_more_than_is_allowed_waits_and_what_is_critical_does_not() -> None:
     assert sending.sent() == ["phone:a2"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("hour", "severity", "waits_hours"),
     [(21, "error", 0), (22, "error", 9), (3, "error", 4), (7, "error", 0), (3, "critical", 0)],
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.fixtures.notices import NOON, notice, resolved
+from tests.fixtures.rows import each_row
 from tradectl.domain.states import AlertSeverity
 from tradectl.notification.notification_settings import AlertEscalation, AlertRoute
 from tradectl.notification.routes import Routes
@@ -16,7 +15,7 @@ def told(route: AlertRoute, **changes: Any) -> bool:
     return any(Routes(["phone"], [route]).of(notice("a1", **changes), NOON))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fields", "changes", "fits"),
     [
         ({}, {"severity": "info"}, False),

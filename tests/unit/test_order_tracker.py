@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, instruments
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import Liquidity, OrderCanceled, OrderDenied, OrderFilled, OrderReport
 from tradectl.domain.instruments import Instrument, Instruments
 from tradectl.domain.money import Side
@@ -160,7 +161,7 @@ def test_one_that_the_exchange_made_smaller_and_filled_is_over() -> None:
     assert made.working() == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reason", "switch", "asked", "by_exchange"),
     [
         ("", False, False, False),

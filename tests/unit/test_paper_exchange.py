@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.paper_exchange import COIN, SYMBOL, order, quote, settings, trade, word
+from tests.fixtures.rows import each_row
 from tradectl.domain.commands import CancelOrder
 from tradectl.domain.events import Event, ExecutionEvent, MarketDataEvent, OrderExpired, Record
 from tradectl.domain.instruments import Instruments
@@ -160,7 +161,7 @@ def known(
     return Order(spec, 0, 0, status, Decimal(filled), venue_order_id=venue_order_id, trades=trades)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "filled", "told", "next_trade"),
     [
         (OrderStatus.ACCEPTED, "0", [], ["fill 3@99 maker"]),

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.fixtures.paper_exchange import PaperHarness, order, quote, trade
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import Liquidity
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.fees_and_slippage import FeeModel
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "chosen", "price"),
     [
         ("buy 1", {"slippage_bps": "0"}, "100"),
@@ -67,7 +68,7 @@ def test_takers_and_makers_pay_their_own_fee_in_the_quote_currency() -> None:
     assert taker.fee_currency == maker.fee_currency == "USDT"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("notional", "fee"),
     [("0.000005", "0"), ("0.000006", "1e-8"), ("0.000015", "2e-8"), ("0.000025", "2e-8")],
 )
@@ -81,7 +82,7 @@ def test_a_maker_fee_below_zero_is_a_rebate() -> None:
     assert fees.fee(Decimal(1000), Liquidity.MAKER) == Decimal("-0.1")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "value"),
     [
         ("taker_fee", "-0.001"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.perpetuals import ALONE, BTC, COIN, ETH, MINUTE, D, PerpetualMarket
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import FundingPaid
 from tradectl.domain.time import HOUR
 from tradectl.exchange.paper.funding_rates import NEVER, FundingRate, FundingRates
@@ -26,7 +27,7 @@ def payments(of: PerpetualMarket) -> list[Decimal]:
     return [event.payment for event in of.events if isinstance(event, FundingPaid)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("order", "rate", "payment"),
     [
         ("buy 2", "0.0001", "-0.02"),

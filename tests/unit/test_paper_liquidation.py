@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.perpetuals import ALONE, BTC, COIN, ETH, D, PerpetualMarket, perpetual
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import OrderCanceled, OrderFilled, OrderRejected, PositionLiquidated
 from tradectl.domain.instruments import Instruments, MarginMode
 from tradectl.domain.money import ZERO, Side
@@ -71,7 +72,7 @@ def test_a_gap_is_paid_by_the_insurance(gap: str) -> None:
     assert problems_of(market.books.account, market.books.instruments) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("stop", "candle", "sold_at"),
     [
         ("95", "100 101 80 85", "95"),  # nearer: it fills first
@@ -162,7 +163,7 @@ def test_what_the_exchange_cancels_for_want_of_money_was_not_cancelled_by_hand()
     assert known.cause is RefusalCause.NOT_FILLED
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "words", "code"),
     [
         (BTC, "buy 101", "MARGIN"),

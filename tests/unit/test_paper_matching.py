@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.paper_exchange import SYMBOL, PaperHarness, bar, order, quote, trade
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.orders import OrderStatus
 
@@ -16,7 +17,7 @@ QUOTED = quote("99", "101", "3", "2")
 # --- arriving ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "tif", "told"),
     [
         ("buy 5", "gtc", ["fill 5@100 taker"]),
@@ -41,7 +42,7 @@ def test_an_order_meets_the_last_trade(text: str, tif: str, told: list[str]) -> 
     assert PaperHarness(LAST_IS_100).send(order("a", text, tif=tif)) == told
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "tif", "told"),
     [
         ("buy 5", "gtc", ["accepted", "part 2@100 taker"]),
@@ -59,7 +60,7 @@ def test_a_bounded_taker_gets_no_more_than_was_traded(text: str, tif: str, told:
     assert harness.send(order("a", text, tif=tif)) == told
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("buy 5", ["fill 5@101 taker"]),
@@ -96,7 +97,7 @@ def test_quotes_alone_are_a_market() -> None:
     assert harness.see(quote("100", "103")) == ["triggered", "fill 1@103 taker"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "tif", "told"),
     [
         ("buy 1", "gtc", ["rejected"]),
@@ -111,7 +112,7 @@ def test_before_the_first_price_a_market_order_is_rejected_and_others_wait(
     assert PaperHarness().send(order("a", text, tif=tif)) == told
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("buy 1 @99", ["accepted"]),
@@ -128,7 +129,7 @@ def test_a_post_only_order_that_would_take_is_rejected(text: str, told: list[str
         assert harness.reports[-1].reason.startswith("post-only") is True
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "reason"),
     [
         ("buy 0", "the quantity must be above zero, not 0"),
@@ -152,8 +153,8 @@ def test_an_unknown_symbol_is_rejected() -> None:
 # --- resting -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit_fill", ["through", "touch"])
-@pytest.mark.parametrize(
+@each_row("limit_fill", ["through", "touch"])
+@each_row(
     ("text", "event", "through", "touch"),
     [
         ("buy 3 @99", trade("99.01", "9"), [], []),
@@ -225,7 +226,7 @@ def test_a_quote_taken_once_is_not_taken_twice_though_trades_come_between() -> N
 # --- stops ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "event", "told"),
     [
         ("buy 3 stop 102", trade("101.99"), []),
@@ -285,7 +286,7 @@ def test_a_stop_in_a_bar_looks_at_the_last_price_only_when_it_arrives() -> None:
 # --- reduce-only ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["buy 1", "buy 1 @99", "sell 1 @101", "sell 1 stop 90"])
+@each_row("text", ["buy 1", "buy 1 @99", "sell 1 @101", "sell 1 stop 90"])
 def test_reduce_only_without_a_position_is_rejected(text: str) -> None:
     assert PaperHarness(LAST_IS_100).send(order("a", text, reduce_only=True)) == ["rejected"]
 
@@ -347,7 +348,7 @@ def test_cancelling_what_is_unknown_or_finished_is_refused() -> None:
     assert harness.cancel("never sent") == ["cancel_rejected"]
 
 
-@pytest.mark.parametrize("first", ["buy 2", "buy 2 @99", "buy 2 @0", "buy 2 stop 105"])
+@each_row("first", ["buy 2", "buy 2 @99", "buy 2 @0", "buy 2 stop 105"])
 def test_a_second_order_of_the_same_id_does_nothing(first: str) -> None:
     harness = PaperHarness(LAST_IS_100)
     harness.send(order("a", first))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fixtures.paper_exchange import PaperHarness, bar, opens, order, quote, trade
+from tests.fixtures.rows import each_row
 from tradectl.domain.commands import ApprovedOrder, SubmitOrder
 from tradectl.domain.time import SECOND
 
@@ -18,7 +19,7 @@ def exchange(market_fill: str = "full", same_bar_stop: str = "worst") -> PaperHa
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "open_at", "reports"),
     [
         ("buy 2", "102", ["fill 2@102 taker"]),
@@ -164,7 +165,7 @@ def test_in_part_an_order_trades_whole_lots() -> None:
     assert paper.see(opens("101", "0.0125")) == ["accepted", "part 0.012@101 taker"]
 
 
-@pytest.mark.parametrize("text", ["buy 2", "buy 2 @200", "buy 2 @98.5", "buy 2 stop 100"])
+@each_row("text", ["buy 2", "buy 2 @200", "buy 2 @98.5", "buy 2 stop 100"])
 def test_bounded_there_is_nothing_where_nothing_was_traded(text: str) -> None:
     paper = exchange(market_fill="bounded")
     paper.send(order("1", text))

@@ -34,7 +34,7 @@ def check(fills: list[OrderFilled], volume: str) -> None:
 
 
 @pytest.mark.parametrize("limit_fill", ["through", "touch"])
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(16))
 @given(market=st.lists(st.tuples(candle, sent, sent), min_size=1, max_size=8))
 def test_of_a_candle_no_more_is_had_than_it_traded(
     limit_fill: Literal["through", "touch"],
@@ -57,7 +57,7 @@ def test_of_a_candle_no_more_is_had_than_it_traded(
 
 
 @pytest.mark.parametrize("next_event", [False, True])
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(16))
 @given(market=st.lists(st.tuples(st.sampled_from(["98", "100", "102"]), st.sampled_from(VOLUMES), sent),
                        min_size=1, max_size=10))  # fmt: skip
 def test_of_a_trade_no_more_is_had_than_it_traded(

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from tests.fixtures.rows import each_row
 from tests.fixtures.worked import ALGORITHMS, BEGIN, PERPETUAL, SPOT, SYMBOL, Worked, execution
 from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
@@ -377,7 +378,7 @@ def test_slippage_slows_it() -> None:
     assert run.held() == TEN
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("budget", "spread", "held"),
     [
         ({"stop_at_mid_bps": 50}, "2", "2.5"),  # a percent from the middle, with the first child

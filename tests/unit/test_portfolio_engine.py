@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     CancelRequested,
     Event,
@@ -99,7 +100,7 @@ def test_a_signal_becomes_a_target_and_an_order() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "held", "action", "expected"),
     [
         (BTC, "0", "buy", [("buy", D(20), False)]),
@@ -122,7 +123,7 @@ def test_the_change_is_one_order(
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "held", "action"),
     [(BTC, "20", "buy"), (BTC, "0", "sell"), (BTC, "0", "close"), (PERPETUAL, "-20", "sell")],
 )
@@ -158,7 +159,7 @@ def test_a_symbol_without_a_price_waits(mark: str | None) -> None:
 # --- what is refused ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "why"),
     [
         (signal("hold"), "refused: action 'hold' is not one of buy, sell, close"),
@@ -181,7 +182,7 @@ def test_a_signal_that_cannot_be_followed_is_answered_with_the_reason(
 # --- what is not worth an order -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "action", "why"),
     [
         ("19.91", "buy", "below the minimum trade of 10 USDT"),
@@ -274,7 +275,7 @@ def test_a_flip_counts_an_entry_in_flight() -> None:
     assert brief(events) == [("sell", D(40), False)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "held", "expected"),
     [
         (BTC, "0", []),
@@ -359,7 +360,7 @@ def test_a_protective_stop_is_no_step_toward_the_target() -> None:
 # --- limit entries --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "action", "offset", "price"),
     [
         ("0", "buy", "10", "99.90"),
@@ -383,7 +384,7 @@ def test_only_entries_are_limit_orders(
 # --- modes ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "action", "expected"),
     [
         ("0", "buy", []),
@@ -442,7 +443,7 @@ def test_strategies_are_netted_and_remembered() -> None:
 # --- rebalancing ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "expected"),
     [
         ("20", []),
@@ -510,9 +511,9 @@ def under_way(chosen: PortfolioEngine, *names: str) -> FakeAccount:
     return view
 
 
-@pytest.mark.parametrize("mark", ["85", "100.5", "103", "120"])
-@pytest.mark.parametrize("drift", ["0", "0.05"])
-@pytest.mark.parametrize("names", [("ema",), ("a", "b")])
+@each_row("mark", ["85", "100.5", "103", "120"])
+@each_row("drift", ["0", "0.05"])
+@each_row("names", [("ema",), ("a", "b")])
 def test_a_rebalance_counts_what_a_worked_order_still_brings(
     names: tuple[str, ...], drift: str, mark: str
 ) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ConfigError, UsageError
 from tradectl.domain.events import SignalAction, StrategySignalEvent
 from tradectl.domain.shares import StrategyTarget
@@ -48,7 +49,7 @@ def signal(action: Any = "buy", strength: Any = 1.0, confidence: Any = 1.0) -> S
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("targets", "net"),
     [
         ([], "0"),
@@ -73,7 +74,7 @@ def test_targets_of_a_symbol_are_netted(targets: list[Allocated], net: str) -> N
     assert net_of(targets) == D(net)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("conflict", "sizes", "counted"),
     [
         ("net", ("1", "-0.5"), ("1", "-0.5")),
@@ -129,7 +130,7 @@ def test_strategies_that_agree_lose_nothing_to_rounding(targets: list[Allocated]
     assert net_of(agreed) == min(D(1), sum((allocation for _, _, allocation in targets), D(0)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("action", "size"),
     [
         (SignalAction.BUY, "0.5"),
@@ -149,25 +150,25 @@ def test_on_spot_to_sell_is_to_want_nothing() -> None:
     assert target_of(signal("sell"), can_short=False).size == 0
 
 
-@pytest.mark.parametrize("action", ["hold", "", "long", None, 1])
+@each_row("action", ["hold", "", "long", None, 1])
 def test_an_action_that_is_none_is_refused(action: Any) -> None:
     with pytest.raises(UsageError, match="is not one of buy, sell, close"):
         target_of(signal(action), can_short=True)
 
 
-@pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, 0.1, 0.25])
+@each_row("value", [0, 1, 0.0, 1.0, 0.1, 0.25])
 def test_strength_is_taken_by_its_text(value: Any) -> None:
     assert target_of(signal(strength=value), can_short=True).size == D(str(value))
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 1e300])
-@pytest.mark.parametrize("name", ["strength", "confidence"])
+@each_row("value", [-0.1, 1.1, 2, -1, 1e300])
+@each_row("name", ["strength", "confidence"])
 def test_a_strength_or_confidence_that_is_no_share_is_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} .* is not a number from 0 to 1"):
         target_of(signal(**{name: value}), can_short=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value",
     [
         float("nan"), float("inf"), D("NaN"), D("sNaN"), D("Infinity"), D("-0.1"),
@@ -196,7 +197,7 @@ def test_with_allocations_a_strategy_left_out_is_refused() -> None:
         allocations.of("rsi")
 
 
-@pytest.mark.parametrize("share", [D("-0.1"), D("1.1"), D("NaN"), 0.5])
+@each_row("share", [D("-0.1"), D("1.1"), D("NaN"), 0.5])
 def test_an_impossible_allocation_is_refused(share: Any) -> None:
     with pytest.raises(ConfigError, match="allocation of 'ema'"):
         Allocations({"ema": share})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     CancelRequested,
     Event,
@@ -220,8 +221,8 @@ def test_on_a_perpetual_the_stop_stays_while_an_exit_is_on_its_way_and_where_it_
     assert system.heard(PERPETUAL).working(PERPETUAL) == [rest]
 
 
-@pytest.mark.parametrize("stop_loss_pct", [D(3), None])
-@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.DENIED])
+@each_row("stop_loss_pct", [D(3), None])
+@each_row("status", [OrderStatus.REJECTED, OrderStatus.DENIED])
 def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_is_refused(
     stop_loss_pct: D | None, status: OrderStatus
 ) -> None:
@@ -414,8 +415,8 @@ def test_a_limit_entry_that_fills_before_its_cancel_is_not_replaced() -> None:
     assert [o for o in system.view.orders.values() if o.is_working] == []
 
 
-@pytest.mark.parametrize("name", ["replace_bps", "stop_loss_pct"])
-@pytest.mark.parametrize("value", ["0", "-1", "10000"])
+@each_row("name", ["replace_bps", "stop_loss_pct"])
+@each_row("value", ["0", "-1", "10000"])
 def test_impossible_settings_are_refused(name: str, value: str) -> None:
     from tradectl.domain.errors import ConfigError
 
@@ -590,7 +591,7 @@ def test_on_a_perpetual_a_stop_stays_while_an_entry_to_its_side_may_be_filled(
     assert stop.status is PENDING_CANCEL
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "status", "symbol", "is_placed"),
     [
         (OrderType.LIMIT, OrderStatus.ACCEPTED, PERPETUAL, True),

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     CancelRequested,
     OrderInitialized,
@@ -38,7 +39,7 @@ def resting(symbol: str, side: Side = BUY, *, reduce_only: bool = False) -> Orde
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("exits", "side", "status", "due"),
     [
         (True, BUY, ACCEPTED, True),

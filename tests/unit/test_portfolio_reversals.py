@@ -10,6 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.events import (
     CancelRequested,
@@ -79,9 +80,7 @@ def test_the_part_that_reduces_is_an_order_of_its_own_that_names_the_denial() ->
     assert portfolio.on_denied(spec, "whatever", view, 0) == []
 
 
-@pytest.mark.parametrize(
-    ("held", "action"), [("0", "sell"), ("10", "buy"), ("-10", "sell"), ("0.0001", "sell")]
-)
+@each_row(("held", "action"), [("0", "sell"), ("10", "buy"), ("-10", "sell"), ("0.0001", "sell")])
 def test_where_nothing_would_be_reduced_nothing_is_said(held: str, action: str) -> None:
     portfolio, view = engine(), FakeAccount().price(PERPETUAL, "100").own(PERPETUAL, held)
     assert portfolio.on_denied(reversal(portfolio, view, action), "too large", view, 0) == []

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tests.unit.test_portfolio_engine import answer, brief, orders, reason, signal
 from tradectl.domain.events import Event, OrderInitialized, StrategiesCrossed
 from tradectl.domain.money import Side
@@ -261,9 +262,7 @@ def test_who_is_silent_since_the_restart_keeps_its_position() -> None:
     assert shares(both.say("a buy")) == [("a", D(36)), ("b", D(46))]
 
 
-@pytest.mark.parametrize(
-    ("held", "does"), [("10", []), ("4", []), ("0", []), ("-3", [("a", D(3))])]
-)
+@each_row(("held", "does"), [("10", []), ("4", []), ("0", []), ("-3", [("a", D(3))])])
 def test_after_a_restart_nothing_is_bought_on_an_old_word(
     held: str, does: list[tuple[str, D]]
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.shares import StrategyTarget
 from tradectl.domain.statistics import EwmVolatility
@@ -35,7 +36,7 @@ def wanting(*symbols: str, cash: str = "10000") -> FakeAccount:
     return account
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("settings", "nets", "expected"),
     [
         ({"sizing": "fixed_quantity", "quantity": D("0.5")}, {"A": "1"}, "0.5"),
@@ -58,8 +59,8 @@ def test_a_target_becomes_a_quantity(
     assert quantity(nets, **settings) == D(expected)
 
 
-@pytest.mark.parametrize("sizing", ["fixed_fraction", "equal_weight", "inverse_volatility"])
-@pytest.mark.parametrize("cash", ["0", "-50"])
+@each_row("sizing", ["fixed_fraction", "equal_weight", "inverse_volatility"])
+@each_row("cash", ["0", "-50"])
 def test_without_equity_nothing_is_held(sizing: str, cash: str) -> None:
     assert quantity({"A": "1"}, cash=cash, sizing=sizing) == 0
 
@@ -137,7 +138,7 @@ def test_volatility_is_a_mean_first_and_then_decays() -> None:
     assert volatility.value == pytest.approx(sqrt(variance))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("settings", "complaint"),
     [
         ({"sizing": "martingale"}, 'sizing: expected one of "fixed_quantity", "fixed_fraction"'),

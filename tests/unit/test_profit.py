@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
+from tests.fixtures.rows import each_row
 from tests.profiles import examples
 from tests.unit.test_analysis_adds_up import paying_funding
 from tests.unit.test_strategies_add_up import (
@@ -157,7 +158,7 @@ def test_a_run_whose_journal_is_gone_is_in_a_line_of_its_own(strategy: str) -> N
         assert (MISSING, "") in rows
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("by", "name", "moment", "period", "ends"),
     [
         ("day", "UTC", "2026-03-29T23:59:59Z", "2026-03-29", "2026-03-30T00:00:00Z"),
@@ -180,7 +181,7 @@ def test_days_are_those_of_the_zone(
     assert end % SECOND == 0
 
 
-@pytest.mark.parametrize("name", ["Nowhere/Atall", "../etc/passwd", "", "/etc/localtime", "a\0b"])
+@each_row("name", ["Nowhere/Atall", "../etc/passwd", "", "/etc/localtime", "a\0b"])
 def test_no_other_zone_is_one(name: str) -> None:
     with pytest.raises(ValueError, match="time zone"):
         zone(name)

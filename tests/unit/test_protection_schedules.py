@@ -11,15 +11,16 @@ from collections import Counter
 
 import pytest
 
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tests.schedules.paper_protection import ProtectionSchedule
 
 SEED = os.environ.get("TRADECTL_PROTECTION_SEED", "")
 CHUNK = 30
-SEEDS = [int(SEED)] if SEED else range(examples(60))
+CHUNKS = [*range(0, 2400, CHUNK)]
+FIRST = [int(SEED)] if SEED else in_turn(CHUNKS, len(CHUNKS))
 
 
-@pytest.mark.parametrize("first", SEEDS[::CHUNK])
+@pytest.mark.parametrize("first", FIRST)
 def test_whatever_happens_a_position_keeps_its_stop(first: int) -> None:
     seen: Counter[str] = Counter()
     for seed in range(first, first + (1 if SEED else CHUNK)):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
+from tests.fixtures.rows import each_row
 from tests.profiles import examples
 from tradectl.domain.events import (
     CancelRequested,
@@ -237,7 +238,7 @@ def test_prices_and_quantities_are_of_the_symbols_steps_and_never_nearer_or_more
     assert resting(run) == ["buy 99 1 bid", "sell 101 1 ask"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "message"),
     [
         (quote("101 1", "100 1"), "a bid at 101 is not below its own ask at 100"),

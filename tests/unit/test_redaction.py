@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.redaction import (
     _HEADERS,
     _MARKS,
@@ -57,7 +58,7 @@ FORMS: dict[str, Form] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each_row("form", FORMS)
 def test_in_no_form_it_is_shown(form: str) -> None:
     written = FORMS[form](SECRET)
     shown = Redaction([SECRET, "another secret"]).clean(
@@ -82,7 +83,7 @@ def test_whatever_it_is_and_wherever_it_stands(secret: str, form: Form, around: 
     assert HIDDEN in shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "Authorization: Bearer VALUE",

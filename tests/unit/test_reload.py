@@ -395,7 +395,7 @@ REPEATED = st.lists(
 )
 
 
-@tried(max_examples=examples(16))
+@tried(max_examples=examples(10))
 @given(REPEATED, st.integers(0, 1_000))
 def test_changes_at_any_record_are_decided_folded_and_recovered_the_same(
     steps: list[tuple[str, Any]], killed_after: int

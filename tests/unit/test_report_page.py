@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
+from tests.fixtures.rows import each_row
 from tests.unit.test_strategies_add_up import START, settings_of, strategy, ticks
 from tradectl.bus.clock import DataClock
 from tradectl.documents.report import Report, ReportAlert
@@ -148,7 +149,7 @@ def test_text_is_escaped_where_it_is_joined() -> None:
     assert tag("p", title='"><b>') == '<p title="&quot;&gt;&lt;b&gt;"></p>'
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "expected"),
     [("=1+1", "'=1+1"), ("-cmd|x", "'-cmd|x"), ("-12.5", "-12.5"), ("@x", "'@x"), ("a=b", "a=b"),
      (None, ""), (True, "true"), (1.5, 1.5)],

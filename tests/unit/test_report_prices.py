@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from tests.fixtures.books import SPOT, Ledger, approved, cancel, denied, fill, report, submitted
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import Event, OrderCanceled, OrderInitialized, OrderRejected, Record
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderType
@@ -36,7 +35,7 @@ def watched(ledger: Ledger, paths: PricePaths, begin: int, events: tuple[Event, 
     return list(paths.symbols[SPOT].stops)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("after", "until", "filled"),
     [
         ([], 0, False),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.money import Side
 from tradectl.domain.orders import PROTECTOR, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.states import TradingState
@@ -71,7 +72,7 @@ def passes(check: Check, spec: OrderSpec, view: FakeAccount, at: int = 0) -> boo
     return refusal is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("side", "quantity", "symbol", "held", "may"),
     [
         (SELL, "1", BTC, "1", True),
@@ -100,7 +101,7 @@ def test_what_is_not_halted_may_trade(mode: TradingState) -> None:
     assert passes(HaltCheck(), order(), view)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "spec", "allowed"),
     [
         (TradingState.HALTED, order(SELL, "3", reduce_only=True), False),
@@ -130,7 +131,7 @@ def test_no_stop_leaves_where_protection_was_dropped() -> None:
     assert not passes(HaltCheck(), stop("90", SELL, "3", reduce_only=True), view)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "allowed"),
     [
         ("0", order(BUY), False),
@@ -184,7 +185,7 @@ def test_an_unknown_symbol_is_refused() -> None:
     assert not passes(UnknownSymbolCheck(), order(symbol="LUNAUSDT"), account())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "allowed"),
     [
         (order(), True),
@@ -213,13 +214,13 @@ BAD_VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", BAD_VALUES)
+@each_row("value", BAD_VALUES)
 def test_a_quantity_that_is_none_is_refused(value: Any) -> None:
     assert not passes(NumberCheck(), order(quantity=value), account())
 
 
-@pytest.mark.parametrize("value", [v for v in BAD_VALUES if v is not None])
-@pytest.mark.parametrize("name", ["price", "stop_price"])
+@each_row("value", [v for v in BAD_VALUES if v is not None])
+@each_row("name", ["price", "stop_price"])
 def test_a_price_that_is_none_is_refused(name: str, value: Any) -> None:
     spec = order(type=OrderType.STOP_LIMIT, **{"price": D(1), "stop_price": D(1), name: value})
     assert not passes(NumberCheck(), spec, account())
@@ -229,7 +230,7 @@ def test_a_good_price_does_not_make_up_for_a_bad_quantity() -> None:
     assert not passes(NumberCheck(), limit("100", quantity="0.000011"), account())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "allowed"),
     [
         (order(quantity="0.00001"), True),
@@ -245,7 +246,7 @@ def test_numbers_are_multiples_of_their_steps(spec: OrderSpec, allowed: bool) ->
     assert passes(NumberCheck(), spec, account()) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "allowed"),
     [
         (order(quantity="0.04999"), False),
@@ -260,7 +261,7 @@ def test_an_order_is_worth_the_exchanges_minimum(spec: OrderSpec, allowed: bool)
     assert passes(MinNotionalCheck(), spec, account(held="1")) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "allowed"),
     [
         (order(), True),
@@ -278,7 +279,7 @@ def test_a_price_stays_near_the_mark(spec: OrderSpec, allowed: bool) -> None:
     assert passes(PriceCollarCheck(D(10)), spec, account()) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mark", "held", "spec", "allowed"),
     [
         ("100", "0", order(), True),
@@ -302,7 +303,7 @@ def test_without_a_price_only_exits_leave(
 # --- how much may be at stake ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "allowed"),
     [
         ("0", order(quantity="9.99999"), True),
@@ -327,7 +328,7 @@ def test_a_refusal_is_in_plain_words_with_the_limit_and_the_actual_value() -> No
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "working", "spec", "allowed"),
     [
         ("0", [], order(quantity="10"), True),
@@ -366,7 +367,7 @@ def test_an_order_of_unknown_fate_is_reserved() -> None:
     assert not passes(PositionNotionalCheck(D(1000)), order(quantity="6.001"), view)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "allowed"),
     [
         ("2", order(quantity="5", symbol=PERPETUAL), True),
@@ -386,7 +387,7 @@ def test_all_positions_together_have_a_largest_notional(
     assert passes(GrossExposureCheck(D(1000)), spec, view) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("working", "largest"),
     [
         (limit("90", BUY, "4"), "6"),
@@ -413,7 +414,7 @@ def test_a_working_order_without_a_mark_counts_at_its_own_price() -> None:
     assert not passes(GrossExposureCheck(D(1000)), order(quantity="9.001"), view)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "spec", "allowed"),
     [
         ("0", order(quantity="200", symbol=PERPETUAL), True),
@@ -456,7 +457,7 @@ def test_orders_have_a_rate() -> None:
     assert not passes(check, order(), view, 3 * SECOND)
 
 
-@pytest.mark.parametrize(("working", "allowed"), [(0, True), (1, True), (2, False), (3, False)])
+@each_row(("working", "allowed"), [(0, True), (1, True), (2, False), (3, False)])
 def test_so_many_orders_may_work_at_a_time(working: int, allowed: bool) -> None:
     view = account()
     for n in range(working):
@@ -481,7 +482,7 @@ def test_an_emergency_is_not_slowed_down() -> None:
 # --- never twice ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", list(OrderStatus))
+@each_row("status", list(OrderStatus))
 def test_an_id_in_the_books_is_refused(status: OrderStatus) -> None:
     view = account()
     view.work(order(order_id="one"), status)
@@ -499,7 +500,7 @@ def test_an_id_is_remembered_without_the_books_and_the_memory_is_bounded() -> No
     assert not passes(check, order(order_id="id-1"), view)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("after_ms", "spec", "allowed"),
     [
         (0, order(order_id="b"), False),
@@ -565,7 +566,7 @@ def test_a_window_of_zero_is_off() -> None:
 # --- losses ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cash", "side", "allowed"),
     [
         ("9000.01", BUY, True),
@@ -575,7 +576,7 @@ def test_a_window_of_zero_is_off() -> None:
         ("1", SELL, True),
     ],
 )
-@pytest.mark.parametrize("check", [DailyLossCheck(D(10)), DrawdownCheck(D(10))])
+@each_row("check", [DailyLossCheck(D(10)), DrawdownCheck(D(10))])
 def test_after_a_loss_nothing_is_begun(check: Check, cash: str, side: Side, allowed: bool) -> None:
     view = account(PERPETUAL, "1", cash)
     view.day_start_equity = view.peak_equity = D(10_000)
@@ -597,7 +598,7 @@ def test_each_loss_is_measured_from_its_own_start() -> None:
 # --- can it be paid for ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cash", "working", "spec", "allowed"),
     [
         ("100.2", [], order(), True),
@@ -622,7 +623,7 @@ def test_cash_covers_buys_with_their_fees(
     assert passes(BalanceCheck(D("0.2")), spec, view) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "working", "spec", "allowed"),
     [
         ("2", [], order(SELL, "1.99999"), True),
@@ -644,7 +645,7 @@ def test_spot_sells_what_is_held_and_not_already_being_sold(
     assert passes(BalanceCheck(D("0.2")), spec, view) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("check", "spec", "limit", "actual"),
     [
         (OrderNotionalCheck(D(100)), order(quantity="1.5"), "100", "150"),

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tradectl.domain.commands import ApprovedOrder
 from tradectl.domain.errors import ConfigError
 from tradectl.domain.events import LimitBreached, OrderDenied, RestrictionKind, RiskAction
@@ -106,7 +107,7 @@ def test_a_check_that_raises_has_refused() -> None:
     assert "\x1b" not in denied.message
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "expected"),
     [
         (order(quantity="NaN"), "BAD_NUMBER"),
@@ -264,7 +265,7 @@ def test_with_everything_off_a_review_says_nothing() -> None:
 # --- limits ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("fields", "complaint"),
     [
         (
@@ -325,7 +326,7 @@ def test_an_exit_closes_no_more_than_its_exchange_holds() -> None:
     assert code(engine.judge(rest, view, 0)) == "approved"
 
 
-@pytest.mark.parametrize("kind", RestrictionKind)
+@each_row("kind", RestrictionKind)
 def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     kind: RestrictionKind,
 ) -> None:
@@ -341,7 +342,7 @@ def test_a_hold_keeps_entries_back_and_exits_only_where_their_size_is_unknown(
     assert code(engine.judge(again, view, SECOND)) == "approved"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("made", "expected"),
     [(71 * SECOND, "approved"), (69 * SECOND, "STALE_DATA"), (0, "approved"), (None, "STALE_DATA")],
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
+from tests.fixtures.rows import each_row
 from tests.unit.test_risk_checks import order
 from tradectl.domain.money import Side, plain
 from tradectl.domain.orders import OrderType
@@ -84,7 +84,7 @@ def test_the_figures_of_a_denial(
     assert code == (last.denial.code if last.denial is not None else None)
 
 
-@pytest.mark.parametrize("code", sorted(COMPARED))
+@each_row("code", sorted(COMPARED))
 def test_a_check_that_compares_has_figures(code: str) -> None:
     symbol = PERP.symbol if code == "MARGIN" else SPOT.symbol
     account = FakeAccount("10000").price(symbol, "100")

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
+from tests.fixtures.rows import each_row
 
 PACKAGE = Path(__file__).parents[2] / "tradectl"
 CLOCK = PACKAGE / "bus" / "clock.py"
@@ -191,7 +191,7 @@ NOT_SEEN = {
 }
 
 
-@pytest.mark.parametrize("rule", SEEN, ids=lambda rule: rule.__name__)
+@each_row("rule", SEEN, ids=lambda rule: rule.__name__)
 def test_the_rules_see_what_they_are_for_and_nothing_else(rule: object) -> None:
     assert callable(rule)
     for text in SEEN[rule]:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
+from tests.fixtures.rows import each_row
 from tradectl.domain.allocation import Allocated
 from tradectl.domain.brackets import BracketState, Trail
 from tradectl.domain.events import (
@@ -128,7 +129,7 @@ def test_decimals_are_strings_in_a_dump() -> None:
     assert dumped["marks"] == {SPOT: "99.0", PERP: "100.50"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "junk",
     [
         {},

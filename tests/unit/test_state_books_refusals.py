@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from tests.fixtures.books import (
     submitted,
     tick,
 )
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
@@ -136,7 +136,7 @@ def test_an_event_that_is_refused_changes_nothing(events: list[Event]) -> None:
         is_refused(ledger, event)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event",
     [
         fill("t", "w1", "buy 3@100"),

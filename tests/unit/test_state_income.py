@@ -6,12 +6,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fixtures.books import CASH, PERP, Ledger, fill
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
@@ -117,7 +117,7 @@ def test_two_exchanges_may_use_the_same_id() -> None:
 # --- lines of their own ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "line"),
     [
         (IncomeKind.FUNDING, "funding"),
@@ -231,7 +231,7 @@ def test_a_part_of_it_leaves_the_rest() -> None:
     assert ledger.books.position(PERP).quantity == D("1.5")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ours", "external", "quantity", "left", "external_left"),
     [
         ("2", "1", "3", "0", "0"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.books import CASH, PERP, SPOT, Ledger, tick
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import BarEvent, BarOpened, Command, CommandReceived, TimerFired
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.states import TradingState
@@ -72,8 +73,8 @@ def all_in(limits: RiskLimits | None = None, side: str = "buy", symbol: str = SP
     return reviewed
 
 
-@pytest.mark.parametrize("bad", ["10", "1000", "1", "60", "160"])
-@pytest.mark.parametrize(("side", "symbol"), [("buy", SPOT), ("buy", PERP), ("sell", PERP)])
+@each_row("bad", ["10", "1000", "1", "60", "160"])
+@each_row(("side", "symbol"), [("buy", SPOT), ("buy", PERP), ("sell", PERP)])
 def test_one_wild_print_neither_pauses_nor_halts(bad: str, side: str, symbol: str) -> None:
     reviewed = all_in(side=side, symbol=symbol)
     reviewed.prints([bad, 100, 100, 101, 100], symbol)
@@ -274,7 +275,7 @@ def restarted(reviewed: Reviewed, at: int) -> Reviewed:
     return Reviewed(ledger, NO_HALT)
 
 
-@pytest.mark.parametrize("behind", [3600 * SECOND, DAY, 2 * DAY, 365 * DAY])
+@each_row("behind", [3600 * SECOND, DAY, 2 * DAY, 365 * DAY])
 def test_a_run_by_a_clock_that_was_behind_begins_no_day_anew(behind: int) -> None:
     noon = DAY * 100 + 1800 * SECOND
     today = all_in(NO_HALT)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fixtures.books import CASH, PERP, RUN, SPOT, Ledger, fill, instruments, tick
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import (
     Acceptance,
     AccountReported,
@@ -80,7 +81,7 @@ def test_a_difference_stated_once_may_be_a_fill_under_way_twice_it_holds_the_sym
     assert tell(ledger, account_report({SPOT: "1.5"})) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("symbol", "held", "reported", "there"),
     [
         (SPOT, "buy 2@100", "3", "2"),  # what is there beyond ours is not ours
@@ -263,8 +264,8 @@ def accept(ledger: Ledger, kind: Acceptance, there: str, cash: str | None = None
     return ledger.books
 
 
-@pytest.mark.parametrize("symbol", [SPOT, PERP])
-@pytest.mark.parametrize("there", ["5", "0", "1.5", "2"])
+@each_row("symbol", [SPOT, PERP])
+@each_row("there", ["5", "0", "1.5", "2"])
 def test_what_is_there_is_our_position_at_the_mark_and_neither_profit_nor_loss(
     symbol: str, there: str
 ) -> None:
@@ -293,7 +294,7 @@ def test_what_was_traded_for_us_is_profit_or_loss_at_its_price() -> None:
     assert problems_of(books.snapshot(), books.instruments) == []
 
 
-@pytest.mark.parametrize("there", ["2", "0", "-1", "5"])
+@each_row("there", ["2", "0", "-1", "5"])
 def test_of_a_perpetual_the_money_that_differs_is_its_result(there: str) -> None:
     """It was closed at another price, say, or paid funding: no loss limit may miss that."""
     ledger = Ledger().trade("o1", "buy 2@100", PERP, strategy="a")
@@ -309,8 +310,8 @@ def test_of_a_perpetual_the_money_that_differs_is_its_result(there: str) -> None
     assert books.account.invested == CASH
 
 
-@pytest.mark.parametrize("symbol", [SPOT, PERP])
-@pytest.mark.parametrize("cash", ["4000", "25000"])
+@each_row("symbol", [SPOT, PERP])
+@each_row("cash", ["4000", "25000"])
 def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(
     symbol: str, cash: str
 ) -> None:
@@ -327,7 +328,7 @@ def test_money_put_in_or_taken_out_is_neither_a_drawdown_nor_a_loss_of_the_day(
     assert held(ledger, symbol) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held_", "there", "external", "restricted"),
     [
         ("buy 2@100", "3", "1", False),  # beside ours
@@ -363,8 +364,8 @@ def test_what_a_position_loses_is_not_bought_back_on_an_old_word_and_is_among_th
     assert books.holdings(SPOT)["a"].quantity == Decimal("1.5")
 
 
-@pytest.mark.parametrize("symbol", [SPOT, PERP])
-@pytest.mark.parametrize("kind", [Acceptance.POSITION, Acceptance.FILL])
+@each_row("symbol", [SPOT, PERP])
+@each_row("kind", [Acceptance.POSITION, Acceptance.FILL])
 def test_nothing_is_booked_at_a_price_that_nobody_knows(kind: Acceptance, symbol: str) -> None:
     ledger = Ledger().trade("o1", "buy 2@100", symbol)
     cash = str(ledger.books.cash)
@@ -411,7 +412,7 @@ def test_money_beyond_ours_on_spot_is_external_and_goes_before_ours_does() -> No
         assert ledger.books.cash == CASH
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("there", "external", "ours_there"),
     [("2.4", "0.4", "2"), ("2", "0", "2"), ("1.9", "0", "1.9"), ("0", "0", "0")],
 )
@@ -433,7 +434,7 @@ def trade(signed: str, price: str = "110", n: int = 1, symbol: str = PERP) -> Fo
     return ForeignTrade(f"f{n}", symbol, side, abs(quantity), Decimal(price), Decimal("0.3"), n)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ours", "trades", "there", "left", "external"),
     [
         ("buy 2@100", ["-0.5"], "1.5", "1.5", "0"),

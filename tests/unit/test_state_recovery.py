@@ -113,7 +113,7 @@ def restored(books: Books) -> Account:
 # --- the fold ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=examples(32))
+@settings(max_examples=examples(20))
 @given(STREAMS)
 def test_folding_the_records_gives_the_state_of_the_live_run(inputs: list[Event]) -> None:
     run = live(inputs)
@@ -136,7 +136,7 @@ def test_the_hash_agrees_after_every_input_not_only_at_the_end(inputs: list[Even
         assert books.state_hash(RUN) == run.hash()
 
 
-@settings(max_examples=examples(16))
+@settings(max_examples=examples(10))
 @given(STREAMS)
 def test_folding_twice_from_the_start_is_folding_once(inputs: list[Event]) -> None:
     records = recorded(live(inputs))
@@ -177,7 +177,7 @@ def resumed_everywhere(run: LiveRun) -> list[tuple[int, str]]:
     ]
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(10))
 @given(st.lists(st.sampled_from(["order", "accept", "fill", "part", "tick", "check"]), max_size=25))
 def test_a_snapshot_and_the_rest_of_the_records_give_the_state_of_the_live_run(
     script: list[str],
@@ -214,7 +214,7 @@ def candle(number: int, symbol: str, *, closes: bool, price: str) -> Event:
     )  # fmt: skip
 
 
-@settings(max_examples=examples(16))
+@settings(max_examples=examples(10))
 @given(st.lists(st.lists(PRICES, min_size=4, max_size=4), min_size=1, max_size=5), st.booleans())
 def test_recorded_candles_go_on_after_a_snapshot_wherever_in_a_candle_it_was_taken(
     prices: list[list[str]], checked: bool

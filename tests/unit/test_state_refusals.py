@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.books import PERP, SPOT, Ledger, approved, fill, intent, submitted
+from tests.fixtures.rows import each_row
 from tradectl.domain.event import ReasonCode
 from tradectl.domain.events import (
     Command,
@@ -63,7 +64,7 @@ def test_an_exit_that_only_a_halt_wanted_is_over_with_the_halt() -> None:
     assert not ledger.books.refused_symbols()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("causes", "held", "count"),
     [
         (["by_hand"], False, 1),
@@ -118,7 +119,7 @@ def answer(ledger: Ledger, code: ReasonCode | None, *targets: StrategyTarget) ->
 LIVE, OUT = StrategyTarget("s", D(1), D(1), D(3)), StrategyTarget("s", D(0), D(1), D(0))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "target", "said"),
     [
         (ReasonCode.NOT_WANTED, LIVE, []),
@@ -152,7 +153,7 @@ def test_so_is_an_exit(code: ReasonCode, target: StrategyTarget, said: list[str]
     assert answer(ledger, code, target) == said
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("words", "said"),
     [
         ("sell 1@100", [EXIT_OVER]),

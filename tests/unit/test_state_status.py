@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from tests.fixtures.books import PERP, RUN, SPOT, Ledger, cancel, fill, report, tick
 from tests.fixtures.documents import as_json
+from tests.fixtures.rows import each_row
 from tradectl.documents.account import AccountStatus, Halt
 from tradectl.domain.events import (
     Command,
@@ -26,7 +25,7 @@ def account_of(ledger: Ledger) -> AccountStatus:
     return status.account_status(ledger.books, RUN, ledger.seq)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "text"),
     [
         ("0", "0"),

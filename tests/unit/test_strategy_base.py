@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent, SignalAction
 from tradectl.strategy.base import Signal, Strategy
@@ -79,7 +80,7 @@ def test_annotations_that_are_evaluated_count_as_well() -> None:
     assert made.parameters() == {"n": Parameter("int", 4)}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "message"),
     [
         (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tests.real_data import real_data
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent, MarketDataEvent
@@ -48,7 +49,7 @@ def spelled(strategy: Strategy, prices: Iterable[float]) -> str:
     return " ".join(actions(strategy, prices))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("prices", "expected"),
     [
         ([1, 2, 3, 4, 5], ". . . buy ."),  # warm at the fourth, takes the side it finds
@@ -88,7 +89,7 @@ def test_donchian_breakout_follows_and_leaves_on_the_shorter_channel() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cls", "given", "message"),
     [
         (EmaCross, {"fast": 30, "slow": 30}, "fast, 30, must be below slow, 30: lower fast"),

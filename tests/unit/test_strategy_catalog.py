@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tradectl.strategy.builtin.ema_cross
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.strategy import catalog
 from tradectl.strategy.base import Strategy
@@ -85,7 +86,7 @@ def test_what_a_strategy_does_is_a_whole_sentence(write: Write) -> None:
     assert catalog.describe(f"{path}:Always").summary == "Long of 1.5 % of what there is, always."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "message"),
     [
         ("ema-cros", r"no strategy 'ema-cros': did you mean 'ema-cross'\?"),

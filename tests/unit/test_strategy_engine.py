@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import (
     BarEvent,
@@ -25,7 +26,7 @@ from tradectl.strategy.engine import StrategyEngine
 from tradectl.strategy.parameters import Value
 
 MINUTE = 60 * SECOND
-HERE, RAISED, NOT_STARTED = "test_strategy_engine.py", 76, 87
+HERE, RAISED, NOT_STARTED = "test_strategy_engine.py", 77, 88
 """This file, and the lines in which its strategies fail."""
 START = 1_723_161_240 * SECOND
 
@@ -254,7 +255,7 @@ class OnHours(Strategy):
 CLASSES["OnHours"] = OnHours
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("minutes", "parameters", "heard"),
     [
         (240, {}, "4h 4h 240m"),  # no hour can be made of four
@@ -479,7 +480,7 @@ def test_records_tell_how_each_instance_has_done() -> None:
     assert (record.last_signal, record.last_signal_at) == ("buy ETH: trade 2", START + SECOND)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("instances", "message"),
     [
         ([instance("Idle")], "strategy 'Idle': Idle has none of on_trade, on_quote and on_bar"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.domain.events import BarEvent
 from tradectl.strategy import Answer, Sma, Strategy, param
@@ -47,7 +48,7 @@ def test_a_new_default_keeps_the_range() -> None:
         Narrower(fast=201)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "message"),
     [
         (
@@ -74,7 +75,7 @@ def test_a_run_refuses_it_with_the_strategys_name() -> None:
         StrategyEngine([instance], find=lambda _: Ranged)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("annotation", "declared", "message"),
     [
         ("int", param(5, 10, 1), "Bad.n: its range goes from 10 to 1: put the lower end first"),
@@ -91,7 +92,7 @@ def test_a_range_that_cannot_be_is_refused_where_it_is_written(
         type("Bad", (Strategy,), {"__annotations__": {"n": annotation}, "n": declared})
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@each_row("name", BUILT_IN)
 def test_each_built_in_strategy_is_described_in_full(name: str) -> None:
     found = described(name)
     assert found.idea

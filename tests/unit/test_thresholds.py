@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.monitoring import StillClock
+from tests.fixtures.rows import each_row
 from tradectl.bus.event_bus import EventBus
 from tradectl.config.load import load_settings
 from tradectl.documents.market import EventLag
@@ -41,7 +42,7 @@ def walked(threshold: Threshold, *values: float, every: float = 5) -> str:
     return "".join(letters[gate.look(value, at * every)] for at, value in enumerate(values))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "told"),
     [
         ((50, 99, 50), "..."),
@@ -179,7 +180,7 @@ def test_other_levels_go_on_from_what_is_raised_and_end_what_is_watched_no_more(
     assert [*run.open_alerts()] == [LOW]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "is_resumed"),
     [
         (DISK, replace(DISK, raised_at=20), True),  # somebody let entries go on

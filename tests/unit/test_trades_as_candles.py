@@ -7,10 +7,9 @@ from decimal import Decimal
 from itertools import groupby, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.profiles import examples
 from tradectl.domain.events import BarEvent, MarketDataEvent, Record, StrategySignalEvent
 from tradectl.domain.time import SECOND
 from tradectl.strategy.base import Signal, Strategy
@@ -87,7 +86,6 @@ def told(events: Iterable[MarketDataEvent], timeframe: str) -> tuple[Seen, list[
 
 
 @pytest.mark.parametrize("timeframe", ["1m", "5m", "1h"])
-@settings(max_examples=examples(40))
 @given(steps=ticks)
 def test_trades_and_their_candles_are_one_market(
     timeframe: str, steps: list[tuple[int, int]]

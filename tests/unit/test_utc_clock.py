@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.monitoring import until
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import WallClock
 from tradectl.bus.event_bus import EventBus
 from tradectl.domain.errors import ConfigError
@@ -127,7 +128,7 @@ async def test_a_server_that_is_not_there_is_told(alerts: AlertManager) -> None:
         assert set(found) == {None}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("server", "expected"),
     [
         ("pool.ntp.org", ("pool.ntp.org", 123)),
@@ -140,7 +141,7 @@ def test_a_server_is_a_host_and_a_port(server: str, expected: tuple[str, int]) -
     assert host_and_port(server) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     "server",
     [":123", "host:", "host:0", "host:65536", "::1", "https://host", "a b", "user@host", "h\n"],
 )

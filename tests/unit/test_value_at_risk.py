@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy
 
+from tests.fixtures.rows import each_row
 from tests.real_data import real_data
 from tradectl.risk import value_at_risk as var
 
@@ -39,7 +40,7 @@ def test_it_is_what_numpy_and_scipy_say(seed: int) -> None:
     assert k == pytest.approx(scipy.stats.kurtosis(array), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_row("seed", range(20))
 def test_cornish_fisher_is_the_expansion_where_that_grows_everywhere(seed: int) -> None:
     found = days(seed)
     array = np.array(found)
@@ -62,7 +63,7 @@ def test_where_it_is_refused_some_rarer_loss_would_count_as_smaller() -> None:
         assert var.is_monotone(s, k) == bool((slope > -1e-9).all()), (s, k)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("found", "historical", "shortfall"),
     [
         ([-0.02, 0.01], 0.0185, 0.02),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
+from tests.fixtures.rows import each_row
 from tests.venues import acts, dialect, spoken
 from tests.venues.acts import Act
 from tests.venues.dialect import Dialect
@@ -46,7 +45,7 @@ def unnamed(spoken_there: Dialect) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(("name", "kind"), PLAYED)
+@each_row(("name", "kind"), PLAYED)
 def test_each_answer_names_its_case_or_the_code_that_quotes_it(name: str, kind: str) -> None:
     spoken_there = dialect(name, kind)
     assert not unnamed(spoken_there)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.journal import FOOTER, HEADER
+from tests.fixtures.rows import each_row
 from tests.fixtures.run_inputs import waves
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
@@ -60,7 +61,7 @@ def said(events: list[Event] | None) -> list[tuple[str, str]]:
 # --- how much it takes -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("indicator", "needs"),
     [(Ema(10), 50), (Rsi(14), 141), (Donchian(20), 20), (EwmVolatility(10), 56)],
 )

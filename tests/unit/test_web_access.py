@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.web.access import MOST_NONCES, MOST_WAITING, NONCE_S, Access, Refused
 from tradectl.web.actions import Action, Allowed
@@ -37,7 +38,7 @@ def status(call: Callable[[], object]) -> int:
     return refused.value.status
 
 
-@pytest.mark.parametrize(
+@each_row(
     "headers",
     [
         OWN,
@@ -50,7 +51,7 @@ def test_the_page_itself_is_let_in(headers: dict[str, str]) -> None:
     access().host(headers)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("headers", "refused"),
     [
         ({}, 421),
@@ -118,7 +119,7 @@ def test_nonces_do_not_pile_up() -> None:
     kept.spend(kept.nonce())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "refused"),
     [
         ({}, None),
@@ -137,7 +138,7 @@ def test_what_acts_is_json_from_the_page(changed: dict[str, str], refused: int |
         assert status(lambda: access().act(headers)) == refused
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("allowed", "kind", "word", "refused"),
     [
         (Allowed(), "pause", "pause", 403),
@@ -166,12 +167,12 @@ def served(host: str = "127.0.0.1", **more: object) -> Served:
     return Served(directories=[], host=host, port=8750, **given)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+@each_row("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
 def test_this_machine_needs_no_tls(host: str) -> None:
     served(host).check()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.com"])
+@each_row("host", ["0.0.0.0", "::", "192.168.1.7", "example.com"])
 def test_beyond_it_nothing_goes_in_the_clear(host: str) -> None:
     with pytest.raises(UsageError, match="--tls-cert"):
         served(host).check()

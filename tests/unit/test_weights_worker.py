@@ -6,8 +6,7 @@ import asyncio
 import threading
 from decimal import Decimal
 
-import pytest
-
+from tests.fixtures.rows import each_row
 from tradectl.adapters.weights_worker import WeightsWorker, answer_to
 from tradectl.bus.core import Core, Stage
 from tradectl.bus.event_bus import EventBus
@@ -56,7 +55,7 @@ async def test_live_the_loop_goes_on_while_a_thread_computes() -> None:
             assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "said"),
     [
         (AllocationFailed("too little history"), "too little history"),

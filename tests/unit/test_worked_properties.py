@@ -28,7 +28,7 @@ ACTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(16), deadline=None)
+@settings(max_examples=examples(12))
 @given(
     algorithm=st.sampled_from([*ALGORITHMS]),
     interval=INTERVALS,
