@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.driven import SPOT, START, Driven
+from tests.fixtures.rows import each_row
 from tests.unit.test_several_exchanges import THERE, Obedient, check, run_of, settings_at
 from tradectl.config.load import load_settings
 from tradectl.config.reload import change_of, differences
@@ -64,7 +65,7 @@ def went(run: Driven) -> list[tuple[str, Side]]:
     return [(fill.symbol, fill.side) for fill in run.of(OrderFilled)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ask_here", "ask_there", "fee_there", "where"),
     [
         ("100", "99", FEE, THERE),

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.fixtures.ccxt_markets import markets, reports
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.ccxt_venue.account_queries import AccountQueries
@@ -69,16 +70,16 @@ class Exchange:
         return len(await queries.fills(SYMBOL, 0))
 
 
-@pytest.mark.parametrize("count", [0, 1, PAGE - 1, PAGE + 1, 3 * PAGE, 3 * PAGE + 1])
-@pytest.mark.parametrize(("newest_first", "back"), [(False, False), (False, True), (True, True)])
+@each_row("count", [0, 1, PAGE - 1, PAGE + 1, 3 * PAGE, 3 * PAGE + 1])
+@each_row(("newest_first", "back"), [(False, False), (False, True), (True, True)])
 async def test_none_is_missed_from_whichever_end_pages_begin(
     count: int, newest_first: bool, back: bool
 ) -> None:
     assert await Exchange(count, newest_first=newest_first, back=back).fills() == count
 
 
-@pytest.mark.parametrize("late", [0, 1])
-@pytest.mark.parametrize("count", [PAGE, PAGE + 1, 3 * PAGE])
+@each_row("late", [0, 1])
+@each_row("count", [PAGE, PAGE + 1, 3 * PAGE])
 async def test_where_there_is_no_way_back_from_a_full_page_of_the_newest_nothing_is_told(
     count: int, late: int
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.ccxt_markets import markets, reports
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import ExchangeError, NotExecuted
 from tradectl.exchange.ccxt_venue.calls import Caller
 from tradectl.exchange.ccxt_venue.client import CALL
@@ -67,8 +68,8 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("pages", [None, PAGES])
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@each_row("pages", [None, PAGES])
+@each_row("odd", ODD.values(), ids=ODD)
 async def test_a_list_with_a_row_that_cannot_be_read_is_no_answer(
     odd: Any, pages: Pages | None
 ) -> None:
@@ -85,7 +86,7 @@ async def test_what_is_found_and_cannot_be_read_is_no_answer() -> None:
     assert found.venue_order_id == "2"
 
 
-@pytest.mark.parametrize("count", [0, 1, PAGE, PAGE + 1, 3 * PAGE])
+@each_row("count", [0, 1, PAGE, PAGE + 1, 3 * PAGE])
 async def test_open_orders_are_all_told_whatever_the_pages(count: int) -> None:
     orders = [row(n) for n in range(count)]
     assert len(await Exchange(*orders).search(PAGES).open_orders()) == count

@@ -19,6 +19,7 @@ from tests.fixtures.loopback_venue import (
     user_stream,
     venue_harness,
 )
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import AccessLost, NotExecuted, UsageError, VenueRefusal
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
@@ -139,8 +140,8 @@ async def test_an_exchange_that_is_not_there_is_not_now() -> None:
         await CcxtVenue(settings, {SYMBOL: SYMBOL}).open()
 
 
-@pytest.mark.parametrize("exchange_id", ["binance", "kraken", "bybit", "okx", "coinbase"])
-@pytest.mark.parametrize("testnet", [False, True])
+@each_row("exchange_id", ["binance", "kraken", "bybit", "okx", "coinbase"])
+@each_row("testnet", [False, True])
 async def test_every_address_is_the_one_that_was_set(exchange_id: str, testnet: bool) -> None:
     settings = ExchangeSettings(
         id=exchange_id, url="http://127.0.0.1:9", testnet=testnet and exchange_id == "binance"

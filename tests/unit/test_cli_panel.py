@@ -233,7 +233,7 @@ def test_empty_tables_say_what_that_means() -> None:
 # --- mode, state, trouble -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mode", "source", "words"),
     [
         ("paper", "simulated", "PAPER · SIMULATED"),

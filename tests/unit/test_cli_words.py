@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.fixtures.rows import each_row
 from tradectl.cli.app import app
 
 NUMBER = "expected a number above 0 and below 1e15, got"
@@ -31,7 +31,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("words", WRONG)
+@each_row("words", WRONG)
 def test_it_is_refused_where_it_is_typed(words: tuple[str, ...]) -> None:
     answer = CliRunner().invoke(app, [*words], standalone_mode=False)
     assert isinstance(answer.exception, typer.BadParameter)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fixtures.fake_venue import FakeTime, turns
 from tests.fixtures.monitoring import StillClock
+from tests.fixtures.rows import each_row
 from tradectl.bus.components import ComponentRegistry
 from tradectl.bus.event_bus import EventBus
 from tradectl.documents.run import ComponentRow
@@ -112,7 +113,7 @@ async def test_a_checker_that_keeps_failing_is_not_asked_until_a_pause_is_over(h
     assert kinds == [LEFT, TRIED, STAYED, TRIED, CLOSED]
 
 
-@pytest.mark.parametrize("name", sorted(PROTECTING))
+@each_row("name", sorted(PROTECTING))
 async def test_the_check_of_what_protects_is_always_asked(name: str) -> None:
     bus = EventBus()
     monitor = SystemMonitor(bus, StateManager(bus), stall_limit=0)

@@ -45,7 +45,7 @@ def complaint_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return of
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         (
@@ -76,7 +76,7 @@ def test_an_unknown_key_is_named_with_the_nearest(
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ('seed = "1"', "seed: expected a whole number, got '1'"),
@@ -139,7 +139,7 @@ def test_a_wrong_type_is_named_with_what_was_expected(
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("[risk]\nmax_leverage = -1", "risk.max_leverage: expected a number above 0 to"),
@@ -190,7 +190,7 @@ def test_an_impossible_value_is_refused(complaint_about: Any, text: str, told: s
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ('mode = "live"', 'mode: "live" needs an [[exchanges]] table'),
@@ -222,7 +222,7 @@ def test_a_contradiction_is_refused(complaint_about: Any, text: str, told: str) 
     assert complaint_about(text).startswith(f"t.toml: {told}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("seed = 1\nsymbols = [", "t.toml, line 2, column 12: Invalid value"),
@@ -265,11 +265,11 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     assert complaint(path).endswith("cannot be read: Permission denied")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "key",
     ["api_key", "APIKEY", "api-secret", "secrets", "password", "botToken", "private_key"],
 )
-@pytest.mark.parametrize("section", ["", "[exchange]\n", "[risk]\n", STRATEGY + "[strategies.x]\n"])
+@each_row("section", ["", "[exchange]\n", "[risk]\n", STRATEGY + "[strategies.x]\n"])
 def test_a_secret_in_a_file_is_refused_and_not_repeated(
     complaint_about: Any, section: str, key: str
 ) -> None:
@@ -356,7 +356,7 @@ def test_the_layer_that_is_wrong_is_blamed(tmp_path: Path) -> None:
     assert complaint(path, {"risk": {"max_leverage": -2}}, environ).startswith("command line: ")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("[risk]\nmax_working_orders = 20", "risk.max_working_orders: expected at most the 10 of "),
@@ -394,7 +394,7 @@ def test_no_file_whatever_breaks_the_reader(
     assert len(told.splitlines()) <= 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "a." * 20_000 + "a = 1",

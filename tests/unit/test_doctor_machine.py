@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.fixtures.journal import write_unversioned
+from tests.fixtures.rows import each_row
 from tradectl.config.settings import Settings
 from tradectl.doctor.machine import (
     GIB,
@@ -84,7 +85,7 @@ def test_a_configuration_is_told_in_a_line() -> None:
     assert "paper on a simulated market: BTCUSDT" in words
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mode", "verdict", "words"),
     [
         (0o600, PASSED, "yours alone"),

@@ -102,7 +102,7 @@ BAD_CANDLES = [
 ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "row", "fault"),
     [("trades", *case) for case in BAD_TRADES]
     + [("quotes", *case) for case in BAD_QUOTES]

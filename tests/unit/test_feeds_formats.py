@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tests.unit.test_feeds_recorded import NOW, closes, read_feed, write
 from tradectl.domain.errors import DataError
 from tradectl.domain.events import MarketDataEvent
@@ -35,7 +36,7 @@ def refusal(path: Path, **options: bool) -> str:
 # --- a date and a time of day ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("header", "row", "moment"),
     [
         ("date,time,price,volume", "2024-03-01,10:39:00,7,2", "2024-03-01T10:39:00.000000Z"),
@@ -141,7 +142,7 @@ def test_candles_of_binance_need_no_header(tmp_path: Path, unit: int) -> None:
     assert bars[0].interval == 3600 * SECOND
 
 
-@pytest.mark.parametrize(
+@each_row(
     "row",
     [
         f"{T0},1,2,3,4,5",
@@ -187,7 +188,7 @@ def test_who_says_that_they_are_trades_is_believed(tmp_path: Path) -> None:
     assert len(events) == 200
 
 
-@pytest.mark.parametrize("sides", ["buy sell", "buy", "sell", "buy buy sell sell sell"])
+@each_row("sides", ["buy sell", "buy", "sell", "buy buy sell sell sell"])
 def test_trades_are_not_taken_for_a_book(tmp_path: Path, sides: str) -> None:
     """Who buys pays the ask, who sells gets the bid, whatever the market does meanwhile."""
     rows, words = [], sides.split()

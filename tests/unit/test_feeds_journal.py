@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fixtures.journal import HEADER
+from tests.fixtures.rows import each_row
 from tests.unit.test_feeds_properties import assert_fit_to_trade_on, file_with, mutated, mutations
 from tradectl.domain.errors import DataError, JournalDamaged, JournalError, UsageError
 from tradectl.domain.events import (
@@ -125,7 +126,7 @@ def test_a_late_arrival_keeps_its_place(tmp_path: Path) -> None:
     assert feed.progress.bad == {}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("bad", "fault"),
     [
         (line(trade(T0))[:-9], "not_an_event"),

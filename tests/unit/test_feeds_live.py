@@ -9,6 +9,7 @@ import pytest
 
 from tests.fixtures.fake_venue import START, FakeVenue, book, quote, trade, turns
 from tests.fixtures.live_feed import FeedHarness, running
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import AccessLost, NotExecuted, VenueRefusal
 from tradectl.domain.events import RestrictionKind, SymbolRestricted
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -217,7 +218,7 @@ async def test_it_may_run_again_after_it_broke() -> None:
 # --- quality --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("event", "rule"),
     [
         (trade(1, "NaN"), "not_finite"),
@@ -300,7 +301,7 @@ async def test_a_lost_step_holds_the_symbols_until_their_whole_book_comes() -> N
         assert harness.venue.listened == [BOOK, TRADES, BOOK]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         {"bids": ((Decimal(102), Decimal(1)),)},

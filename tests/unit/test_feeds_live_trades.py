@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fixtures.fake_venue import START, FakeVenue, trade, turns
 from tests.fixtures.live_feed import FeedHarness, running
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import NotExecuted, OutcomeUnknown
 from tradectl.domain.events import MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -274,7 +275,7 @@ async def test_trades_without_any_id_are_filled_in_between_what_was_heard() -> N
         assert harness.events == nameless
 
 
-@pytest.mark.parametrize("trade_id", ["9" * 5000, "1.5", "-1", "\u0663", "0x1", "1e9", ""])
+@each_row("trade_id", ["9" * 5000, "1.5", "-1", "\u0663", "0x1", "1e9", ""])
 async def test_an_id_that_is_no_number_among_numbers_is_dropped(trade_id: str) -> None:
     async with running(harness_of()) as harness:
         await harness.push(TRADES, trade(1), trade(trade_id), trade(2))

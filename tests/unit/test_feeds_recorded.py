@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import DataError, UsageError
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.money import Side
@@ -99,7 +100,7 @@ def test_quoted_cells_are_fine_in_candles_too(tmp_path: Path) -> None:
     assert [type(event) for event in read_feed(path)] == [BarOpened, BarEvent] * 3
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("steps", "interval"),
     [
         ([0, 60, 120, 180], 60),
@@ -130,7 +131,7 @@ def test_one_candle_alone_has_no_length(tmp_path: Path) -> None:
 # --- headers and times ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("header", "row"),
     [
         ("ts_ms,symbol,price,qty,side", f"{T0},BTCUSDT,7,2,buy"),
@@ -155,7 +156,7 @@ def test_a_file_without_sides_has_trades_without_sides(tmp_path: Path) -> None:
     assert event.side is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("header", "time"),
     [
         ("ts", "1723161255"),
@@ -191,7 +192,7 @@ def test_a_first_row_with_a_broken_time_does_not_decide_the_unit(tmp_path: Path)
     assert [event.ts for event in read_feed(path)] == [T0 * MILLISECOND]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "symbol"),
     [
         ("BTCUSDT.csv", "BTCUSDT"),
@@ -231,8 +232,8 @@ def in_two(content: bytes) -> bytes:
     return gzip.compress(content[:1]) + gzip.compress(content[1:])
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("packed", [bytes, gzip.compress, in_two])
+@each_row("encoding", ["utf-8-sig", "utf-16"])
+@each_row("packed", [bytes, gzip.compress, in_two])
 def test_a_byte_order_mark_is_no_part_of_the_first_row(
     tmp_path: Path, encoding: str, packed: Callable[[bytes], bytes]
 ) -> None:
@@ -247,7 +248,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_row(
 # --- files that cannot be played -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "message"),
     [
         (b"", "is empty"),

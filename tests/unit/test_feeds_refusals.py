@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.rows import each_row
 from tests.unit.test_feeds_kinds import (
     CANDLES,
     COUNT,
@@ -68,13 +69,13 @@ NO_TRADES: dict[str, tuple[str | bytes, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NO_TRADES)
+@each_row("name", NO_TRADES)
 def test_what_is_something_else_is_refused(name: str, tmp_path: Path) -> None:
     content, why = NO_TRADES[name]
     assert why in refusal(write(tmp_path / "BTCUSDT.csv", content))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     ["BTCUSDT_liquidations.csv", "orders_BTCUSDT.csv", "BTCUSDT-book_snapshot_5.csv", "l2_BTCUSDT.csv",
      "BTCUSDT_incremental_book.csv", "BTCUSDT-forceOrder.csv"],
@@ -175,7 +176,7 @@ def test_a_file_of_several_symbols_out_of_order_is_not_sorted_by_symbol(tmp_path
     assert "sorted by symbol" not in refusal(path)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("steps", "interval"),
     [
         ([0, 2, 4, 7, 9], 1),
@@ -206,8 +207,8 @@ def test_a_candle_out_of_its_time_does_not_make_the_others_short(tmp_path: Path)
 # --- whose ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", ["BTCUSDT", "BTC-USDT", "BTC/USDT", "BTC_USDT"])
-@pytest.mark.parametrize("named", ["BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USDT"])
+@each_row("asked", ["BTCUSDT", "BTC-USDT", "BTC/USDT", "BTC_USDT"])
+@each_row("named", ["BTCUSDT", "BTC-USDT", "BTC_USDT", "BTC/USDT"])
 def test_a_symbol_is_found_however_it_is_spelled(asked: str, named: str, tmp_path: Path) -> None:
     rows = ((t, named, p, q) for t, p, q, _ in trades())
     events = read_feed(
@@ -219,7 +220,7 @@ def test_a_symbol_is_found_however_it_is_spelled(asked: str, named: str, tmp_pat
         assert {event.symbol for event in read_feed(path, symbols=(asked,))} == {asked}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "symbol"),
     [
         ("BTC-USDT-1h.csv", "BTC-USDT"),
@@ -252,7 +253,7 @@ def level(side: str, price: int, second: int = 0) -> tuple[int, str, int, int]:
     return T0 + second, side, price, 1 + price % 7
 
 
-@pytest.mark.parametrize(
+@each_row(
     "rows",
     [
         [level("sell", p) for p in ASKS] + [level("buy", p) for p in BIDS],

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.rows import each_row
 from tradectl.domain.events import BarEvent, MarketDataEvent
 from tradectl.domain.time import SECOND
 from tradectl.feeds.base import Progress
@@ -38,7 +38,7 @@ def prices_of(feed: RecordedFeed) -> list[int]:
     return [int(event.price) for batch in feed.batches() for event in batch]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rows", "kept"),
     [
         ([100, 500, 101], [100, 101]),
@@ -77,7 +77,7 @@ def test_a_move_may_lie_across_the_blocks_that_a_file_is_read_in(tmp_path: Path)
     assert feed.progress.bad == {}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("candle", "is_played"),
     [
         ("100,199,51,100", True),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.fixtures.fake_venue import SilentVenue
+from tests.fixtures.rows import each_row
 from tradectl.config.settings import HistorySettings, Settings
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.market_events import BarEvent
@@ -100,7 +101,7 @@ async def test_what_was_noted_stays_and_only_the_gap_is_asked_for() -> None:
     assert venue.asked == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("settings", "asks"),
     [
         (settings_of("never"), False),

@@ -66,8 +66,8 @@ def ours(name: str, columns: Columns) -> list[tuple[float, ...] | None]:
     return said(make(), *(columns[column] for column in taken))
 
 
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("name", TA_LIB)
+@each_row("market", MARKETS)
+@each_row("name", TA_LIB)
 def test_equals_ta_lib(market: str, name: str) -> None:
     pytest.importorskip("talib")
     columns = candles(market)
@@ -76,8 +76,8 @@ def test_equals_ta_lib(market: str, name: str) -> None:
     assert furthest(values, theirs) < 1e-9
 
 
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("name", TA_LIB)
+@each_row("market", MARKETS)
+@each_row("name", TA_LIB)
 def test_equals_what_ta_lib_said(market: str, name: str) -> None:
     columns, theirs = candles(market), kept()[market][name]
     values = ours(name, columns)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fixtures.monitoring import LONGEST_S, Inbox, until
 from tests.fixtures.notices import OtherEnd, other_end
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import WallClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -256,7 +257,7 @@ async def test_systemd_is_told_of_start_life_and_end(tmp_path: Path) -> None:
             heard.append(ear.recv(4096).decode())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("environ", "is_service"),
     [
         ({}, False),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fixtures.driven import INSTRUMENTS, SPOT, TWIN, Driven, trade
+from tests.fixtures.rows import each_row
 from tradectl.config.load import load_settings
 from tradectl.config.settings import AccountSettings, Settings
 from tradectl.domain.errors import ConfigError, UsageError
@@ -180,7 +181,7 @@ def test_what_is_held_at_an_exchange_does_not_go_on_without_it() -> None:
     refuse_to_leave_behind(account, then, now)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "said"),
     [
         ('[[paper.exchanges]]\nname = "Kraken"', "paper.exchanges.name: expected lower case"),

@@ -20,6 +20,7 @@ from tests.fixtures.books import (
     tick,
 )
 from tests.fixtures.bus import MemoryJournal
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import DataClock
 from tradectl.bus.core import Core
 from tradectl.bus.event_bus import EventBus
@@ -164,7 +165,7 @@ async def test_it_works_on_its_own_and_takes_changes_by_hand() -> None:
     await state.stop()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("side", "size", "told"),
     [
         ("long", 1, "long"),

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.books import PERP, RUN, instruments
 from tests.fixtures.ccxt_markets import client, markets, reports
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import AccessLost, OutcomeUnknown
 from tradectl.domain.events import OrderAccepted
 from tradectl.domain.money import Side
@@ -63,7 +64,7 @@ async def test_with_an_id_it_is_accepted_and_the_lost_access_told_beside_it(
     assert (order.status, order.quantity) == (OrderStatus.ACCEPTED, SPEC.quantity)
 
 
-@pytest.mark.parametrize("then", [*DENIED, ccxt.RequestTimeout("busy"), KeyError("status")])
+@each_row("then", [*DENIED, ccxt.RequestTimeout("busy"), KeyError("status")])
 async def test_without_an_id_its_fate_is_unknown(then: Exception) -> None:
     with pytest.raises(OutcomeUnknown, match="cid-1 was taken, and then: "):
         await calls("", then).submit(SPEC, "cid-1", lambda: None)

@@ -261,7 +261,7 @@ def test_what_is_set_takes_the_place_of_what_is_built_in() -> None:
     assert len(found) == len(BUILT_IN_THRESHOLDS) - 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "told"),
     [
         ("reading = 'cpu'\nraised_at = 1", "thresholds"),

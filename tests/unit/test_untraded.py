@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import pytest
 
+from tests.fixtures.rows import each_row
 from tradectl.bus.clock import DataClock
 from tradectl.config.load import load_settings
 from tradectl.config.settings import Settings
@@ -101,7 +101,7 @@ def reasons(trading: TradingSystem, symbols: tuple[str, ...] = ()) -> list[tuple
     return [(r.code, r.symbol, r.text) for r in trading.untraded(symbols)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("strategy", "assignments", "inputs", "code", "text"),
     [
         (
