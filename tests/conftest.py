@@ -142,9 +142,10 @@ def _import_in_turn(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def what_is_frozen_stays_so() -> Iterator[None]:
     """Also where the program lets go of it, as `backtest_api` does: the collector would go through all
-    that was imported, a second each time."""
+    that was imported, a second each time. What a run would freeze besides is garbage to be found."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "unfreeze", lambda: None)
+        patch.setattr(gc, "freeze", lambda: None)
         yield
 
 

@@ -3,15 +3,23 @@ answers cannot be told apart, and a process is one in every way."""
 
 from __future__ import annotations
 
+import decimal
+import gc
 import os
 import signal
 import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fixtures import processes
 from tests.fixtures.command import Running, command, running, tradectl
+from tests.integration.test_determinism import BTC, files
+
+DIFFERS = ("run_id", "journal", "started_at", "ended_at", "elapsed_s", "rate")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +28,36 @@ from tests.fixtures.command import Running, command, running, tradectl
 def test_a_command_answers_as_the_executable_does_however_it_is_called(words: str) -> None:
     here, forked = (command(*words.split(), own=it) for it in (False, True))
     assert here == forked == command(*words.split(), executable=True)
+
+
+def test_a_run_in_this_process_is_as_one_of_its_own_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    words = ("run", "--headless", "--json", *files(BTC), "--strategy", "ema-cross")
+    own = tradectl(tmp_path / "own", *words, own=True).document()
+    for folder in ("first", "second"):
+        before = of_this_process()
+        here = tradectl(tmp_path / folder, *words).document()
+        assert tradectl(tmp_path / folder, "emergency-stop", "--json").document()["confirmed"]
+        after = of_this_process()
+    for one, other in zip(before, after, strict=True):
+        assert one == other
+    assert here.keys() == own.keys()
+    same = [name for name in own if name not in DIFFERS]
+    assert {name: here[name] for name in same} == {name: own[name] for name in same}
+
+
+def of_this_process() -> list[Any]:
+    """What is the process's and not a command's."""
+    gc.collect()
+    return [
+        sorted(Path("/proc/self/fd").iterdir()),
+        [signal.getsignal(number) for number in signal.valid_signals()],
+        [thread.name for thread in threading.enumerate()],
+        (repr(decimal.getcontext()), gc.get_threshold(), gc.isenabled()),
+        (sys.argv, sys.path, sys.stdout, sys.stderr, sys.modules.keys() - ()),
+        (dict(os.environ), Path.cwd()),
+    ]
 
 
 def test_it_has_an_id_and_a_session_of_its_own_and_dies_of_a_signal(tmp_path: Path) -> None:

@@ -89,9 +89,7 @@ def recovered(state: Path) -> Recovered:
 
 def restart(state: Path) -> list[str]:
     """Start again, let nothing happen, end cleanly: what was said."""
-    with running(state, IDLE) as run:
-        run.send(signal.SIGTERM)
-        answer = run.end()
+    answer = tradectl(state, "run", "--headless", IDLE, "--duration", "0.01")
     assert answer.code == 0, answer.err
     return answer.err.splitlines()
 

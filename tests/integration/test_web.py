@@ -121,10 +121,11 @@ async def page(
 def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One run for all that leaves it as it is."""
     folder = tmp_path_factory.mktemp("trading")
-    (folder / "busy.toml").write_text(
-        BUSY.replace("ticks_per_second = 1000", "ticks_per_second = 50")
-    )
-    with running(folder / "state", "-c", folder / "busy.toml") as run:
+    quiet = BUSY.replace("ticks_per_second = 1000", "ticks_per_second = 10")
+    quiet = quiet.replace("interval_seconds = 0.1", "interval_seconds = 1")
+    assert quiet.count("interval_seconds = 1") == 1
+    (folder / "quiet.toml").write_text(quiet)
+    with running(folder / "state", "-c", folder / "quiet.toml") as run:
         run.line("FILL")
         yield run
 

@@ -7,11 +7,12 @@ only `run` uses. Whatever goes wrong reaches the user as one line and an exit co
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import resource
 import sys
 import threading
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -103,7 +104,7 @@ def _refuse_what_is_not_utf8() -> int:
 
 def _run() -> int:
     try:
-        answer = app(standalone_mode=False)
+        answer = _parser()(standalone_mode=False)
         sys.stdout.flush()  # what cannot be written is an error while it can still be told
     except TradectlError as error:
         return _say(str(error), error.exit_code)
@@ -130,6 +131,12 @@ def _run() -> int:
     if answer == INTERRUPTED:  # what the option parser makes of a KeyboardInterrupt
         return _say("interrupted", INTERRUPTED)
     return answer if isinstance(answer, int) else 0
+
+
+@functools.cache
+def _parser() -> Any:
+    """Made once, however many command lines a process is given, as the tests do."""
+    return typer.main.get_command(app)
 
 
 def _say_usage(error: Exception, message: str) -> int:
