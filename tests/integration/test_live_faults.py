@@ -107,6 +107,9 @@ async def test_what_was_reported_in_another_way_is_not_unknown_when_the_answer_f
         exchange.misbehave("drop", stream="user", count=FOREVER)
     exchange.misbehave("no-reply", **PLACING)
     order = trader.buy("0.1", "59900")
+    if told_by == "the comparison":
+        await trader.until(lambda: sends(exchange) == 1)
+        await trader.live.reconcile()
     await trader.in_status(order, "accepted")
     asked = len(exchange.truth.requests("GET", "/order"))
     await trader.until(lambda: len(exchange.truth.requests("GET", "/order")) > asked)

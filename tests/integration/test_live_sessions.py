@@ -18,7 +18,7 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, subscribed, trading
 from tests.integration.test_live_protection import stops
-from tests.simulated_os.virtual_time import simulated_system
+from tests.simulated_os.virtual_time import coarse_timers, simulated_system
 from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.events import SymbolRestricted
 from tradectl.domain.events import SystemEventKind as Kind
@@ -28,6 +28,8 @@ from tradectl.testkit import LoopbackExchange
 FUTURES = "futures"
 BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
 HOUR = 3600.0
+QUIET_S = 4.0
+"""How coarse timers are in hours in which nothing happens."""
 PATIENT = msgspec.structs.replace(
     QUICK,
     timeout_seconds=2.0,
@@ -126,7 +128,8 @@ async def test_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
     exchange: LoopbackExchange, folder: Path
 ) -> None:
     async with protected(exchange, folder, FUTURES, reconcile_seconds=300.0) as session:
-        await session.wait(1.5 * HOUR)  # a key lasts for one
+        with coarse_timers(QUIET_S):
+            await session.wait(1.5 * HOUR)  # a key lasts for one
         kept = [e for e in exchange.truth.entries("request") if e.detail["method"] == "PUT"]
         assert len(kept) == 4
         assert len(session.streams()) == 1
@@ -144,7 +147,8 @@ async def test_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
         trader = session.trader
         exchange.expire_listen_key(told=how == "told")
         if how == "keep-alive":
-            await session.wait(1300)
+            with coarse_timers(QUIET_S):
+                await session.wait(1300)
         elif how == "silent":
             order = trader.buy("0.01", "59000")
             await trader.in_status(order, "accepted")
@@ -178,7 +182,8 @@ async def test_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_
 async def test_a_quiet_account_keeps_its_stream(exchange: LoopbackExchange, folder: Path) -> None:
     """On spot, as on futures above."""
     async with protected(exchange, folder, "spot", reconcile_seconds=300.0) as session:
-        await session.wait(1.2 * HOUR)
+        with coarse_timers(QUIET_S):
+            await session.wait(1.2 * HOUR)
         await session.hears_a_fill()
         assert session.lost() == 0
         session.is_well()

@@ -68,10 +68,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         process = self._owner(context)
         if process is None:
             return super().call_at(when, callback, *args, context=context)
-        if self.system.coarse and when - self.time() >= LONG_S:
-            when = math.ceil(when / self.system.coarse) * self.system.coarse
         step: Any = process.step
-        return _reported(super().call_at(when, step, context=context), callback, args)
+        return _reported(
+            super().call_at(self.coarsened(when), step, context=context), callback, args
+        )
+
+    def coarsened(self, when: float) -> float:
+        """When a timer runs out that need not be exact."""
+        coarse = self.system.coarse
+        is_long = coarse and when - self.time() >= LONG_S
+        return math.ceil(when / coarse) * coarse if is_long else when
 
     def _owner(self, context: Context) -> Process | None:
         self.count += 1
