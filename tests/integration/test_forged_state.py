@@ -22,7 +22,7 @@ import msgspec
 import pytest
 
 from tests.fixtures.another_home import sitecustomize
-from tests.fixtures.command import journals, reseal
+from tests.fixtures.command import is_seal, journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.processes import plain_environment
 from tests.fixtures.run_inputs import Character, Typed, trades, waves
@@ -51,7 +51,7 @@ def richer(line: bytes) -> bytes:
 
 
 def without_mac(line: bytes) -> bytes:
-    return line.partition(b',"mac"')[0] + b"}}" if line.startswith(b'{"seal"') else line
+    return line.partition(b',"mac"')[0] + b"}}" if is_seal(line) else line
 
 
 def unnamed(line: bytes) -> bytes:

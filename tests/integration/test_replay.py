@@ -341,7 +341,7 @@ def answer_is_no_journal(path: Path, words: str) -> None:
             lambda path: path.write_text("ts_ms,symbol,price\n1,A,2\n" * 9),
             "is not a tradectl journal",
         ),
-        (lambda path: path.write_text('{"seal":{}}\n'), "is not a tradectl journal"),
+        (lambda path: path.write_text('\t{"seal":{}}\n'), "is not a tradectl journal"),
         (lambda path: path.write_text('{"header":{"run_id":"x"}}\n'), "is not a tradectl journal"),
         (lambda path: path.mkdir(), "it is a folder"),
         (lambda path: None, "No such file"),

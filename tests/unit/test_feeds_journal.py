@@ -25,7 +25,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import Side
 from tradectl.domain.time import SECOND
 from tradectl.feeds.recorded import RecordedFeed
-from tradectl.journal.writer import HeaderLine, SealLine, make_seal
+from tradectl.journal.writer import HeaderLine, make_seal, seal_line
 
 NOW = 1_750_000_000 * SECOND
 T0 = 1_723_161_255 * SECOND
@@ -78,7 +78,7 @@ def sealed(*groups: list[bytes]) -> bytes:
     for lines in ([msgspec.json.encode(HeaderLine(HEADER))], *groups):
         group = b"".join(line + b"\n" for line in lines)
         seal, chain = make_seal(last, group, chain)
-        content += group + msgspec.json.encode(SealLine(seal)) + b"\n"
+        content += group + seal_line(seal)
         last += len(lines)
     return content
 
@@ -180,8 +180,8 @@ def test_a_journal_of_another_version_is_refused_as_replay_does(tmp_path: Path) 
     path = journal(tmp_path / "run.jsonl", line(trade(T0)))
     header = msgspec.structs.replace(HEADER, wire=HEADER.wire + 1)
     other = msgspec.json.encode(HeaderLine(header)) + b"\n"
-    seal = msgspec.json.encode(SealLine(make_seal(0, other, 0)[0]))
-    path.write_bytes(other + seal + b"\n")
+    seal = seal_line(make_seal(0, other, 0)[0])
+    path.write_bytes(other + seal)
     with pytest.raises(JournalError, match="use the tradectl that wrote it"):
         read_feed(path)
 

@@ -38,6 +38,7 @@ from tradectl.domain.events import (
 )
 from tradectl.journal import groups
 from tradectl.journal import reader as journal_reader
+from tradectl.journal.groups import SEAL
 from tradectl.journal.reader import JournalReader, NotBegun, read_header
 from tradectl.journal.writer import BLOCK, FORMAT, make_seal
 from tradectl.state.fold import FOLD
@@ -64,7 +65,7 @@ def seal_ends(content: bytes) -> list[int]:
     ends, at = [], 0
     for line in content.splitlines(keepends=True):
         at += len(line)
-        if line.startswith(b'{"seal"'):
+        if line.startswith(SEAL):
             ends.append(at)
     return ends
 
@@ -235,7 +236,7 @@ def test_a_whole_line_that_no_journal_has_is_no_torn_tail(
 
 
 def numbers_in_seals(content: bytes) -> list[int]:
-    return [found.end() for found in re.finditer(rb'{"seal":{"last":', content)]
+    return [found.end() for found in re.finditer(rb'\t{"seal":{"last":', content)]
 
 
 # --- changed -----------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ def test_a_changed_byte_is_refused_wherever_it_is_and_never_read(
     folder: Path, whole: bytes, mask: int
 ) -> None:
     """But for the line ends around the last seal: without one, what is left is an unfinished tail."""
-    line_ends = (whole.rindex(b'\n{"seal"'), len(whole) - 1)
+    line_ends = (whole.rindex(b"\n" + SEAL), len(whole) - 1)
     for place in range(len(whole)):
         changed = bytearray(whole)
         changed[place] ^= mask
@@ -358,7 +359,7 @@ def test_damage_to_the_last_seal_is_not_taken_for_an_unfinished_tail(
 ) -> None:
     """Every line of it is there to its end: nobody stopped writing in the middle of one."""
     changed = bytearray(whole)
-    changed[whole.rindex(b'{"seal"') + 2] ^= 1
+    changed[whole.rindex(SEAL) + 3] ^= 1
     with pytest.raises(JournalDamaged):
         reported(folder, bytes(changed))
 
@@ -374,9 +375,9 @@ def test_damage_to_the_last_seal_is_not_taken_for_an_unfinished_tail(
         b"hello\n",
         b"ts,price\n1,2\n",
         b"\0" * 1000,
-        b'{"seal":{}}\n',
-        b'{"seal":{"last":0,"blocks":"zz","chain":""}}\n',
-        b'{"seal":' + b"[" * 100_000 + b"\n",
+        b'\t{"seal":{}}\n',
+        b'\t{"seal":{"last":0,"blocks":"zz","chain":""}}\n',
+        b'\t{"seal":' + b"[" * 100_000 + b"\n",
     ],
     ids=["empty", "blank", "words", "csv", "zeros", "bare seal", "no hex", "deep"],
 )
@@ -388,7 +389,7 @@ def test_a_file_that_is_no_journal_is_refused_by_name(folder: Path, content: byt
 def test_a_sealed_line_that_is_no_header_is_refused(folder: Path, whole: bytes) -> None:
     lines = whole.splitlines(keepends=True)
     seal = make_seal(0, b'{"footer":1}\n', 0)[0]
-    content = b'{"footer":1}\n{"seal":{"last":0,"blocks":"%s","chain":"%s"}}\n' % (
+    content = b'{"footer":1}\n\t{"seal":{"last":0,"blocks":"%s","chain":"%s"}}\n' % (
         seal.blocks.encode(),
         seal.chain.encode(),
     )
@@ -439,7 +440,7 @@ def test_a_seal_over_nothing_is_refused_like_other_damage(folder: Path, whole: b
     end = seal_ends(whole)[-1]
     chain = int(whole[whole.rindex(b'"chain":"') + 9 :][:8], 16)
     seal, _ = make_seal(4, b"", chain)
-    line = b'{"seal":{"last":4,"blocks":"","chain":"%s"}}\n' % seal.chain.encode()
+    line = b'\t{"seal":{"last":4,"blocks":"","chain":"%s"}}\n' % seal.chain.encode()
     with pytest.raises(JournalError):
         reported(folder, whole[:end] + line)
 

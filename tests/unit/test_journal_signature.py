@@ -18,6 +18,7 @@ from tradectl.domain.errors import StateError
 from tradectl.domain.sealed import Sealed
 from tradectl.journal import signing_keys
 from tradectl.journal.backwards import newest_records
+from tradectl.journal.groups import SEAL
 from tradectl.journal.reader import JournalReader, holds_seal
 from tradectl.journal.signature import Signed, SigningKey
 from tradectl.journal.signing_keys import VARIABLE, SigningKeys
@@ -99,7 +100,7 @@ def test_a_run_that_nobody_continues_signs_where_it_begins_and_ends(
     path = write(tmp_path / "r", keys.made(), every=False)
     assert signed(path, keys) is Signed.YES
     lines = lines_of(path)
-    assert [b'"mac"' in line for line in lines if line.startswith(b'{"seal"')] == [
+    assert [b'"mac"' in line for line in lines if line.startswith(SEAL)] == [
         True, False, False, False, True,
     ]  # fmt: skip
     path.write_bytes(reseal([lines[0].replace(b'"100"', b'"9100"'), *lines[1:]]))

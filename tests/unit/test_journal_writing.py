@@ -24,6 +24,7 @@ from tests.fixtures.journal import (
 )
 from tradectl.domain.errors import JournalFailed
 from tradectl.domain.events import Record
+from tradectl.journal.groups import SEAL
 from tradectl.journal.writer import Footer, JournalWriter
 
 
@@ -47,7 +48,7 @@ def test_a_seal_holds_a_checksum_of_each_kilobyte_and_a_chain_over_all_seals(pat
     groups = [[Record(n, 1, note("w" * size)) for n, size in enumerate((5, 3_000, 7), 1)]]
     chain, group = 0, b""
     for line in write_journal(path, groups).splitlines(keepends=True):
-        if not line.startswith(b'{"seal"'):
+        if not line.startswith(SEAL):
             group += line
             continue
         seal = msgspec.json.decode(line)["seal"]
@@ -104,7 +105,7 @@ def test_a_crash_leaves_no_footer_and_a_clean_end_does(path: Path, tmp_path: Pat
     assert read_journal(tmp_path / "clean").footer == FOOTER
 
 
-@pytest.mark.parametrize("text", ["line\nbreak", "\u2028", '"quoted"', "\x00", '{"seal":{}}'])
+@pytest.mark.parametrize("text", ["line\nbreak", "\u2028", '"quoted"', "\x00", '\t{"seal":{}}'])
 def test_no_text_breaks_a_line_or_passes_for_a_seal(path: Path, text: str) -> None:
     record = Record(1, 0, note(text))
     write_journal(path, [[record]], None)

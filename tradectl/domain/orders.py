@@ -254,7 +254,7 @@ NOBODYS = ("", PROTECTOR)
 """No strategy's own."""
 
 
-class OrderSpec(Struct, frozen=True, omit_defaults=True):
+class OrderSpec(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is asked of an exchange: never changes. Quantities in coins, prices in the quote currency.
 
     `tag` is the level of a strategy's quotes that it is; no other order has one.
@@ -341,7 +341,7 @@ class OrderSpec(Struct, frozen=True, omit_defaults=True):
         return self.reduce_only and self.type.is_stop
 
 
-class Order(Struct, omit_defaults=True):
+class Order(Struct, gc=False, omit_defaults=True):
     """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids; of
     one with a plan what its children filled, whose the trades are; `beyond_mid` what that cost against
     the middle of the market as each was made, of `cost_with_mid` where it is known."""

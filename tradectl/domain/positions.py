@@ -21,7 +21,7 @@ from tradectl.domain.orders import Order
 from tradectl.domain.working_orders import WorkingOrders
 
 
-class Position(Struct, frozen=True, omit_defaults=True):
+class Position(Struct, frozen=True, gc=False, omit_defaults=True):
     """Signed `quantity` (short is negative); signed `cost` of it; `realized` profit before fees."""
 
     symbol: str

@@ -15,7 +15,6 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from tradectl.domain.errors import JournalDamaged, JournalError
-from tradectl.domain.event import wire_name
 from tradectl.domain.events import Record, SettingsChanged
 from tradectl.journal.groups import folded
 from tradectl.journal.reference import (
@@ -30,9 +29,6 @@ from tradectl.journal.reference import (
 RECORDS = msgspec.json.Decoder(Record)
 """Made here and not when first asked for: two threads that make one at once crash the interpreter, and an
 emergency stop reads journals in two."""
-
-CHANGED = b'"type":"%b"' % wire_name(SettingsChanged.__name__).encode()
-"""On the line of a record by which settings change; elsewhere it does no harm."""
 
 Decoded = TypeVar("Decoded")
 
@@ -82,13 +78,11 @@ class LineDecoder:
     def folded(self, lines: bytes, first: int) -> list[Record]:
         """Those that the books are folded from, and the last; all, where settings change: of what comes
         then more may count. What is not as it should be is looked at line by line."""
-        kept = folded(lines)
-        if CHANGED in kept:
-            return self.records(lines, first)
         with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            group = RECORDS.decode_lines(kept)
+            group = RECORDS.decode_lines(folded(lines))
             numbers = [record.seq for record in group]
-            if numbers and numbers[0] >= first and all(map(lt, numbers, numbers[1:])):
+            is_whole = bool(numbers) and numbers[0] >= first and all(map(lt, numbers, numbers[1:]))
+            if is_whole and SettingsChanged not in {record.event.__class__ for record in group}:
                 return group
         return self.records(lines, first)
 

@@ -15,9 +15,9 @@ from typing import cast
 from tradectl.domain.errors import JournalError
 from tradectl.files.own import open_named
 from tradectl.journal.parts import PLAIN, JoinedParts, whole_of
+from tradectl.journal.writer import MARK
 
-SEAL = b'{"seal":'
-NEXT_SEAL = b"\n" + SEAL
+SEAL = MARK + b'{"seal":'
 AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
 """Bytes read at a time."""
 PART = 64 * 1024
@@ -87,23 +87,29 @@ def blocks(file: Opened, path: Path, held: Callable[[], int]) -> Iterator[bytes]
 
 
 def sealed_groups(data: bytes, looked_at: int) -> Iterator[tuple[bytes, bytes, int]]:
-    """The groups that are there to the end of their seal: lines, seal, and where that ends. No
-    line of a group begins like a seal, and none has a line end in it. Up to `looked_at` there is none."""
+    """The groups that are there to the end of their seal: lines, seal, and where that ends. Up to
+    `looked_at` there is none."""
     start = 0
-    while True:
-        found = max(start, looked_at)
-        seal = start if data.startswith(SEAL, start) else data.find(NEXT_SEAL, found) + 1
+    while (seal := _next_seal(data, max(start, looked_at))) >= 0:
         end = data.find(b"\n", seal) + 1
-        if not end or not data.startswith(SEAL, seal):
+        if not end:
             return
         yield data[start:seal], data[seal:end], end
         start = end
 
 
+def _next_seal(data: bytes, start: int) -> int:
+    """-1 where there is none. The mark is looked for alone, which is many times as fast."""
+    seal = data.find(MARK, start)
+    while seal >= 0 and not data.startswith(SEAL, seal):  # in a line that was changed
+        seal = data.find(MARK, seal + 1)
+    return seal
+
+
 def without_seal(data: bytes, looked_at: int) -> int:
     """Up to where no seal begins in it, not even one that is there in part."""
-    begun = data.find(NEXT_SEAL, looked_at)
-    return begun if begun >= 0 else max(len(data) - len(NEXT_SEAL), 0)
+    begun = data.find(MARK, looked_at)
+    return begun if begun >= 0 else len(data)
 
 
 def lines_at_a_time(lines: bytes) -> Iterator[bytes]:

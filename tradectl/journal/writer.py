@@ -3,14 +3,15 @@
     {"header": {...}}                      who, when, with what config, from which state
     {"seq":1,"at":...,"event":{...}}       an input
     {"seq":2,"at":...,"event":{...},"cause":1}   and what followed from it
-    {"seal":{"last":2,"blocks":"...","chain":"...","mac":"..."}}
+        {"seal":{"last":2,"blocks":"...","chain":"...","mac":"..."}}
     ...
     {"footer": {...}}                      only at a clean end, and sealed like the rest
 
 A group is one write to the operating system and ends in a seal: a CRC-32 of each kilobyte since the last
 seal, and a chain over all seals. So a reader can tell an unfinished tail (lines without a seal: nobody
 was told of them) from a damaged middle (a block that does not match), and name the lines of that block.
-With a key it is signed, too (`signature`)."""
+With a key it is signed, too (`signature`). A seal's line begins with a tab, and there is no other: JSON
+has none in its texts."""
 
 import os
 import struct
@@ -32,7 +33,9 @@ from tradectl.journal.parts import part_at, parts_of
 from tradectl.journal.reference import MarketSource, ReferenceWriter
 from tradectl.journal.signature import NONE, Signing, SigningKey
 
-FORMAT = 9
+FORMAT = 10
+MARK = b"\t"
+"""What a line begins with that is a seal."""
 BLOCK = 1024
 """Bytes of a group under one checksum: a handful of lines."""
 
@@ -123,6 +126,10 @@ class Seal(Struct, omit_defaults=True):
 
 class SealLine(Struct):
     seal: Seal
+
+
+def seal_line(seal: Seal) -> bytes:
+    return MARK + msgspec.json.encode(SealLine(seal)) + b"\n"
 
 
 class HeaderLine(Struct):
@@ -281,7 +288,7 @@ class JournalWriter:
             mac = self._key.of_group(mac, seal.last, seal.chain, group)
             seal.mac = mac.hex()
         sealed = Sealed(self.bytes_written + len(group), seal.last, seal.chain, seal.mac)
-        data = memoryview(group + self._encoder.encode(SealLine(seal)) + b"\n")
+        data = memoryview(group + seal_line(seal))
         try:
             while data:
                 written = os.write(self._fd, data)

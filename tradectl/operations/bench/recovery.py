@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tradectl.operations.bench.bench import Bench, medians
+from tradectl.operations.bench.sized_system import garbage_as_in_a_run
 from tradectl.operations.bench.table import Row, at_most
 from tradectl.recovery.recovery import Recovered, recover_from
 from tradectl.storage.reader import StateReader, StoredSnapshot
@@ -37,11 +38,12 @@ def measure(bench: Bench) -> Iterator[Row]:
     stored = OneSnapshot(bench.folder / "no.db", snapshot_of(whole))
     if not recover_from(journal, stored, checked_elsewhere=True).read_from:
         raise RuntimeError("the snapshot was not used: all was read")
-    seconds, quick = medians(
-        bench.rounds(9),
-        lambda: taken(journal, nothing),
-        lambda: taken(journal, stored),
-    )
+    with garbage_as_in_a_run():
+        seconds, quick = medians(
+            bench.rounds(9),
+            lambda: taken(journal, nothing),
+            lambda: taken(journal, stored),
+        )
     yield Row(
         what="recovery without a snapshot, a million events",
         value=1e6 * seconds / whole.last_seq,
