@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[STATE_HOME] = made = tempfile.mkdtemp(prefix="tradectl-tests-")
         atexit.register(shutil.rmtree, made, ignore_errors=True)
         _move_home(Path(made) / "home")
+        config.add_cleanup(processes.offer_forks(Path(made)))
     _hear_signals()
     # Hundreds of processes are started: none compiles what another one has.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -151,7 +152,7 @@ def what_is_frozen_stays_so() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def fork_servers() -> Iterator[None]:
-    """Those that tests start end with the tests."""
+    """Those of this worker end with its tests."""
     processes.become_subreaper()
     yield
     processes.end_fork_servers()
