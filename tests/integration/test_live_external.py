@@ -17,6 +17,7 @@ from tests.fixtures.command import PATIENCE_S, Running
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import SPOT
 from tests.fixtures.run_inputs import Character, look
+from tests.profiles import in_turn
 from tradectl.domain.orders import client_order_id
 
 pytestmark = pytest.mark.slow
@@ -120,7 +121,7 @@ def test_what_the_owner_sold_of_ours_is_a_manual_fill_and_is_not_bought_back(
 # --- the owner's orders, and a second bot ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("everything", in_turn([False, True], 2))
 def test_what_the_owner_s_order_locks_is_freed_where_all_is_meant_and_told_where_not(
     tmp_path: Path, everything: bool
 ) -> None:

@@ -162,9 +162,10 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
 def test_nor_in_what_commands_say_when_the_keys_are_refused(
     live: LiveHarness, typed: Typed
 ) -> None:
-    with live.running() as run:  # so that there is an account, whichever test comes first
-        run.send(signal.SIGTERM)
-        assert run.end().code == 0
+    if not StateDir(live.folder).journal_files():  # whichever test comes first
+        with live.running() as run:
+            run.send(signal.SIGTERM)
+            assert run.end().code == 0
     live.exchange.start_walking(50)
     text = f"key {KEY}, secret {SECRET}, https://x/y?signature=abc&apiKey={KEY}"
     live.exchange.misbehave("error", code=-2015, status=401, text=text, count=FOREVER)

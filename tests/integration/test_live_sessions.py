@@ -18,6 +18,7 @@ import pytest
 
 from tests.fixtures.live_trader import QUICK, SPOT, Trader, settings_for, subscribed, trading
 from tests.integration.test_live_protection import stops
+from tests.profiles import in_turn
 from tests.simulated_os.virtual_time import coarse_timers, simulated_system
 from tradectl.config.settings import OrchestratorConfig
 from tradectl.domain.events import SymbolRestricted
@@ -26,7 +27,9 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.testkit import LoopbackExchange
 
 FUTURES = "futures"
-BOTH = pytest.mark.parametrize("market", ["spot", FUTURES])
+EITHER = pytest.mark.parametrize("market", in_turn(["spot", FUTURES], 2))
+OTHER = pytest.mark.parametrize("market", in_turn([FUTURES, "spot"], 2))
+"""With each commit the one market or the other; with the first mark one, with the second the other."""
 HOUR = 3600.0
 QUIET_S = 4.0
 """How coarse timers are in hours in which nothing happens."""
@@ -138,7 +141,7 @@ async def test_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
         session.is_well()
 
 
-@pytest.mark.parametrize("how", ["told", "silent", "keep-alive"])
+@pytest.mark.parametrize("how", in_turn(["told", "silent", "keep-alive"], 3))
 async def test_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
     how: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -160,7 +163,7 @@ async def test_a_listen_key_that_ran_out_is_a_lost_stream_and_nothing_worse(
         session.is_well()
 
 
-@BOTH
+@EITHER
 async def test_a_stream_that_answers_pings_and_says_nothing_is_found_by_what_it_owes(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -192,7 +195,7 @@ async def test_a_quiet_account_keeps_its_stream(exchange: LoopbackExchange, fold
 # --- access -----------------------------------------------------------------------------------
 
 
-@BOTH
+@OTHER
 async def test_access_that_is_refused_for_a_moment_halts_nothing(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -217,7 +220,7 @@ async def test_access_that_is_refused_for_a_moment_halts_nothing(
         session.is_well()
 
 
-@BOTH
+@EITHER
 async def test_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_stays(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -235,7 +238,7 @@ async def test_access_that_is_lost_halts_when_it_is_confirmed_and_every_stop_sta
     assert exchange.truth.entries("canceled") == []
 
 
-@BOTH
+@OTHER
 async def test_access_that_works_in_between_is_not_lost(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -285,7 +288,7 @@ async def test_a_key_that_may_not_trade_any_more_is_lost_access(
 # --- long runs --------------------------------------------------------------------------------
 
 
-@BOTH
+@EITHER
 async def test_connections_that_end_after_a_day_are_made_anew(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -301,7 +304,7 @@ async def test_connections_that_end_after_a_day_are_made_anew(
         session.is_well()
 
 
-@pytest.mark.parametrize(("status", "market"), [(502, "spot"), (503, FUTURES)])
+@pytest.mark.parametrize(("status", "market"), in_turn([(502, "spot"), (503, FUTURES)], 2))
 async def test_maintenance_ends_and_trading_goes_on(
     status: int, market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -321,7 +324,7 @@ async def test_maintenance_ends_and_trading_goes_on(
         session.is_well()
 
 
-@BOTH
+@OTHER
 async def test_an_address_that_changes_is_refused_for_a_while_and_costs_nothing(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:
@@ -339,7 +342,7 @@ async def test_an_address_that_changes_is_refused_for_a_while_and_costs_nothing(
         session.is_well()
 
 
-@BOTH
+@EITHER
 async def test_a_laptop_that_slept_compares_before_it_trades(
     market: str, exchange: LoopbackExchange, folder: Path
 ) -> None:

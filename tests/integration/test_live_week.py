@@ -6,8 +6,8 @@ trades by hand, puts in money and coins and takes them out (`tests.week.happenin
 books are the exchange's to the last digit, every alert had a cause, every journal replays, no order was
 sent twice, and no position was left without its stop.
 
-All of it happens in little more than a day as well, by hours of ten minutes, on the two markets in turn;
-a whole week is deep.
+All of it happens in a day as well, by hours of seven and a half minutes, on the two markets in turn; a
+whole week is deep.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.week.happenings import FUTURES, HAPPENINGS, SPOT, plan
 from tests.week.live_trader import live_through
 from tests.week.world import SHORT_HOUR_S
 
-SHORT = {"hour_s": SHORT_HOUR_S}
+SHORT = {"hour_s": SHORT_HOUR_S, "step": 2.0, "reconcile": 2.0}
 RICH = {"step": 0.25, "reconcile": 1 / 6}
 """Hours from one price to the next, and from one comparison to the next."""
 DEEP = [(seed, RICH if seed == 2 else {}) for seed in range(1, 12)]

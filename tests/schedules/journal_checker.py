@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tradectl.analysis.run_analysis import analyse
@@ -26,17 +26,33 @@ class JournalChecker:
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
+        self._found: Recovered | None = None
+        self._found_in: list[tuple[Path, int, int]] = []
 
     def recovered(self) -> Recovered | None:
-        """The account as the next run would find it: with the database and without."""
+        """The account as the next run would find it: with the database and without. Where nothing was
+        written since the last time, what was found then."""
         path = last_journal(StateDir(self._path), LIVE_ACCOUNT)
         if path is None:
             return None
+        written = [*self._written(path)]
+        if written != self._found_in:
+            self._found, self._found_in = self._recovered(path), written
+        return self._found
+
+    def _recovered(self, path: Path) -> Recovered:
         found = recover_from(path, StateReader(self._path / "state.db"))
         bare = recover_from(path, StateReader(self._path / "none.db"))
         if found.state_hash != bare.state_hash:
             self._say(f"{path.name} is recovered differently without the database")
         return found
+
+    def _written(self, journal: Path) -> Iterator[tuple[Path, int, int]]:
+        """The journal, and the files of the database that there are; their sizes and ages."""
+        for path in (journal, *sorted(self._path.glob("state.db*"))):
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                yield path, found.st_size, found.st_mtime_ns
 
     async def replayed(self) -> None:
         for path in sorted((self._path / "journals").glob("*.jsonl")):

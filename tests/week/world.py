@@ -18,12 +18,12 @@ from tests.simulated_os.system import SimulatedOS
 from tradectl.testkit import LoopbackExchange
 
 HOUR_S = 3600.0
-SHORT_HOUR_S = 600.0
+SHORT_HOUR_S = 450.0
 """Of a week that is over sooner: all that happens in one does, closer together."""
 HOURS = 7 * 24.0
 QUIET_S = 240.0
 """How coarse timers are in hours in which nothing happens."""
-LIVELY_S = 100.0
+LIVELY_S = 60.0
 """How long they are not, after something did."""
 LATER_S = 0.01
 """A timer may come a rounding early, and that hour would never be quiet again."""
