@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tests.unit.test_strategies_add_up import START, commands, settings_of, strategy, ticks
 from tradectl.analysis.attribution import KEYS
 from tradectl.analysis.causes import FLAT_WITH_ALL
@@ -53,7 +53,7 @@ def paying_funding(settings: Settings) -> Settings:
     return replace(settings, paper=paper)
 
 
-@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_all_that_the_account_gained_is_told(seed: int, strategy: str) -> None:
     for figures, trips in runs(seed, strategy):
         is_whole(figures, trips)

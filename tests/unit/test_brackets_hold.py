@@ -14,7 +14,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tests.unit.test_strategies_add_up import (
     START,
     Checked,
@@ -136,7 +136,7 @@ def run(seed: int, strategy: str, runs: int = 2) -> Held:
     return seen
 
 
-@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("seed", in_turn(range(16), 16, deep=range(80)))
 def test_at_every_record_brackets_hold(seed: int, strategy: str) -> None:
     run(seed, strategy)
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.fake_account import PERP
 from tests.fixtures.journalled import journalled
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tests.unit.test_untraded import PAUSE, settings
 from tests.unit.test_why_gates import BTC, signal, trade
 from tradectl.config.settings import Settings
@@ -239,7 +239,7 @@ def any_settings(chance: random.Random) -> Settings:
     return msgspec.structs.replace(made, strategies=(own, other), instruments=(perpetual,))
 
 
-@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_the_ledger_adds_up_whatever_two_runs_do(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     price, walk = 1000, []

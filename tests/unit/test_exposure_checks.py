@@ -12,7 +12,7 @@ import pytest
 from tests.fixtures.fake_account import PERP, SPOT, FakeAccount
 from tests.fixtures.risk_system import BTC, ETH, RiskSystem
 from tests.fixtures.rows import each_row
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tradectl.domain.events import OrderDenied
 from tradectl.domain.exposure_tally import LONG, OF_GROUP, SHORT, ExposureTally, Group
 from tradectl.domain.money import Side
@@ -173,7 +173,7 @@ def test_the_side_cap_after_a_restart() -> None:
     run.replays()
 
 
-@pytest.mark.parametrize("seed", range(examples(4)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_what_is_kept_is_what_is_worked_out_anew(seed: int) -> None:
     random = Random(seed)
     budgets = (

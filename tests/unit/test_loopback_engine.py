@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tradectl.testkit import Fees, LoopbackExchange
 from tradectl.testkit.errors import ApiError
 from tradectl.testkit.orders import Order
@@ -74,7 +74,7 @@ def assert_book_is_sound(exchange: LoopbackExchange, market: str) -> None:
 
 
 @pytest.mark.parametrize("asset", ["received", "quote", "BNB"])
-@pytest.mark.parametrize("seed", range(examples(4)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_spot_money_is_conserved(seed: int, asset: Any) -> None:
     exchange = some_day(seed, "spot", Fees(asset=asset))
     assert_book_is_sound(exchange, "spot")
@@ -92,7 +92,7 @@ def test_spot_money_is_conserved(seed: int, asset: Any) -> None:
     assert exchange.truth.fills(market="spot")
 
 
-@pytest.mark.parametrize("seed", range(examples(4)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_futures_money_and_positions_are_conserved(seed: int) -> None:
     exchange = some_day(seed, "futures", Fees())
     assert_book_is_sound(exchange, "futures")

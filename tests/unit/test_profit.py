@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tests.fixtures.journal import HEADER
 from tests.fixtures.rows import each_row
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tests.unit.test_analysis_adds_up import paying_funding
 from tests.unit.test_strategies_add_up import (
     PERPETUAL,
@@ -88,7 +88,7 @@ def total(rows: dict[tuple[str, str], Profit]) -> Profit:
     return made
 
 
-@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_every_way_of_cutting_it_adds_up_to_the_account(seed: int, strategy: str) -> None:
     runs, books = traded(seed, strategy)
     gained = books.profit()
@@ -117,7 +117,7 @@ def test_every_way_of_cutting_it_adds_up_to_the_account(seed: int, strategy: str
         assert total(mine).realized == position.realized
 
 
-@pytest.mark.parametrize("seed", range(examples(2)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_first_in_first_out_sells_the_oldest(seed: int, strategy: str) -> None:
     runs, books = traded(seed, strategy)
     realized: dict[str, Decimal] = defaultdict(Decimal)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
 from tests.fixtures.rows import each_row
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tradectl.domain.events import (
     CancelRequested,
     Command,
@@ -650,7 +650,7 @@ def check_converged(run: Driven) -> None:
                 assert there == {}
 
 
-@pytest.mark.parametrize("seed", range(examples(4)))
+@pytest.mark.parametrize("seed", in_turn(range(80), 80))
 def test_whatever_happens_what_rests_comes_to_what_is_wanted_and_is_never_more(seed: int) -> None:
     dice = random.Random(seed)
     instances = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.profiles import examples
+from tests.profiles import in_turn
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
 from tradectl.domain.events import (
@@ -193,7 +193,7 @@ def flow(position: Position) -> Decimal:
     return position.realized - position.cost
 
 
-@pytest.mark.parametrize("seed", [*range(examples(5)), 253])
+@pytest.mark.parametrize("seed", in_turn([*range(79), 253], 40))
 def test_at_every_record_the_strategies_are_the_account(seed: int, strategy: str) -> None:
     dice = random.Random(seed)
     settings = settings_of(dice, strategy)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from random import Random
 
 TREES, DEPTH, WINDOW = 25, 8, 250
-ENOUGH = 0.1
-"""Of a window: a node with less is not looked into."""
+FEW = 0.1 * WINDOW
+"""A node with no more of a window is not looked into."""
 
 
 class HalfSpaceTrees:
@@ -27,15 +27,12 @@ class HalfSpaceTrees:
     def score(self, point: list[float]) -> float:
         """From 0, where as many points were as around most, to 1, where none was; 0 before two windows
         are full: one that is counted, and one that says what is usual by it."""
-        return max(0.0, 1 - self._mass(point) / self._usual) if self._usual else 0.0
-
-    def _mass(self, point: list[float]) -> float:
-        return sum(tree.mass(point) for tree in self._trees)
+        if not self._usual:
+            return 0.0
+        return max(0.0, 1 - sum(tree.mass(point) for tree in self._trees) / self._usual)
 
     def add(self, point: list[float]) -> None:
-        self._masses += self._mass(point)
-        for tree in self._trees:
-            tree.count(point)
+        self._masses += sum(tree.add(point) for tree in self._trees)
         self._seen += 1
         if self._seen % WINDOW == 0:
             self._usual, self._masses = self._masses / WINDOW, 0.0
@@ -71,25 +68,25 @@ class _Tree:
         self._halve(2 * node + 2, lows, highs)
         lows[axis] = low
 
-    def _child(self, node: int, point: list[float]) -> int:
-        return 2 * node + 1 + (point[self._axes[node]] >= self._halves[node])
-
     def mass(self, point: list[float]) -> float:
         """How many of the last window fell near it, each as much more as its node is smaller."""
-        node = 0
-        for depth in range(DEPTH + 1):
-            counted = self._known[node]
-            if depth == DEPTH or counted <= ENOUGH * WINDOW:
-                return counted * 2.0**depth
-            node = self._child(node, point)
-        raise AssertionError
+        node = depth = 0
+        while depth < DEPTH and self._known[node] > FEW:
+            node = 2 * node + 1 + (point[self._axes[node]] >= self._halves[node])
+            depth += 1
+        return self._known[node] * 2.0**depth
 
-    def count(self, point: list[float]) -> None:
-        node = 0
-        self._new[0] += 1
-        for _ in range(DEPTH):
-            node = self._child(node, point)
-            self._new[node] += 1
+    def add(self, point: list[float]) -> float:
+        """Counts it, and on the same way down finds its mass in the last window."""
+        axes, halves, known, new = self._axes, self._halves, self._known, self._new
+        node, mass = 0, None
+        for depth in range(DEPTH):
+            new[node] += 1
+            if mass is None and known[node] <= FEW:
+                mass = known[node] * 2.0**depth
+            node = 2 * node + 1 + (point[axes[node]] >= halves[node])
+        new[node] += 1
+        return known[node] * 2.0**DEPTH if mass is None else mass
 
     def turn(self) -> None:
         self._known, self._new = self._new, [0] * len(self._new)

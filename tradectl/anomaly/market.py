@@ -143,10 +143,11 @@ class MarketWatch:
         self._stretch, self._jumped = None, False
 
     def _pattern(self, scores: dict[Kind, float]) -> Iterator[Finding]:
-        unlike = self._trees.score(_point(scores))
         largest = sorted(scores, key=lambda kind: -abs(scores[kind]))[:2]
         near = all(abs(scores[kind]) >= self.limit * ENOUGH[kind] * NEAR for kind in largest)
-        if unlike >= UNLIKE and len(largest) == 2 and near:
+        if len(largest) < 2 or not near:
+            return
+        if (unlike := self._trees.score(_point(scores))) >= UNLIKE:
             words = " and ".join(f"{kind} {scores[kind]:+.1f}" for kind in largest)
             yield self._finding(
                 Kind.PATTERN, unlike, f"unlike the last hours: {words} usual deviations"

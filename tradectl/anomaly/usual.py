@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from statistics import median
 
 OF_NORMAL = 1.4826
 SIZE, WARM = 240, 60
@@ -40,9 +39,32 @@ class Usual:
         if len(self._values) > SIZE:
             gone = self._values.popleft()
             del self._in_order[bisect_left(self._in_order, gone)]
-        self.middle = median(self._in_order)
-        deviations = sorted(abs(each - self.middle) for each in self._in_order)
-        self.spread = max(OF_NORMAL * median(deviations), self._least)
+        self.middle = _halfway(self._in_order)
+        deviations = [self._nearest(count) for count in _around_the_middle(len(self._values))]
+        self.spread = max(OF_NORMAL * sum(deviations) / len(deviations), self._least)
+
+    def _nearest(self, count: int) -> float:
+        """How far from the middle the outermost of so many values is that lie nearest to it. These are
+        neighbours: where they begin is searched by halves."""
+        values, middle = self._in_order, self.middle
+        low, high = 0, len(values) - count
+        while low < high:
+            at = (low + high) // 2
+            if middle - values[at] > values[at + count] - middle:
+                low = at + 1
+            else:
+                high = at
+        return max(middle - values[low], values[low + count - 1] - middle)
+
+
+def _halfway(in_order: list[float]) -> float:
+    of_these = [in_order[count - 1] for count in _around_the_middle(len(in_order))]
+    return sum(of_these) / len(of_these)
+
+
+def _around_the_middle(size: int) -> tuple[int, ...]:
+    """Which of so many, counted from 1: an odd number has one in the middle, an even one two."""
+    return (size // 2 + 1,) if size % 2 else (size // 2, size // 2 + 1)
 
 
 __all__ = ["Usual"]
