@@ -48,7 +48,7 @@ async def used_up(trader: Trader) -> None:
     await trader.until(lambda: trader.said(SystemEventKind.RECONCILE_FAILED))
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", in_turn(MARKETS[::-1], 2))
 async def test_whoever_asks_every_half_second_has_an_answer_each_time(
     market: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

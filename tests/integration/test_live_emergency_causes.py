@@ -248,7 +248,7 @@ PROCESSES = ("running", "stopped", "none")
 CAUSES = (
     [*product((*TROUBLES, *MORE), PROCESSES)]
     if is_deep()
-    else in_turn([*zip((*TROUBLES, *[*MORE][:2]), cycle(PROCESSES), strict=False)], 2)
+    else in_turn([*zip((*TROUBLES, *[*MORE][:2]), cycle(PROCESSES), strict=False)], 4)
 )
 
 

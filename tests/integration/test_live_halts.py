@@ -29,6 +29,10 @@ from tradectl.testkit.orders import STOPS, Order
 
 D = Decimal
 MARKETS = ("spot", "futures")
+EVERYTHING, DROPPED = Stop(flatten=True, everything=True), Stop(drop_protection=True)
+TAKING_OFF = [
+    (EVERYTHING, "spot"), (EVERYTHING, "futures"), (DROPPED, "futures"), (DROPPED, "spot"),
+]  # fmt: skip
 FOREVER = -1
 
 pytestmark = pytest.mark.usefixtures("key_environment")
@@ -175,10 +179,7 @@ async def test_a_halt_that_can_be_latched_nowhere_holds_and_is_refused_after_a_k
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize(
-    "taking_off", [Stop(flatten=True, everything=True), Stop(drop_protection=True)]
-)
+@pytest.mark.parametrize(("taking_off", "market"), in_turn(TAKING_OFF, 2))
 async def test_a_stop_beside_one_that_takes_protection_off_does_not_name_it(
     taking_off: Stop, market: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
@@ -198,8 +199,10 @@ async def test_a_stop_beside_one_that_takes_protection_off_does_not_name_it(
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("seconds", [5.0, 0.0])
+@pytest.mark.parametrize(
+    ("seconds", "market"),
+    in_turn([(5.0, "spot"), (5.0, "futures"), (0.0, "futures"), (0.0, "spot")], 2),
+)
 async def test_what_changes_while_a_receipt_is_written_down_is_asked_for_again(
     seconds: float, market: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -132,9 +132,9 @@ async def test_a_listen_key_is_kept_alive_for_as_long_as_the_run_lasts(
 ) -> None:
     async with protected(exchange, folder, FUTURES, reconcile_seconds=300.0) as session:
         with coarse_timers(QUIET_S):
-            await session.wait(1.5 * HOUR)  # a key lasts for one
+            await session.wait(1.1 * HOUR)  # a key lasts for one
         kept = [e for e in exchange.truth.entries("request") if e.detail["method"] == "PUT"]
-        assert len(kept) == 4
+        assert len(kept) == 3
         assert len(session.streams()) == 1
         assert session.lost() == 0
         await session.hears_a_fill()
@@ -186,7 +186,7 @@ async def test_a_quiet_account_keeps_its_stream(exchange: LoopbackExchange, fold
     """On spot, as on futures above."""
     async with protected(exchange, folder, "spot", reconcile_seconds=300.0) as session:
         with coarse_timers(QUIET_S):
-            await session.wait(1.2 * HOUR)
+            await session.wait(0.6 * HOUR)
         await session.hears_a_fill()
         assert session.lost() == 0
         session.is_well()
