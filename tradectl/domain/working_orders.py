@@ -56,13 +56,21 @@ class Quantities(Struct, frozen=True, gc=False):
         return Quantities(shortest(buys), shortest(sells))
 
 
+class Told(Struct, frozen=True, gc=False):
+    """The sums in the digits that they are told in; see `WorkingOrders`."""
+
+    free: Quantities
+    reducing: Quantities
+    expected: Quantities
+
+
 class WorkingOrders:
     """The oldest first. What is in here is changed by `change` alone."""
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "children",
-        "of_strategies", "quotes", "stops", "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "_told",
+        "children", "of_strategies", "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -90,6 +98,7 @@ class WorkingOrders:
         self._buys = self._sells = self._closing_buys = self._closing_sells = ZERO
         self._apart_buys = self._apart_sells = self._limit_cost = self._market_buys = ZERO
         self._of_one = None
+        self._told: Told | None = None
 
     def __len__(self) -> int:
         return len(self._all)
@@ -145,26 +154,33 @@ class WorkingOrders:
     @property
     def free(self) -> Quantities:
         """Of those that take a position as far as they go."""
-        return Quantities(shortest(self._buys), shortest(self._sells))
+        return (self._told or self._tell()).free
 
     @property
     def reducing(self) -> Quantities:
         """Of the reduce-only ones, stops among them."""
-        return Quantities(shortest(self._closing_buys), shortest(self._closing_sells))
+        return (self._told or self._tell()).reducing
 
     @property
     def expected(self) -> Quantities:
         """Of those that count as if they will fill."""
-        return Quantities(
-            shortest(self.leaving(BUY) - shortest(self._apart_buys)),
-            shortest(self.leaving(SELL) - shortest(self._apart_sells)),
+        return (self._told or self._tell()).expected
+
+    def _tell(self) -> Told:
+        """Once for all who ask before the next change."""
+        free = Quantities(shortest(self._buys), shortest(self._sells))
+        reducing = Quantities(shortest(self._closing_buys), shortest(self._closing_sells))
+        expected = Quantities(
+            shortest(free.buys + reducing.buys - shortest(self._apart_buys)),
+            shortest(free.sells + reducing.sells - shortest(self._apart_sells)),
         )
+        self._told = told = Told(free, reducing, expected)
+        return told
 
     def leaving(self, side: Side) -> Decimal:
         """What all of them may still trade on that side, unsigned."""
-        if side is BUY:
-            return shortest(self._buys) + shortest(self._closing_buys)
-        return shortest(self._sells) + shortest(self._closing_sells)
+        told = self._told or self._tell()
+        return told.free.on(side) + told.reducing.on(side)
 
     @property
     def coming(self) -> Decimal:
@@ -270,6 +286,7 @@ class WorkingOrders:
 
     def _count(self, order: Order, quantity: Decimal) -> None:
         """So much of it, and below zero no longer."""
+        self._told = None
         spec, apart = order.spec, not counts(order)
         if self._of_one is not None:
             self._enters(spec, quantity, self._of_one)

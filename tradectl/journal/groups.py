@@ -20,7 +20,7 @@ from tradectl.journal.writer import MARK
 SEAL = MARK + b'{"seal":'
 AT_FIRST, AT_ONCE, AT_MOST = 16 * 1024, 1024 * 1024, 4 * 1024 * 1024
 """Bytes read at a time."""
-PART = 64 * 1024
+PART = 128 * 1024
 """Bytes made into records at a time: these are used, and let go, while the processor has them at hand."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 """What a file that was put away begins with."""
