@@ -12,6 +12,7 @@ import pytest
 
 from tests.fixtures.hand_built import HandBuilt, config, publish
 from tests.fixtures.monitoring import StillClock, until
+from tests.fixtures.rows import each_row
 from tradectl import (
     EventBus,
     MarketDataEvent,
@@ -306,7 +307,7 @@ async def test_what_is_set_by_hand_is_no_loss_and_no_profit(system: HandBuilt) -
     assert system.orchestrator.get_system_status()["state"] == "RUNNING"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "message"),
     [
         ({"size": "lots"}, "size: expected a finite number below 1e15, got 'lots'"),

@@ -16,6 +16,7 @@ from tests.fixtures.command import (
     header_of,
     journals,
 )
+from tests.fixtures.rows import each_row
 from tests.fixtures.run_inputs import STRATEGIES, Typed, private, trades, waves
 from tradectl import __version__
 
@@ -155,7 +156,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "says"), MISTAKES)
+@each_row(("words", "code", "says"), MISTAKES)
 def test_a_mistake_gets_one_clear_line(words: str, code: int, says: str, typed: Typed) -> None:
     answer = typed(words)
     assert answer.code == code, answer
@@ -216,7 +217,7 @@ def test_the_version_is_the_package_s(typed: Typed) -> None:
     assert typed("--version").out == f"tradectl {__version__}\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each_row("name", COMMANDS)
 def test_every_command_has_help(name: str, typed: Typed) -> None:
     answer = typed(f"{name} --help")
     assert (answer.code, answer.err) == (0, "")

@@ -9,11 +9,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import pytest
 import typer
 from typer.main import get_group
 
 from tests.fixtures.command import PATIENCE_S
+from tests.fixtures.rows import each_row
 from tradectl.cli.commands.table import MODULES
 
 ASKING = """
@@ -88,7 +88,7 @@ def test_a_command_loads_no_other_commands_module(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@each_row("name", MODULES)
 def test_the_table_names_the_module_that_has_the_command(name: str) -> None:
     app = typer.Typer()
     import_module(f"tradectl.cli.commands.{MODULES[name]}").register(app)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.command import PATIENCE_S, command, environment
+from tests.fixtures.rows import each_row
 from tradectl.domain.errors import UsageError
 from tradectl.operations.new_strategy import names_of, write_strategy
 from tradectl.strategy import first_draft
@@ -51,7 +52,7 @@ def test_whatever_it_is_called_its_files_are_its_own(tmp_path: Path, name: str) 
         ast.parse(path.read_text())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "module", "class_name"),
     [
         ("my-idea", "my_idea", "MyIdea"),

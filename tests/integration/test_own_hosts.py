@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.command import journals, reseal
 from tests.fixtures.live_harness import LiveHarness, live_harness
+from tests.fixtures.rows import each_row
 from tests.fixtures.run_inputs import Character
 from tests.profiles import in_turn
 from tradectl.config.settings import Settings
@@ -134,9 +135,7 @@ def test_ccxts_own_address_needs_no_word_and_another_does(tmp_path: Path) -> Non
         known.given = None
 
 
-@pytest.mark.parametrize(
-    "host", ["example.com", "10.0.0.1", "127.0.0.1.example.com", "[2001:db8::1]"]
-)
+@each_row("host", ["example.com", "10.0.0.1", "127.0.0.1.example.com", "[2001:db8::1]"])
 def test_plain_http_goes_to_this_machine_only(host: str) -> None:
     with pytest.raises(ConfigError, match="plain http goes to this machine only"):
         ExchangeSettings(id="binance", url=f"http://{host}")

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from tests.fixtures.command import Answer, command, running, tradectl
+from tests.fixtures.rows import each_row
 from tests.fixtures.run_inputs import private
 from tradectl.cli.app import app
 
@@ -37,7 +38,7 @@ def those_with(word: str) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@each_row("words", commands(), ids=" ".join)
 def test_every_command_and_option_is_there(words: list[str]) -> None:
     group = typer.main.get_command(app)
     chosen, rest = group, list(words)

@@ -19,6 +19,7 @@ from tests.fixtures.doctor import (
     event,
     order,
 )
+from tests.fixtures.rows import each_row
 from tradectl.doctor import examination as doctor
 from tradectl.doctor import probe as doctor_probe
 from tradectl.documents.operations import Verdict
@@ -265,14 +266,15 @@ TABLE: list[tuple[str, Arrange, Verdict, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("check", "arrange", "verdict", "words"),
     TABLE,
     ids=[f"{check}-{verdict}-{n}" for n, (check, _, verdict, _) in enumerate(TABLE)],
 )
 async def test_a_check(
-    harness: DoctorHarness, check: str, arrange: Arrange, verdict: Verdict, words: str
+    tmp_path: Path, check: str, arrange: Arrange, verdict: Verdict, words: str
 ) -> None:
+    harness = doctor_in(tmp_path)
     arrange(harness)
     finding = (await harness.findings())[check]
     assert finding.verdict is verdict, finding

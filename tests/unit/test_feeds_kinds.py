@@ -177,7 +177,7 @@ CANDLE_FILES: dict[str, str | bytes] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CANDLE_FILES)
+@each_row("name", CANDLE_FILES)
 def test_the_same_candles_are_read(
     name: str, tmp_path: Path, plain: dict[str, list[Cells]]
 ) -> None:
@@ -217,7 +217,7 @@ TRADE_FILES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TRADE_FILES)
+@each_row("name", TRADE_FILES)
 def test_the_same_trades_are_read(name: str, tmp_path: Path, plain: dict[str, list[Cells]]) -> None:
     path = write(tmp_path / "ETH_USDT.any", TRADE_FILES[name])
     assert sums(read_feed(path)) == plain["trades"]
