@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import decimal
 import gc
+import logging
 import os
 import signal
 import subprocess
@@ -17,8 +18,22 @@ import pytest
 
 from tests.fixtures import processes
 from tests.fixtures.command import Running, command, running, tradectl
+from tests.fixtures.run_inputs import private
 from tests.integration.test_determinism import BTC, files
 
+TALKATIVE = """
+import logging
+
+from tradectl.strategy import Strategy
+
+logging.basicConfig(filename={log!r}, level=logging.DEBUG, force=True)
+logging.getLogger("aiosqlite").setLevel(logging.DEBUG)
+
+
+class Talkative(Strategy):
+    def on_trade(self, trade):
+        return self.long() if int(trade.price) % 2 else self.flat()
+"""
 DIFFERS = ("run_id", "journal", "started_at", "ended_at", "elapsed_s", "rate")
 
 
@@ -33,7 +48,8 @@ def test_a_command_answers_as_the_executable_does_however_it_is_called(words: st
 def test_a_run_in_this_process_is_as_one_of_its_own_and_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
-    words = ("run", "--headless", "--json", *files(BTC), "--strategy", "ema-cross")
+    strategy = private(tmp_path / "talkative.py", TALKATIVE.format(log=str(tmp_path / "log")))
+    words = ("run", "--headless", "--json", *files(BTC), "--strategy", f"{strategy}:Talkative")
     own = tradectl(tmp_path / "own", *words, own=True).document()
     for folder in ("first", "second"):
         before = of_this_process()
@@ -43,6 +59,7 @@ def test_a_run_in_this_process_is_as_one_of_its_own_and_leaves_nothing_behind(
     for one, other in zip(before, after, strict=True):
         assert one == other
     assert here.keys() == own.keys()
+    assert here["fills"] > 0
     same = [name for name in own if name not in DIFFERS]
     assert {name: here[name] for name in same} == {name: own[name] for name in same}
 
@@ -57,6 +74,7 @@ def of_this_process() -> list[Any]:
         (repr(decimal.getcontext()), gc.get_threshold(), gc.isenabled()),
         (sys.argv, sys.path, sys.stdout, sys.stderr, sys.modules.keys() - ()),
         (dict(os.environ), Path.cwd()),
+        (logging.root.level, logging.root.handlers, logging.getLogger("aiosqlite").level),
     ]
 
 
