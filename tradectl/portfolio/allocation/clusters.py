@@ -1,38 +1,40 @@
-"""Which symbols move together: a tree of them, joined by how far apart they are, the nearest first."""
+"""Which symbols move together: a tree of them, joined by how far apart they are, the nearest first.
+
+The library that joins them is loaded by the first that asks: most methods of allocation need no tree.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, leaves_list, linkage, optimal_leaf_ordering
-from scipy.spatial.distance import squareform
 
 from tradectl.portfolio.allocation.estimates import Array, correlation
 
 
 def distances(covariance: Array) -> Array:
-    """sqrt((1 - rho) / 2) between each two: 0 for what is the same, 1 for the opposite."""
+    """sqrt((1 - rho) / 2) between each two, row by row: 0 for what is the same, 1 for the opposite."""
     apart = np.sqrt((1 - correlation(covariance)) / 2)
-    np.fill_diagonal(apart, 0.0)
-    return squareform(apart, checks=False)
+    return apart[np.triu_indices(len(apart), 1)]
 
 
 def leaves(covariance: Array) -> list[int]:
     """The symbols in an order in which neighbours are alike: single linkage, with the leaves turned so
     that neighbours are as near as they can be."""
+    from scipy.cluster import hierarchy
+
     apart = distances(covariance)
-    return [
-        int(leaf) for leaf in leaves_list(optimal_leaf_ordering(linkage(apart, "single"), apart))
-    ]
+    tree = hierarchy.optimal_leaf_ordering(hierarchy.linkage(apart, "single"), apart)
+    return [int(leaf) for leaf in hierarchy.leaves_list(tree)]
 
 
 def alike(covariance: Array, correlated: float) -> list[list[int]]:
     """Groups of two and more, each joined by correlations above `correlated`."""
+    from scipy.cluster import hierarchy
+
     size = len(covariance)
     if size < 2:
         return []
-    names = fcluster(
-        linkage(distances(covariance), "single"), np.sqrt((1 - correlated) / 2), "distance"
-    )
+    tree = hierarchy.linkage(distances(covariance), "single")
+    names = hierarchy.fcluster(tree, np.sqrt((1 - correlated) / 2), "distance")
     groups: dict[int, list[int]] = {}
     for index in range(size):
         groups.setdefault(int(names[index]), []).append(index)
