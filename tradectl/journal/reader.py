@@ -17,6 +17,7 @@ from tradectl.domain.events import WIRE_VERSION, Record
 from tradectl.domain.sealed import Sealed
 from tradectl.journal.decoding import LineDecoder, damaged, decoded
 from tradectl.journal.groups import (
+    SEAL,
     blocks,
     lines_at_a_time,
     opened,
@@ -321,6 +322,8 @@ def _seal_at(path: Path, sealed: Sealed) -> tuple[Seal | None, bytes]:
     with opened(path) as file:
         file.seek(sealed.at)
         line = file.readline(LONGEST_SEAL)
+    if not line.startswith(SEAL):
+        return None, line
     try:
         found = decoded(SEALS, line).seal
     except ValueError:
