@@ -34,7 +34,7 @@ from tests.schedules.bracketed_plans import bracketed_plan
 from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_plan
 from tests.schedules.hedged_plans import hedged_plan
 from tests.schedules.limited_plans import allotted_plan, braked_plan, legs_plan
-from tests.schedules.named_plans import NAMED
+from tests.schedules.named_plans import ALWAYS, NAMED
 from tests.schedules.plans import Plan, plan_of
 from tests.schedules.quoting_plans import quoting_plan
 from tests.schedules.scheduled_run import Outcome, perform
@@ -261,7 +261,7 @@ def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path:
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("name", in_turn([*NAMED], 8))
+@pytest.mark.parametrize("name", [*ALWAYS, *in_turn([n for n in NAMED if n not in ALWAYS], 12)])
 def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
     judged(NAMED[name], tmp_path / "state")
 

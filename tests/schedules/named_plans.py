@@ -69,6 +69,7 @@ REFUSED_SALES: dict[str, Any] = {
 LATE_CANCEL: dict[str, Any] = {"kind": "late", "door": "cancel", "seconds": 1.5, "count": 1}
 FLATTEN: tuple[float, str, dict[str, Any]] = (6.0, "limit", {"action": "flatten"})
 KILL = {"after": 0, "power": False}
+HOUR = 3_600.0
 
 
 def found_at_the_start(market: str, *, halts: bool = False) -> Plan:
@@ -102,13 +103,41 @@ def bare_at_the_start(market: str, *, halts: bool = False) -> Plan:
     )
 
 
+def bare_until_a_price_comes(market: str) -> Plan:
+    """A run is killed while the exchange refuses the stop; of the next one the first price alone sees to
+    it."""
+    return by_hand(
+        market,
+        (4.0, "reply-fault", _refused_stops(market)),
+        (4.0, "signal", _signal("buy")),
+        (5.9, "kill", KILL),
+        (6.0, "all-well", {}),
+        (16.0, "move", _move(5)),
+        rebalance=HOUR,
+        review=HOUR,
+    )
+
+
+def refused_at_first(market: str) -> Plan:
+    """The exchange takes a stop at the third try."""
+    return by_hand(
+        market,
+        (4.0, "reply-fault", {**_refused_stops(market), "count": 2}),
+        (4.0, "signal", _signal("buy")),
+        (14.0, "move", _move(5)),
+    )
+
+
 def ends_while_a_stop_is_sent(market: str) -> Plan:
+    """Nothing but the fill itself brings it."""
     return by_hand(
         market,
         (4.0, "signal", _signal("buy")),
         (4.1, "terminate", {}),
         (12.0, "move", _move(5)),
         latency=0.3,
+        rebalance=HOUR,
+        review=HOUR,
     )
 
 
@@ -118,6 +147,59 @@ def replaced(market: str) -> Plan:
         market,
         (4.0, "signal", _signal("buy", 0.4)),
         (6.0, "signal", _signal("buy")),
+        (12.0, "move", _move(5)),
+    )
+
+
+def not_cancelled_and_needed_again(market: str) -> Plan:
+    """A stop was to go with its position; the exchange will not cancel it, and refuses the next one: it
+    is all that protects what was bought meanwhile, and stays."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (7.0, "reply-fault", {"kind": "error", "door": "cancel", "code": -1001, "count": 4}),
+        (7.0, "reply-fault", _refused_stops(market)),
+        (7.0, "signal", _signal("close")),
+        (7.6, "signal", _signal("buy")),
+        (14.0, "all-well", {}),
+        (15.0, "move", _move(5)),
+    )
+
+
+def killed_while_reducing(market: str) -> Plan:
+    """A stop is replaced, a limit is reached, and the run dies in REDUCING: the next one goes
+    on in it."""
+    return by_hand(
+        market,
+        (4.0, "reply-fault", {**_refused_stops(market), "count": 2}),
+        (4.0, "signal", _signal("buy", 0.4)),
+        (9.0, "signal", _signal("buy")),
+        (11.0, "limit", {"action": "reduce"}),
+        (11.4, "kill", KILL),
+        (16.0, "move", _move(5)),
+    )
+
+
+def killed_while_flattening(market: str) -> Plan:
+    """The run dies in FLATTENING while sales are refused: the next one closes what is held."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (5.9, "reply-fault", REFUSED_SALES),
+        FLATTEN,
+        (7.2, "kill", KILL),
+        (7.3, "all-well", {}),
+        (12.0, "move", _move(5)),
+        ends_flat=True,
+    )
+
+
+def full_disk(market: str) -> Plan:
+    """What cannot be journalled any more cancels past the core: the stop stays."""
+    return by_hand(
+        market,
+        (4.0, "signal", _signal("buy")),
+        (6.0, "disk-full", {}),
         (12.0, "move", _move(5)),
     )
 
@@ -226,8 +308,8 @@ def sold_at_the_second_try(market: str) -> Plan:
     )
 
 
-def with_a_countdown(*steps: tuple[float, str, dict[str, Any]]) -> Plan:
-    return by_hand("futures", *steps, (25.0, "move", _move(5)), dead_man=10.0)
+def with_a_countdown(*steps: tuple[float, str, dict[str, Any]], **more: Any) -> Plan:
+    return by_hand("futures", *steps, (30.0, "move", _move(5)), dead_man=10.0, **more)
 
 
 NAMED: dict[str, Plan] = {
@@ -238,8 +320,14 @@ NAMED: dict[str, Plan] = {
         ("an entry found at the start, in a halt", found_at_the_start(market, halts=True)),
         ("bare at the start", bare_at_the_start(market)),
         ("bare at the start, in a halt", bare_at_the_start(market, halts=True)),
+        ("bare until a price comes", bare_until_a_price_comes(market)),
+        ("refused at first", refused_at_first(market)),
         ("ends while a stop is sent", ends_while_a_stop_is_sent(market)),
         ("replaced", replaced(market)),
+        ("not cancelled and needed again", not_cancelled_and_needed_again(market)),
+        ("killed while reducing", killed_while_reducing(market)),
+        ("killed while flattening", killed_while_flattening(market)),
+        ("full disk", full_disk(market)),
         ("halted while a stop goes", halted_while_a_stop_goes(market)),
         ("halted in the latch alone", halted_in_the_latch_alone(market)),
         ("HALTED, and REDUCING in the latch", graver_than_its_latch(market, "halt")),
@@ -262,9 +350,34 @@ NAMED: dict[str, Plan] = {
     "a countdown before a stop": with_a_countdown(
         (7.0, "signal", _signal("buy")), (12.0, "terminate", {})
     ),
-    "a countdown of the run before": with_a_countdown(
-        (7.0, "kill", KILL), (8.0, "external-order", {"symbol": SYMBOL})
+    "a countdown of the run before, and an order of others": with_a_countdown(
+        (7.0, "kill", KILL), (7.2, "external-order", {"symbol": SYMBOL})
+    ),
+    "a countdown that nobody renews": with_a_countdown(
+        (4.0, "signal", _signal("buy")), (9.0, "kill", KILL), restart_after=(15.0,) * 12
     ),
 }
 
-__all__ = ["NAMED", "by_hand"]
+ALWAYS = (
+    "halted while a stop goes, spot",
+    "killed while reducing, futures",
+    "killed while flattening, futures",
+    "not sold by a limit, spot",
+    "not sold by a stop, futures",
+    "stopped beside a flatten, futures",
+    "HALTED, and to be closed in the latch, spot",
+    "HALTED, and REDUCING in the latch, futures",
+    "a countdown that nobody renews",
+    "a countdown of the run before, and an order of others",
+    "a countdown as a run ends",
+    "not cancelled and needed again, futures",
+    "refused at first, spot",
+    "full disk, futures",
+    "bare until a price comes, spot",
+    "ends while a stop is sent, futures",
+    "an entry found at the start, futures",
+)
+"""The fewest of which one or another fails, whichever of 33 ways to keep a position protected is taken
+out of the program."""
+
+__all__ = ["ALWAYS", "NAMED", "by_hand"]

@@ -52,7 +52,9 @@ def settings_of(
         risk=limits,
         execution=execution_of(plan),
         orchestrator=OrchestratorConfig(
-            portfolio_rebalance_interval_seconds=plan.rebalance, store_interval_seconds=3.0
+            portfolio_rebalance_interval_seconds=plan.rebalance,
+            risk_check_interval_seconds=plan.review,
+            store_interval_seconds=3.0,
         ),
     )
     return settings_about(plan, settings)

@@ -79,6 +79,8 @@ class Plan:
     """that orders are worked by"""
     brackets: Mapping[str, Bracket] = field(default_factory=dict)
     """of what strategies signal, by name"""
+    review: float = 5.0
+    """seconds between two reviews: with an hour nothing is acted upon but what happens"""
     about: str = ""
     """what decides beside signals (see `limited_plans`)"""
 
