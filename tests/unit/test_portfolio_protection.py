@@ -162,6 +162,17 @@ def grown(symbol: str) -> System:
 LARGER = ("stop_market", "sell", D(2), D("101.85"))
 
 
+def test_on_spot_the_stop_comes_back_where_an_entry_takes_the_place_of_the_exit() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    system.signal("close")
+    system.engine.change_settings(
+        PortfolioSettings(sizing="fixed_quantity", quantity=D(3), stop_loss_pct=D(3))
+    )
+    system.signal("buy")  # while the stop is being cancelled
+    system.confirm_cancels()
+    assert system.working() == [("market", "buy", D(2), None), STOP]
+
+
 def test_on_spot_a_position_that_grew_gets_a_new_stop_once_the_old_one_is_gone() -> None:
     system = grown(BTC)
     assert system.working() == []

@@ -12,6 +12,7 @@ A restart forgets it: what strategies want is in the books, and steered to anew.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec, OrderStatus
@@ -19,8 +20,14 @@ from tradectl.domain.views import AccountView
 
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 
-Waiting = tuple[str, Collection[str]]
-"""Why the symbol is traded as soon as it may be, and the strategies whose targets are sized then."""
+
+class Waiting(NamedTuple):
+    """Why the symbol is traded as soon as it may be, the strategies whose targets are sized `afresh`
+    then, and whether no more than what reduces the position is meant."""
+
+    reason: str
+    afresh: Collection[str] = ()
+    only_reduce: bool = False
 
 
 class ComesFirst:

@@ -125,6 +125,15 @@ def asked_of(events: Iterable[Event]) -> set[str]:
     return asked
 
 
+def only_enters(events: Iterable[Event], held: Decimal) -> bool:
+    """Whatever is ordered adds to what is `held` (signed), and nothing is cancelled."""
+    return all(
+        isinstance(event, OrderInitialized) and event.order.side.signed(held) > 0
+        for event in events
+        if isinstance(event, OrderInitialized | CancelRequested)
+    )
+
+
 def cancels(
     working: Iterable[Order], reason: str, *, makes_room: bool = False
 ) -> list[CancelRequested]:

@@ -45,6 +45,7 @@ from tradectl.portfolio.decisions import (
     asks,
     cancels,
     crossed_out,
+    only_enters,
     stays,
 )
 from tradectl.portfolio.flattening import Flattening
@@ -309,10 +310,13 @@ class PortfolioEngine:
 
     def on_execution(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for a cancel goes on, and the position's stop is
-        seen to, unless the answer to what goes on now has to come first."""
+        seen to, unless the answer to what goes on now has to come first: one that made room for an exit
+        is placed again beside an entry."""
         events = self._steering.goes_on(symbol, view, at)
         if asks(events):
-            return events
+            enters = only_enters(events, view.open_quantity(symbol))
+            lifted = enters and symbol in view.lifted_stops
+            return events + self._exits(symbol, view, at) if lifted else events
         events += cancels(resting_entries.of_stopped_out(symbol, view), STOPPED_OUT[1])
         events += refused_orders.makes_way(symbol, view, at)
         if self._has_strategies and refused_orders.is_due(symbol, view, at):

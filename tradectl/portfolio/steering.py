@@ -104,20 +104,22 @@ class Steering:
         """A candle opens: what was decided as the last one closed is ordered now."""
         if symbol not in self.first.at_open:
             return []
-        reason, names = self.first.at_open.pop(symbol)
-        return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+        return self._resumed(self.first.at_open.pop(symbol), symbol, view, at)
 
     def goes_on(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Something became of an order: what waited for it goes on."""
         events: list[Event] = []
         if symbol in self.first.waiting and not awaits_cancel(symbol, view):
-            reason, names = self.first.waiting.pop(symbol)
-            events = self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+            events = self._resumed(self.first.waiting.pop(symbol), symbol, view, at)
         if symbol in self.first.turning and not is_closing(symbol, view):
-            events = self._turn_over(symbol, view, at)
+            put_off = self.first.turning.pop(
+                symbol
+            )  # the other side, if nothing is left of this one
+            is_left = bool(view.open_quantity(symbol))
+            events = [] if is_left else self._resumed(put_off, symbol, view, at)
         if symbol in self.first.in_parts and not asks(events) and is_at_hand(symbol, view):
-            reason, _ = self.first.in_parts.pop(symbol)
-            events += self.steer(symbol, view, reason, repeated=False, at=at)
+            put_off = self.first.in_parts.pop(symbol)._replace(afresh=())
+            events += self._resumed(put_off, symbol, view, at)
         side = self.first.overtaken.get(symbol)
         if side is not None and not asks(events) and not is_entering(symbol, side, view):
             del self.first.overtaken[symbol]
@@ -125,12 +127,12 @@ class Steering:
             events += more if len(more) > 1 else []
         return events
 
-    def _turn_over(self, symbol: str, view: AccountView, at: int) -> list[Event]:
-        """The order that closed is over: the other side is entered if nothing of the position is left."""
-        reason, names = self.first.turning.pop(symbol)
-        if view.open_quantity(symbol):
-            return []
-        return self.steer(symbol, view, reason, repeated=False, at=at, afresh=names)
+    def _resumed(self, put_off: Waiting, symbol: str, view: AccountView, at: int) -> list[Event]:
+        reason, names, only_reduce = put_off
+        return self.steer(
+            symbol, view, reason, repeated=False, at=at,
+            afresh=names, only_reduce=only_reduce, crosses=not only_reduce,
+        )  # fmt: skip
 
     # --- toward the targets ---------------------------------------------------------------------------
 
@@ -209,6 +211,7 @@ class Steering:
             unsized = self._targets.unsized(symbol, view, said)
             return [stays(symbol, held, held, NO_PRICE, unsized)]
         wanted = self._targets.resized(instrument, mark, view, said, afresh)
+        put_off = Waiting(reason, said or afresh, only_reduce)
         only_reduce = only_reduce or state.only_reduces
         beyond = self._may_lead_beyond(repeated=repeated, weighs_anew=asks_risk)
         change = change_to(instrument, mark, wanted.targets, view, only_reduce, beyond)
@@ -228,7 +231,7 @@ class Steering:
         now = self._first_part(change, view)
         why = self._put_off(change, now, wanted, view, at, repeated=again, is_new=is_new)
         if why is None:
-            return self._go(change, now, wanted, new, view, at, (reason, said or afresh))
+            return self._go(change, now, wanted, new, view, at, put_off)
         if position and not only_reduce:
             part = f"the part that reduces passes: {why[1]}"
             answer = self.steer(
@@ -318,7 +321,7 @@ class Steering:
     ) -> list[Event]:
         """Order the part of the change that is next (`now`), or wait for what has to come before it."""
         instrument, position, target = change.instrument, change.position, change.target
-        symbol, (reason, _) = instrument.symbol, waiting
+        symbol, reason = instrument.symbol, waiting.reason
         if self._sized_at_open and view.awaits_open(symbol):
             self.first.at_open[symbol] = waiting
             why = ReasonCode.NOT_FILLED, f"{reason} (as the next candle opens)"
@@ -389,7 +392,7 @@ class Steering:
         if not outdated:
             return []
         reason = "the price has left its order behind"
-        self.first.waiting[symbol] = reason, view.targets(symbol)
+        self.first.waiting[symbol] = Waiting(reason, view.targets(symbol))
         held, why = view.position(symbol).quantity, (ReasonCode.NOT_WANTED, reason)
         return [stays(symbol, held, held, why), *cancels(outdated, reason)]
 
