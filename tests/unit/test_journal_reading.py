@@ -425,6 +425,15 @@ def test_a_header_that_names_no_version_is_of_the_first(tmp_path: Path) -> None:
         JournalReader(path)
 
 
+def test_one_whose_seals_look_otherwise_is_refused_by_name_too(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    earlier = f'"format":{FORMAT - 1},'.encode()
+    whole = write_journal(path).replace(f'"format":{FORMAT},'.encode(), earlier)
+    path.write_bytes(whole.replace(SEAL, b'{"seal":'))
+    with pytest.raises(JournalError, match=rf"has format {FORMAT - 1}\.{WIRE_VERSION}, and"):
+        JournalReader(path)
+
+
 def test_a_header_names_its_versions(tmp_path: Path) -> None:
     whole = write_journal(tmp_path / "r.jsonl")
     assert f'"format":{FORMAT},"wire":{WIRE_VERSION}'.encode() in whole.splitlines()[0]

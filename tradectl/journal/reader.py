@@ -198,6 +198,7 @@ class JournalReader:
         if first is None:
             if (whole := first_of(self.path)) is not None:
                 raise JournalError(f"{self.path} is a later part of a journal: name {whole}")
+            self._refuse_other_seals()
             raise NotBegun(f"{self.path} is not a tradectl journal: it has no sealed header")
         line = first[1]
         try:
@@ -209,6 +210,12 @@ class JournalReader:
             return None if glance else decoded(HEADERS, line).header
         except msgspec.DecodeError as error:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
+
+    def _refuse_other_seals(self) -> None:
+        """A header that is there, of a format whose seals look otherwise."""
+        with opened(self.path) as file, contextlib.suppress(msgspec.DecodeError):
+            if (begun := file.read(len(HEADER))) == HEADER:
+                self._refuse_other(decoded(BEGINNINGS, begun + file.readline(LONGEST_GROUP)).header)
 
     def _refuse_large(self, header_line: bytes) -> None:
         """What it would become in memory is many times as much."""
