@@ -274,12 +274,15 @@ def test_a_supertrend_line_never_goes_back_and_turns_at_a_close_beyond_it(
     bars: list[tuple[float, float, float]], n: int
 ) -> None:
     trend = Supertrend(n, 1.0)
-    before = None
+    before, is_beyond = None, False
     for bar in bars:
         value = trend.update(*bar)
-        # the first trend is down, whatever the price does
-        assert value is None or before is None or (bar[2] - value.line) * value.side >= 0
-        if value is not None and before is not None and value.side == before.side:
+        if value is None:
+            continue
+        was_beyond, is_beyond = is_beyond, (bar[2] - value.line) * value.side < 0
+        # the first trend is down, whatever the price does, and its line begins anew after a close above
+        assert before is None or not is_beyond
+        if before is not None and value.side == before.side and not was_beyond:
             assert (value.line - before.line) * value.side >= 0
         before = value
 

@@ -31,6 +31,7 @@ from tradectl.journal.signature import KnownKeys, Signature, Signed, SigningKey
 from tradectl.journal.writer import (
     BLOCK,
     FORMAT,
+    MARK,
     Beginning,
     BeginningLine,
     Footer,
@@ -212,10 +213,13 @@ class JournalReader:
             raise JournalError(f"{self.path} is not a tradectl journal: {error}") from error
 
     def _refuse_other_seals(self) -> None:
-        """A header that is there, of a format whose seals look otherwise."""
+        """A header that is there, and sealed, of a format whose seals look otherwise."""
         with opened(self.path) as file, contextlib.suppress(msgspec.DecodeError):
-            if (begun := file.read(len(HEADER))) == HEADER:
-                self._refuse_other(decoded(BEGINNINGS, begun + file.readline(LONGEST_GROUP)).header)
+            if (begun := file.read(len(HEADER))) != HEADER:
+                return
+            line = begun + file.readline(LONGEST_GROUP)
+            if file.readline(LONGEST_SEAL).startswith(SEAL.removeprefix(MARK)):
+                self._refuse_other(decoded(BEGINNINGS, line).header)
 
     def _refuse_large(self, header_line: bytes) -> None:
         """What it would become in memory is many times as much."""
