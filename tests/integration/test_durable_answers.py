@@ -11,6 +11,7 @@ import resource
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,7 @@ def test_without_a_database_that_can_be_written_it_is_done_all_the_same(
     """Another one holds it; the receipt is the journal's word, and the next run makes up for it."""
     holding.kill()
     look(folder).status()
-    with sqlite3.connect(folder / "state.db", isolation_level=None) as db:
+    with closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         receipt = tradectl(folder, "emergency-stop", "--flatten", "--json").document()
         db.execute("ROLLBACK")
