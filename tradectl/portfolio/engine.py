@@ -314,9 +314,10 @@ class PortfolioEngine:
         is placed again beside an entry."""
         events = self._steering.goes_on(symbol, view, at)
         if asks(events):
-            enters = only_enters(events, view.open_quantity(symbol))
-            lifted = enters and symbol in view.lifted_stops
-            return events + self._exits(symbol, view, at) if lifted else events
+            made_room = symbol in view.lifted_stops
+            if made_room and only_enters(events, view.open_quantity(symbol)):
+                events += self._exits(symbol, view, at)
+            return events
         events += cancels(resting_entries.of_stopped_out(symbol, view), STOPPED_OUT[1])
         events += refused_orders.makes_way(symbol, view, at)
         if self._has_strategies and refused_orders.is_due(symbol, view, at):

@@ -37,9 +37,7 @@ from tradectl.runtime.control_handlers import ControlHandlers
 from tradectl.runtime.day_history import with_history
 from tradectl.runtime.feed_driver import LiveFeedDriver, RecordedFeedDriver
 from tradectl.runtime.funding_coverage import refuse_useless_file
-from tradectl.runtime.halted_start import (
-    halted_or,
-)
+from tradectl.runtime.halted_start import halted_or
 from tradectl.runtime.in_process_stop import leave_only_protection
 from tradectl.runtime.left_behind import hold_back, settings_left
 from tradectl.runtime.left_notes import LeftNotes
