@@ -191,10 +191,10 @@ def test_an_order_knows_what_remains_and_what_it_paid_on_average() -> None:
     assert Order(SPEC, 0, 0).average_price is None
 
 
-def test_orders_do_not_share_their_list_of_trades() -> None:
+def test_orders_do_not_share_their_trades() -> None:
     first, second = Order(SPEC, 0, 0), Order(SPEC, 0, 0)
-    first.trades.append("t1")
-    assert second.trades == []
+    first.trades["t1"] = None
+    assert second.trades == {}
 
 
 @each_row(

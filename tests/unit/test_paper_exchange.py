@@ -157,7 +157,7 @@ def known(
 ) -> Order:
     """An order as the books hold it at a start."""
     spec = order(order_id, text).order.spec
-    trades = [f"{order_id}.1"] if filled != "0" else []
+    trades = {f"{order_id}.1": None} if filled != "0" else {}
     return Order(spec, 0, 0, status, Decimal(filled), venue_order_id=venue_order_id, trades=trades)
 
 
@@ -211,7 +211,7 @@ def test_no_fill_has_the_id_of_one_that_is_booked() -> None:
     """The second was on its way as the process died, and the third was faster."""
     line = Line()
     held = known("a", "buy 9 @99", OrderStatus.PARTIALLY_FILLED, "2")
-    held.trades = ["a.1", "a.3"]
+    held.trades = dict.fromkeys(("a.1", "a.3"))
     line.paper.restore([held])
     line.see(trade("98", "9"), ms(0))
     assert [getattr(report, "trade_id", None) for report in line.reports] == ["a.4"]

@@ -222,7 +222,7 @@ CHANGES: dict[str, Callable[[Account], Any]] = {
     "mark": lambda a: a.marks.update({SPOT: Decimal("99.1")}),
     "order status": lambda a: setattr(_order(a), "status", OrderStatus.UNKNOWN),
     "order filled": lambda a: setattr(_order(a), "filled", Decimal("1.5")),
-    "order trades": lambda a: _order(a).trades.append("t"),
+    "order trades": lambda a: _order(a).trades.update(t=None),
     "order reason": lambda a: setattr(_order(a), "reason", "other"),
     "venue id": lambda a: setattr(_order(a), "venue_order_id", "v10"),
     "an order less": lambda a: a.orders.pop(),

@@ -206,7 +206,11 @@ def test_a_partial_fill_and_the_rest(ledger: Ledger) -> None:
     assert ledger.books.working_in(SPOT).coming == 2
     ledger.tell(fill("t2", "o1", "buy 2@103", fee="0.2"))
     assert (order.status, order.average_price) == (OrderStatus.FILLED, Decimal(102))
-    assert (order.trades, order.fees, order.venue_order_id) == (["t1", "t2"], Decimal("0.3"), "v1")
+    assert ([*order.trades], order.fees, order.venue_order_id) == (
+        ["t1", "t2"],
+        Decimal("0.3"),
+        "v1",
+    )
     assert ledger.books.working_in(SPOT).coming == 0
 
 

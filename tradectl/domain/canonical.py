@@ -18,7 +18,7 @@ AS_IT_IS = frozenset({str, int, bool, float, type(None)})
 def canonical_hash(value: Any, *, without: str = "", named: frozenset[str] = frozenset()) -> str:
     """SHA-256 of `value` spelled out: every field, defaults too, decimals without trailing zeros.
 
-    In the fields `named`, texts that begin with `without` lose it.
+    In the fields `named`, texts that begin with `without` lose it; a dictionary there is its keys.
     """
     spelled = _spelled_out(value, "", without, named)
     return hashlib.sha256(msgspec.json.encode(spelled, order="deterministic")).hexdigest()
@@ -40,10 +40,10 @@ def _spelled_out(value: Any, field: str, without: str, named: frozenset[str]) ->
     if isinstance(value, str):
         return value.removeprefix(without) if field in named else value
     if isinstance(value, dict):
+        if field in named:
+            return [key.removeprefix(without) for key in value]
         return {
-            key: item
-            if type(item) in AS_IT_IS and field not in named
-            else _spelled_out(item, field, without, named)
+            key: item if type(item) in AS_IT_IS else _spelled_out(item, field, without, named)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):

@@ -342,9 +342,9 @@ class OrderSpec(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Order(Struct, gc=False, omit_defaults=True):
-    """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids; of
-    one with a plan what its children filled, whose the trades are; `beyond_mid` what that cost against
-    the middle of the market as each was made, of `cost_with_mid` where it is known."""
+    """An order as the books know it. `cost` is the notional filled so far, `trades` the fills' ids as
+    they came; of one with a plan what its children filled, whose the trades are; `beyond_mid` what that
+    cost against the middle of the market as each was made, of `cost_with_mid` where it is known."""
 
     spec: OrderSpec
     created_at: int
@@ -355,7 +355,7 @@ class Order(Struct, gc=False, omit_defaults=True):
     fees: Decimal = ZERO
     venue_order_id: str = ""
     reason: str = ""
-    trades: list[str] = []
+    trades: dict[str, None] = {}
     beyond_mid: Decimal = ZERO
     cost_with_mid: Decimal = ZERO
 

@@ -33,7 +33,7 @@ from tradectl.journal.parts import part_at, parts_of
 from tradectl.journal.reference import MarketSource, ReferenceWriter
 from tradectl.journal.signature import NONE, Signing, SigningKey
 
-FORMAT = 10
+FORMAT = 11
 MARK = b"\t"
 """What a line begins with that is a seal."""
 BLOCK = 1024

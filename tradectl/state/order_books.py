@@ -173,7 +173,7 @@ class OrderBooks(BooksView):
         if paid is not None:
             self._pay_in_coins(paid)
         order.cost, order.fees = cost, fees
-        order.trades.append(fill.trade_id)
+        order.trades[fill.trade_id] = None
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
         self._set(order, status, filled, record)
         if parent is not None and worked is not None:

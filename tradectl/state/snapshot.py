@@ -51,7 +51,7 @@ def snapshot(books: BooksView) -> Account:
 
 
 def _copied(order: Order) -> Order:
-    return replace(order, trades=list(order.trades))
+    return replace(order, trades=dict(order.trades))
 
 
 __all__ = ["snapshot"]

@@ -14,7 +14,7 @@ was waiting before it was triggered, if only for a moment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 
 from tradectl.domain.events import (
@@ -232,7 +232,7 @@ class FillModel:
         )
 
 
-def last_fill(trade_ids: Sequence[str]) -> int:
+def last_fill(trade_ids: Iterable[str]) -> int:
     """The highest number among them: one before it may have been lost on its way as a process died, and
     the next fill must not have the id of one that is booked."""
     return max((int(each.rpartition(".")[2]) for each in trade_ids), default=0)

@@ -118,6 +118,24 @@ def rising(made: SizedSystem, first: int) -> Take:
     return partial(cpu_us, buy)
 
 
+def filled_in_parts(count: int) -> Take:
+    """An order has had so many fills, each of a small part of it."""
+    symbols = SizedSystem(1).symbols
+    (buy,) = resting_buys(symbols, 1, below=PRICE / 2)
+    made = SizedSystem(1, resting=[replace(buy, quantity=Decimal(100))])
+    had = 0
+
+    def fill(times: int) -> int:
+        nonlocal had
+        for _ in range(times):
+            had += 1
+            made.system.apply(made.part(buy, had))
+        return times
+
+    fill(count)
+    return partial(cpu_us, partial(fill, ORDERS))
+
+
 def flip(count: int) -> Take:
     """Buys rest, and then the strategy wants to be short: each of them is cancelled."""
     symbols = SizedSystem(1).symbols
@@ -210,6 +228,7 @@ GROWTHS = (
         (0, 1_000, 10_000),
         partial(working_over_symbols, PERPETUAL),
     ),
+    Growth("{} fills of one order", "a fill", (1, 1_000, 10_000), filled_in_parts),
     Growth("one flip cancels {} that rest", "each of them", (100, 1_000, 9_000), flip),
     Growth(
         "{} spot symbols, one order each",

@@ -17,7 +17,7 @@ from tradectl.bus.clock import DataClock
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.events import MarketDataEvent, OrderFilled, SignalAction, StrategySignalEvent
 from tradectl.domain.instruments import Instrument, InstrumentKind
-from tradectl.domain.money import ONE, Side
+from tradectl.domain.money import ONE, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
 from tradectl.domain.time import MILLISECOND
@@ -110,6 +110,20 @@ class SizedSystem:
         self.system.apply(self.tick(symbol))
         records = self.system.apply(signal)
         return sum(isinstance(record.event, OrderFilled) for record in records)
+
+    def part(self, order: OrderSpec, number: int) -> OrderFilled:
+        """The next fill of an order, of a step."""
+        return OrderFilled(
+            source_component="benchmark",
+            order_id=order.order_id,
+            symbol=order.symbol,
+            trade_id=f"{order.order_id}.{number}",
+            side=order.side,
+            quantity=STEP,
+            price=order.price or PRICE,
+            fee=ZERO,
+            fee_currency="USDT",
+        )
 
 
 def resting_buys(
