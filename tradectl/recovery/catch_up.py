@@ -13,7 +13,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import asdict, replace
 
 from tradectl.config.settings import Settings
 from tradectl.documents.run import Status
@@ -104,12 +104,12 @@ async def store_journal(path: Path, store: Store, reader: StateReader) -> None:
 async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
     """All of it, and last of all that it has ended, if it has: that makes it complete. A snapshot of an
     account that goes on saves the next reader the way."""
-    header, account = run.header, run.account
+    header = run.header
     known = reader.run(run.run_id)
     if known is None:
         row = RunBegun(
             run.run_id,
-            account.account_id,
+            run.account.account_id,
             header.account,
             header.mode,
             header.source,
@@ -117,6 +117,20 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
             str(run.journal),
         )
         await store.begin_run(row)
+    shown = known.status if known is not None else None
+    await store.write(_all_of(run, shown or Status()))
+    if known is not None and known.pruned:
+        await store.forget_again(run.run_id)
+    if run.footer is not None:
+        await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
+    elif not goes_on(run.journal):
+        heard_of = iso(last_written(run.journal))  # whenever somebody finds out
+        await store.end_run(run.run_id, heard_of, "crashed")
+
+
+def _all_of(run: Recovered, shown: Status) -> Changes:
+    """What it left, with its status where something else is `shown`."""
+    header, account = run.header, run.account
     settings = Settings.load(header.config)
     instruments = settings.all_instruments()
     brackets = Brackets(
@@ -125,9 +139,10 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
     books = Books(account, instruments)
     starts = header.began() if header.account in CONTINUED else 0
     began = RunStart.of(Books(Account.begun_with(header.state, header.run_id), instruments), starts)
-    shown = known.status if known is not None else None
+    available = began.availability(run.held_in_it())
+    status = account_status(books, run.run_id, run.last_seq, available=available)
     is_news = run.last_seq > run.from_snapshot
-    changes = Changes(
+    return Changes(
         run_id=run.run_id,
         account_id=account.account_id,
         last_seq=run.last_seq,
@@ -141,20 +156,7 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         max_drawdown_pct=max_drawdown_pct(books),
         untraded=None,
         state_hash=run.state_hash,
-        status=msgspec.structs.replace(
-            shown or Status(),
-            **{
-                **msgspec.structs.asdict(
-                    account_status(
-                        books,
-                        run.run_id,
-                        run.last_seq,
-                        available=began.availability(run.held_in_it()),
-                    )
-                ),
-                "brackets": bracket_rows(brackets, books),
-            },
-        ),
+        status=replace(shown, **asdict(status) | {"brackets": bracket_rows(brackets, books)}),
         orders=run.orders,
         fills=run.fills,
         snapshot=account if is_news and header.account in CONTINUED else None,
@@ -162,11 +164,3 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
         taken_at=last_written(run.journal),
         signs=run.signed is Signed.YES,
     )
-    await store.write(changes)
-    if known is not None and known.pruned:
-        await store.forget_again(run.run_id)
-    if run.footer is not None:
-        await store.end_run(run.run_id, run.footer.ended_at, run.footer.reason)
-    elif not goes_on(run.journal):
-        heard_of = iso(last_written(run.journal))  # whenever somebody finds out
-        await store.end_run(run.run_id, heard_of, "crashed")

@@ -132,6 +132,18 @@ class VenueSession:
             )
 
         self.markets = await self.caller.ask("markets", client.load_markets, read)
+        self._compose()
+        if self._credentials is not None:
+            with contextlib.suppress(ExchangeError):  # asked again as soon as that is in the way
+                await self.ask_for_the_time()
+            await self.account.holdings()
+            with contextlib.suppress(NotExecuted, VenueRefusal):
+                # an order that is refused for it tells it as well
+                await self.modes.learn()
+
+    def _compose(self) -> None:
+        """What speaks of symbols, now that the markets are known."""
+        settings, client, quirks = self._settings, self.client, self.quirks
         account = str(getattr(client, quirks.account_in, "") or "") if quirks.account_in else ""
         parser = ReportParser(self.markets, quirks, account)
         hedge_mode = None if settings.market == "spot" else quirks.hedge_mode
@@ -187,13 +199,6 @@ class VenueSession:
             self.modes,
             monotonic=self._monotonic,
         )
-        if self._credentials is not None:
-            with contextlib.suppress(ExchangeError):  # asked again as soon as that is in the way
-                await self.ask_for_the_time()
-            await self.account.holdings()
-            with contextlib.suppress(NotExecuted, VenueRefusal):
-                # an order that is refused for it tells it as well
-                await self.modes.learn()
 
     @cached_property
     def abilities(self) -> Abilities:
