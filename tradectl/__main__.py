@@ -24,6 +24,7 @@ def main() -> None:
     try:
         app.main()
     except SystemExit as ended:
+        app.end_output()
         app.leave_threads_behind(ended.code if isinstance(ended.code, int) else 0)
         gc.freeze()  # what is left is the system's to clear away
         raise

@@ -80,6 +80,7 @@ ENDS = {
         t.price = Decimal(1)
         return self.long()""",
     "returns 100 MB": "def on_trade(self, t): return 'x' * 100_000_000",
+    "returns a million signals": "def on_trade(self, t): return [self.long()] * 1_000_000",
     "returns itself": "def on_trade(self, t): return self",
     "raises itself": "def on_trade(self, t): raise ValueError(self, object(), t)",
     "raises its own number": "def on_trade(self, t): raise ValueError(f'{id(self)} {hex(id(t))}')",
@@ -123,6 +124,12 @@ LIVES = {
         sys.__stdout__.write('hello past print\\n')
         os.write(1, b'hello by number\\n')
         sys.stderr.write('err hello\\n')""",
+    "returns a list that never ends": """
+    def on_trade(self, t):
+        class Endless(list):
+            def __len__(self): return 1
+            def __iter__(self): return iter(self.pop, None)
+        return Endless([self.long()])""",
     "has a child that prints": """
     n = 0
     def on_trade(self, t):
@@ -348,15 +355,25 @@ def test_an_import_that_interrupts_itself_is_refused_by_name(tmp_path: Path, fol
     assert "KeyboardInterrupt" in answer.err
 
 
-def test_a_thread_of_a_strategy_does_not_keep_the_process(tmp_path: Path, folder: Path) -> None:
-    body = """
+@pytest.mark.parametrize("daemon", [True, False])
+def test_a_thread_of_a_strategy_neither_keeps_the_process_nor_spoils_its_document(
+    tmp_path: Path, folder: Path, *, daemon: bool
+) -> None:
+    body = f"""
     n = 0
     def on_trade(self, t):
         self.n += 1
-        if self.n == 3: threading.Thread(target=threading.Event().wait).start()"""
+        if self.n == 1:
+            import atexit; atexit.register(print, 'hello at the end')
+        if self.n == 3: threading.Thread(target=self.prints, daemon={daemon}).start()
+    def prints(self):
+        while True:
+            print('hello')
+            time.sleep(0.001)"""
     file = strategy_file(tmp_path, body)
     data = trades(tmp_path / "d.csv", {"BTCUSDT": waves(60)})
     words = ("run", "--headless", "--json", "--data", data, "--strategy", f"{file}:Bad")
     answer = tradectl(folder, *words, executable=True)
     assert (answer.code, answer.document()["reason"]) == (0, "end of data")
-    assert "a thread of a strategy is still running" in answer.err
+    assert "hello" in answer.err
+    assert ("a thread of a strategy is still running" in answer.err) is not daemon

@@ -67,6 +67,15 @@ def main() -> None:
     sys.exit(_refuse_what_is_not_utf8() or _run())
 
 
+def end_output() -> None:
+    """What was said was all of it: what a strategy's code still prints as the process ends (`atexit`,
+    `__del__`, a thread) goes to stderr, and spoils no document."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        if (sys.stdout.fileno(), sys.stderr.fileno()) == (1, 2):
+            os.dup2(2, 1)
+
+
 def leave_threads_behind(code: int) -> None:
     """Of ours none is left at the end of the process: a strategy that has one would keep it for ever."""
     for thread in threading.enumerate():

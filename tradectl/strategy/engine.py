@@ -44,7 +44,7 @@ from tradectl.strategy.own_events import Timer, timer_name
 from tradectl.strategy.own_reports import OwnReports
 from tradectl.strategy.routes import BarCallbacks, Routes
 from tradectl.strategy.said import Said, withdrawal
-from tradectl.strategy.spoken import system_event, word_of
+from tradectl.strategy.spoken import said_at_once, system_event, word_of
 
 CLOSE = SignalAction.CLOSE
 
@@ -292,7 +292,7 @@ class StrategyEngine:
         """What a callback returned, checked: one word, or several of them. Raises TypeError or
         ValueError."""
         slot = callback.slot
-        said = answer if isinstance(answer, (list, tuple)) else (answer,)
+        said = said_at_once(answer)
         words = [word_of(slot, each, self._view) for each in said]
         at_no_symbol = callback.name == "on_timer" and not slot.running.cls.per_symbol
         if at_no_symbol and not all(each.symbol for each in said):

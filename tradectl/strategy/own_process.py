@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any, TextIO, cast
 
 from tradectl.domain.errors import Interrupted
 
@@ -49,8 +50,30 @@ def stdout_to_stderr() -> Iterator[None]:
             os.dup2(STDERR, STDOUT)
             stack.callback(os.dup2, kept, STDOUT)
             stack.callback(sys.stdout.flush)  # `sys.__stdout__` was within a strategy's reach
+            stack.callback(_keep_to_this_thread)
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
+
+
+class _OfOneThread:
+    """Standard output of the thread that made it; what others print goes to stderr."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._owner = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        own = threading.get_ident() == self._owner
+        return (self._stream if own else sys.stderr).write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _keep_to_this_thread() -> None:
+    """A thread that a strategy began is still there, and prints."""
+    if threading.active_count() > 1 and not isinstance(sys.stdout, _OfOneThread):
+        sys.stdout = cast(TextIO, _OfOneThread(sys.stdout))
 
 
 @contextlib.contextmanager

@@ -19,12 +19,29 @@ from tradectl.domain.events import (
     SystemEventKind,
 )
 from tradectl.domain.notes import sane_notes
-from tradectl.domain.text import LONGEST_LINE, harmless
+from tradectl.domain.text import LONGEST_LINE, counted, harmless
 from tradectl.domain.views import AccountView
 from tradectl.strategy import containment
 from tradectl.strategy.base import Signal
 from tradectl.strategy.instances import SymbolSlot, Word
 from tradectl.strategy.quote_words import Quotes, quote_set
+
+MOST_WORDS = 10_000
+"""Of one call: a signal and quotes for each of some thousand symbols."""
+
+
+def said_at_once(answer: object) -> tuple[Any, ...]:
+    """What a callback returned, one by one; of a list of its own kind none of its methods are asked.
+    Raises ValueError for more words than a run could take at each event."""
+    if not isinstance(answer, (list, tuple)):
+        return (answer,)
+    kind: Any = list if isinstance(answer, list) else tuple
+    count = kind.__len__(answer)
+    if count > MOST_WORDS:
+        raise ValueError(
+            f"{counted(count, 'signal')} from one call: expected {MOST_WORDS:,} at most"
+        )
+    return tuple(kind.__iter__(answer))
 
 
 def word_of(slot: SymbolSlot, said: object, view: AccountView | None) -> Word:
@@ -123,4 +140,4 @@ def system_event(kind: SystemEventKind, component: str, message: str) -> SystemE
     )
 
 
-__all__ = ["ends", "netted", "system_event", "word_of"]
+__all__ = ["ends", "netted", "said_at_once", "system_event", "word_of"]
