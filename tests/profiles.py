@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -67,11 +68,15 @@ def seeds_of_commit(count: int) -> list[int]:
     return [_seed(commit, number) for number in range(count)]
 
 
-def in_turn(kept: Sequence[T], parts: int, deep: Iterable[T] = ()) -> list[T]:
-    """One of so many equal parts of what is kept, of another commit another one. Deep, `deep` and all."""
+def in_turn(kept: Sequence[T], parts: int, deep: Iterable[T] = (), *, name: str = "") -> list[T]:
+    """One of so many equal parts of what is kept, of another commit another one. Deep, `deep` and all.
+
+    Lists of one `name` come to the same part at one commit, as two that are to be each other's opposite
+    have to; those of different ones to any. Without a name it is that of the module that asks."""
     if is_deep():
         return list(dict.fromkeys([*deep, *kept]))
-    return list(kept[_seed(_of_commit(), 0) % parts :: parts])
+    turns = name or sys._getframe(1).f_globals["__name__"]
+    return list(kept[_seed(f"{_of_commit()} {turns}", 0) % parts :: parts])
 
 
 def described() -> str:

@@ -17,7 +17,6 @@ import contextlib
 import os
 import shutil
 import signal
-from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -35,7 +34,7 @@ from tests.schedules.halting_plans import beset_plan, halting_plan, left_alone_p
 from tests.schedules.hedged_plans import hedged_plan
 from tests.schedules.limited_plans import allotted_plan, braked_plan, legs_plan
 from tests.schedules.named_plans import ALWAYS, NAMED
-from tests.schedules.plans import Plan, plan_of
+from tests.schedules.plans import Plan, entering, plan_of
 from tests.schedules.quoting_plans import quoting_plan
 from tests.schedules.scheduled_run import Outcome, perform
 from tests.schedules.worked_plans import by_hand_plan, worked_plan
@@ -84,17 +83,18 @@ def test_what_is_killed_begins_nothing_when_it_is_cleared_away(tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
-    seen: Counter[str] = Counter()
+    traded = 0
     for seed in seeds_of(chunk):
-        plan = plan_of(seed)
+        plan = entering(plan_of(seed))
         if SEED:
             print(plan.described())
-        seen.update(judged(plan, tmp_path / str(seed)).counts)
-    if len(seeds_of(chunk)) >= 10:  # what never trades proves nothing
-        assert seen["accepted"] > len(seeds_of(chunk)) // 4  # half of them trade, ten times each
+        traded += judged(plan, tmp_path / str(seed)).counts["accepted"] > 0
+    assert traded >= len(seeds_of(chunk)) // 3, (
+        "what never trades proves nothing"
+    )  # most of them do
 
 
-WORKED = in_turn(range(8), 8, DEEP)
+WORKED = in_turn(range(8), 8, DEEP, name="worked")
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_orders_that_are_worked_by_children_end_exactly(seed: int, tmp_path: Pat
     judged(worked_plan(seed), tmp_path / str(seed))
 
 
-BRACKETED = in_turn((*range(8), 279, 413), 10, DEEP)
+BRACKETED = in_turn((*range(8), 279, 413), 10, DEEP, name="bracketed")
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_no_leg_of_a_bracket_is_doubled_and_no_position_less_protected(
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED) and not WORKED_SEED, reason="one seed is asked for")
-@pytest.mark.parametrize("seed", WORKED_SEED or in_turn(range(6), 6, DEEP))
+@pytest.mark.parametrize("seed", WORKED_SEED or in_turn(range(6), 6, DEEP, name="by hand"))
 def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     judged(by_hand_plan(seed), tmp_path / str(seed))
 
@@ -127,7 +127,7 @@ def test_what_is_done_by_hand_keeps_every_promise(seed: int, tmp_path: Path) -> 
 QUOTING_SEED = [
     int(seed) for seed in os.environ.get("TRADECTL_QUOTING_SEED", "").split(",") if seed
 ]
-QUOTING = in_turn((*range(8), 23), 9, DEEP)
+QUOTING = in_turn((*range(8), 23), 9, DEEP, name="quoting")
 
 
 @pytest.mark.slow
@@ -145,6 +145,7 @@ LIMITED = in_turn(
     [(family, seed) for seed in range(3) for family in FAMILIES],
     9,
     [(family, seed) for seed in DEEP for family in FAMILIES],
+    name="limited",
 )
 """One with each commit."""
 
@@ -214,7 +215,7 @@ FOUND = (
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(FOUND, 12))
+@pytest.mark.parametrize("seed", in_turn(FOUND, 12, name="found"))
 def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
@@ -225,7 +226,7 @@ HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066, 24000050, 24000067)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(HALTING, 7, DEEP))
+@pytest.mark.parametrize("seed", in_turn(HALTING, 7, DEEP, name="halting"))
 def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
     judged(halting_plan(seed), tmp_path / str(seed))
 
@@ -237,14 +238,14 @@ LEFT_ALONE = (6, 14, 48, 118, 180, 24000072)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(BESET, 6, DEEP))
+@pytest.mark.parametrize("seed", in_turn(BESET, 6, DEEP, name="beset"))
 def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
     judged(beset_plan(seed), tmp_path / str(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(LEFT_ALONE, 6, DEEP))
+@pytest.mark.parametrize("seed", in_turn(LEFT_ALONE, 6, DEEP, name="left alone"))
 def test_no_dead_man_switch_takes_what_has_to_stay(seed: int, tmp_path: Path) -> None:
     judged(left_alone_plan(seed), tmp_path / str(seed))
 
@@ -255,13 +256,16 @@ HEDGED = (8, 9, 12, 13)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", HEDGED_SEED or in_turn(HEDGED, 4, DEEP))
+@pytest.mark.parametrize("seed", HEDGED_SEED or in_turn(HEDGED, 4, DEEP, name="hedged"))
 def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path: Path) -> None:
     judged(hedged_plan(seed), tmp_path / str(seed))
 
 
+SELDOM = in_turn([name for name in NAMED if name not in ALWAYS], 12, name="named")
+
+
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("name", [*ALWAYS, *in_turn([n for n in NAMED if n not in ALWAYS], 12)])
+@pytest.mark.parametrize("name", [*ALWAYS, *SELDOM])
 def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
     judged(NAMED[name], tmp_path / "state")
 
@@ -276,7 +280,7 @@ NO_GOOD_ANSWER = ("no-reply", "empty", "truncated", "cut", "reset", "html")
     ("market", "seed"),
     [
         ("futures" if seed % 2 == 0 else "spot", seed)
-        for seed in in_turn((1, 2, 4, 3), 4, range(1, 25))
+        for seed in in_turn((1, 2, 4, 3), 4, range(1, 25), name="kill -9")
     ],
 )
 def test_kill_9_of_the_real_process_loses_nothing(market: str, seed: int, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ that seldom ones also meet in numbers. `described` prints it for whoever has to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -135,6 +135,12 @@ def plan_of(seed: int) -> Plan:
         ),
         stop_loss=Random(f"stop {seed}").choice((None, 0.4, 3.0, 3.0)),
     )
+
+
+def entering(plan: Plan) -> Plan:
+    """With an entry before anything else: what never trades proves nothing."""
+    more = {"symbol": plan.symbols[0], "strategy": "a", "action": "buy", "strength": 1.0}
+    return replace(plan, steps=(Step(0.0, "signal", more), *plan.steps))
 
 
 def _with_halts(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -329,4 +335,4 @@ WEIGHTS = {
     "resume": 0.3,
 }
 
-__all__ = ["DOORS", "LIMIT", "Plan", "Step", "plan_of"]
+__all__ = ["DOORS", "LIMIT", "Plan", "Step", "entering", "plan_of"]

@@ -316,6 +316,17 @@ def test_a_stop_that_somebody_cancelled_is_placed_again_at_once_and_then_each_ti
     assert system.heard().working() == [STOP]
 
 
+def test_a_stop_that_ended_with_a_position_that_turned_was_not_refused() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    (stop,) = system.view.working_orders(PERPETUAL)
+    system.view.work(OrderSpec("turn", PERPETUAL, SELL, D(2)))
+    system.view.fill("turn", "100")
+    stop.status = OrderStatus.EXPIRED
+    told = system.engine.on_execution(PERPETUAL, system.view, system.at)
+    assert refusals(told) == []
+    assert system.take(told).working(PERPETUAL) == [("stop_market", "buy", D(1), D("103.00"))]
+
+
 def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)
@@ -353,6 +364,16 @@ def test_a_position_whose_stop_is_passed_before_it_was_placed_is_closed(
     system.fill(entry)
     assert system.working(PERPETUAL) == [("market", side.value, D(1), None)]
     assert system.heard(PERPETUAL).working(PERPETUAL) == [("market", side.value, D(1), None)]
+
+
+def test_so_is_one_of_which_an_exit_waits_for_a_price_that_may_not_come() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    (stop,) = system.view.working_orders(PERPETUAL)
+    stop.status = OrderStatus.CANCELED
+    waits = OrderSpec("out", PERPETUAL, SELL, D(2), OrderType.LIMIT, price=D(105))
+    system.view.work(waits).status = OrderStatus.ACCEPTED
+    system.view.price(PERPETUAL, "96")
+    assert ("market", "sell", D(1), None) in system.heard(PERPETUAL).working(PERPETUAL)
 
 
 UNRECONCILED = RestrictionKind.UNRECONCILED

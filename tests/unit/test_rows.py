@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.fixtures.rows import each_row
@@ -46,6 +48,12 @@ def test_tables_that_are_stacked_are_a_product() -> None:
         product(seen=seen)  # type: ignore[call-arg]
     assert seen == [(1, 1), (2, 1), (1, 2), (2, 2)]
     assert caught.value.__notes__ == ["in row 2, left=2", "in row 1, right=1"]
+
+
+@each_row("left", [1, 2])
+def test_each_row_has_a_folder_of_its_own(left: int, tmp_path: Path) -> None:
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "left").write_text(str(left))
 
 
 def test_a_table_that_would_try_nothing_is_refused() -> None:

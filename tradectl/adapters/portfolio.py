@@ -148,6 +148,7 @@ class PortfolioAdapter(Adapter):
             )
 
     def _on_trail(self, event: TrailMoved, record: Record) -> list[Event]:
+        self.engine.watch.has_moved(event)
         if self._state.books.trading_state is FLATTENING:
             return []
         return self._protected(event.symbol, record)

@@ -44,13 +44,15 @@ Range = tuple[Decimal, Decimal]
 
 
 class BracketWatch:
-    """Remembers by symbol the prices that wait to be judged."""
+    """Remembers by symbol the prices that wait to be judged, and whose trailing stops move that the books
+    do not have yet: what follows from one of several moves comes before the next."""
 
     def __init__(self, brackets: Brackets) -> None:
         self._brackets = brackets
         self._marks: dict[str, Marks] = {}
         self._traded: set[str] = set()
         self._touched: dict[str, Range] = {}
+        self._moving: set[tuple[str, str]] = set()
 
     def hears(self, event: MarketDataEvent, view: AccountView) -> bool:
         """Whether `judge` is to be called, after what comes of the event at the exchange. Quotes count
@@ -86,20 +88,32 @@ class BracketWatch:
     def judge(self, view: AccountView) -> list[Event]:
         """What the prices since then come to, by what is held now."""
         touched, self._touched = self._touched, {}
-        return [
+        return self._moves(
             event
             for symbol, (low, high) in touched.items()
             for event in self._of(symbol, low, high, view)
-        ]
+        )
+
+    def has_moved(self, event: TrailMoved) -> None:
+        """The books have it."""
+        self._moving.discard((event.symbol, event.strategy))
 
     def begin(self, symbol: str, view: AccountView) -> list[Event]:
         """A trailing stop that begins with the entry: with a fill, before any price comes. Of several the
         first: what follows from it comes to the next."""
         for each in self._brackets.levels(symbol, view):
             begins = each.trail is None and each.bracket.activate_pct is None
-            if begins and (events := [*_trails(each, each.own.entry_price, view)]):
+            if not begins or (symbol, each.strategy) in self._moving:
+                continue
+            if events := self._moves(_trails(each, each.own.entry_price, view)):
                 return events
         return []
+
+    def _moves(self, decided: Iterable[Event]) -> list[Event]:
+        events = [*decided]
+        moved = (event for event in events if isinstance(event, TrailMoved))
+        self._moving.update((event.symbol, event.strategy) for event in moved)
+        return events
 
     def _look(self, symbol: str, view: AccountView, held: Held) -> Marks:
         levels = self._brackets.levels(symbol, view)

@@ -314,7 +314,7 @@ class PortfolioEngine:
         is placed again beside an entry."""
         events = self._steering.goes_on(symbol, view, at)
         if asks(events):
-            made_room = symbol in view.lifted_stops
+            made_room = self._protection.has_made_room(symbol)
             if made_room and only_enters(events, view.open_quantity(symbol)):
                 events += self._exits(symbol, view, at)
             return events

@@ -91,6 +91,7 @@ class Protection:
         self._placed: dict[str, dict[str, str]] = {}
         self._placed_at = -1
         self._refused: dict[str, set[str]] = {}
+        self._made_room: set[str] = set()
 
     def run_ends(self) -> None:
         """No price comes any more."""
@@ -116,6 +117,7 @@ class Protection:
             return []
         if any(kind.blocks_exits for kind in view.restrictions(symbol)):
             return []
+        self._made_room.discard(symbol)
         instrument, working = view.instrument(symbol), view.working_in(symbol)
         said = self._what_became_of_them(symbol, view, at)
         stops: list[Order] = []
@@ -293,7 +295,12 @@ class Protection:
     def make_room(self, stops: Collection[Order], reason: str, at: int) -> list[Event]:
         """Cancel the stops of a spot position, whose coins they bind, for an exit that waits for it."""
         self._now = max(self._now, at)
+        self._made_room.update(stop.spec.symbol for stop in stops)
         return self._cancel(stops, reason, makes_room=True)
+
+    def has_made_room(self, symbol: str) -> bool:
+        """For an exit, and its stop was not seen to since."""
+        return symbol in self._made_room
 
     def _cancel(
         self, stops: Collection[Order], reason: str, *, makes_room: bool = False
@@ -318,7 +325,7 @@ class Protection:
 
     def _what_became_of_them(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Whether the stops that were placed last are there, or were refused: by risk, by the gate, by
-        the exchange, or cancelled by somebody else."""
+        the exchange, or cancelled by somebody else. One of a position that has turned ended with it."""
         if not view.open_quantity(symbol):
             self._placed.pop(symbol, None)
             owners = [*self._refused.get(symbol, ())]
@@ -330,7 +337,8 @@ class Protection:
             order = view.order(order_id)
             if order is not None and order.is_over:
                 del self._placed[symbol][owner]
-                events += [] if order.filled else self._failed(order, owner, view, at)
+                if not order.filled and order.spec.side.signed(view.position(symbol).quantity) < 0:
+                    events += self._failed(order, owner, view, at)
         return events
 
     def _failed(self, order: Order, owner: str, view: AccountView, at: int) -> list[Event]:

@@ -40,13 +40,14 @@ def key_of(symbol: str, owner: str) -> str:
 
 
 def as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
-    """The stop; a market order for what stays where the market is beyond it already."""
+    """The stop; where the market is beyond it already a market order for what stays, for all where that
+    is nothing: what is on its way out waits for a price."""
     reached = stop.is_reached(mark)
     return OrderSpec(
         order_id,
         symbol,
         stop.side,
-        stop.staying if reached else stop.quantity,
+        stop.staying or stop.quantity if reached else stop.quantity,
         OrderType.MARKET if reached else OrderType.STOP_MARKET,
         stop_price=None if reached else stop.price,
         reduce_only=True,
