@@ -150,6 +150,27 @@ async def test_a_run_does_not_end_while_an_emergency_stop_is_under_way(
         assert open_there(exchange, "spot") == [stop]
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("patience", "closed"), [(5.0, False), (12.0, True)])
+async def test_a_run_takes_as_long_for_an_emergency_stop_as_its_asker_waits(
+    patience: float, closed: bool, exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """The exchange takes six seconds to sell; who waits for five is told in time that it is not done."""
+    settings = protected(exchange, "spot", timeout_seconds=9.0)
+    async with trading(exchange, tmp_path, settings=settings) as trader:
+        await with_a_stop(trader)
+        exchange.misbehave(
+            "late", method="POST", path="*rder", params={"type": "MARKET", "side": "SELL"},
+            placed=False, seconds=6.0,
+        )  # fmt: skip
+        clock = trader.run.bus.clock
+        deadline = clock.monotonic() + patience
+        handlers = trader.run._handlers()
+        told = await handlers.emergency_stop("the test", flatten=True, deadline=deadline)
+        assert clock.monotonic() < deadline
+        assert told.confirmed is closed, told
+
+
 @pytest.mark.parametrize("market", MARKETS)
 async def test_a_halt_that_can_be_latched_nowhere_holds_and_is_refused_after_a_kill(
     market: str, exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

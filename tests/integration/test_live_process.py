@@ -158,7 +158,6 @@ async def test_after_a_standstill_a_comparison_comes_before_the_next_order(
         before = asked[: asked.index(("POST", "order"))]
         assert {("GET", "openOrders"), ("GET", "myTrades"), ("GET", "account")} <= {*before}
         assert {RestrictionKind.STALE, RestrictionKind.UNRECONCILED} <= trader.held_for()
-        exchange.stop_walking()
         await trader.quiet()
 
 

@@ -23,6 +23,7 @@ from tests.fixtures.live_trader import QUICK
 from tests.fixtures.processes import TRADECTL
 from tests.fixtures.run_inputs import Typed, private
 from tests.profiles import in_turn
+from tradectl.doctor import examination, probe
 from tradectl.domain.errors import AccessLost, ExchangeError
 from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderSpec
@@ -89,7 +90,7 @@ def live(account: LiveHarness) -> Iterator[LiveHarness]:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHarness]:
     """An account whose key is the canary, and a strategy that has everything logged."""
     folder = tmp_path_factory.mktemp("secrets")
-    with live_harness(folder, timeout=3.0) as made:
+    with live_harness(folder, timeout=30.0) as made:
         made.exchange.accounts["main"].key, made.exchange.accounts["main"].secret = CANARIES
         made.env = {**ENVIRONMENT, "TRADECTL_DEBUG": "1", "PYTHONASYNCIODEBUG": "1"}
         log = str(folder / "everything.log")
@@ -132,7 +133,7 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
     with live.running() as run:
         run.line(" FILL ")
         reading = [(run.process.pid, command_lines(run.process.pid))]
-        exchange.misbehave("no-reply", **PLACING)
+        exchange.misbehave("reset", **PLACING)
         exchange.misbehave("html", skip=1, **PLACING)
         exchange.misbehave("error", code=-2010, skip=2, text=f"no, {KEY} {SECRET}", **PLACING)
         for word in ("ORDER unknown", "ORDER rejected"):
@@ -160,8 +161,11 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
 
 
 def test_nor_in_what_commands_say_when_the_keys_are_refused(
-    live: LiveHarness, typed: Typed
+    live: LiveHarness, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # with everything logged a doctor takes its time
+    monkeypatch.setitem(examination.diagnose.__kwdefaults__ or {}, "connect_s", PATIENCE_S)
+    monkeypatch.setattr(probe, "ASK_S", PATIENCE_S)
     if not StateDir(live.folder).journal_files():  # whichever test comes first
         with live.running() as run:
             run.send(signal.SIGTERM)
@@ -176,7 +180,7 @@ def test_nor_in_what_commands_say_when_the_keys_are_refused(
         f"doctor -c {live.config}",
         f"run --live --yes --headless -c {live.config}",
         "reconcile --json",
-        "emergency-stop --flatten --json",
+        "emergency-stop --flatten --json --timeout 8",
     ):
         answer = typed(f"{words} {at}", **live.env)
         assert answer.code in (1, 5), words

@@ -24,7 +24,7 @@ from tests.profiles import in_turn
 from tests.venues import dialect, spoken
 from tests.venues.contract import CASES, holds, of_streams
 from tests.venues.harness import SYMBOL, venue_at
-from tests.venues.pushed import Listening
+from tests.venues.pushed import PATIENCE_S, Listening
 from tests.venues.shapes import words_of
 from tradectl.domain.errors import NotExecuted
 from tradectl.domain.orders import OrderStatus
@@ -54,7 +54,7 @@ async def test_a_token_that_ran_out_ends_the_stream() -> None:
     """Kraken says it in answer to the subscription, and ccxt tells nobody."""
     async with venue_at(dialect("kraken", "spot"), streams=True) as at:
         with mock.patch("tests.venues.talks.kraken.TOKEN", "another"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 with pytest.raises(NotExecuted, match="ended the stream: ESession:Invalid session"):
                     await at.venue.stream_account(lambda _: None)
 

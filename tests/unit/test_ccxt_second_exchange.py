@@ -136,7 +136,7 @@ SYMBOL = "okx:BTC/USDT"
 
 
 async def opened_venue(url: str, market: Any = "spot") -> CcxtVenue:
-    settings = ExchangeSettings(id="okx", market=market, url=url, timeout_seconds=2)
+    settings = ExchangeSettings(id="okx", market=market, url=url, timeout_seconds=30)
     venue = CcxtVenue(settings, {SYMBOL: "BTC/USDT"})
     await venue.open()
     return venue

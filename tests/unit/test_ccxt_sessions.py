@@ -311,7 +311,7 @@ def through(exchange: LoopbackExchange, kind: str, proxy: str, *, by_setting: bo
         id="binance",
         market="spot" if kind == "spot" else "perpetual",
         url="http://127.7.7.7",
-        timeout_seconds=2.0,
+        timeout_seconds=30.0,
         proxy=proxy if by_setting else "",
     )
     credentials = Credentials(exchange.key, exchange.secret)

@@ -142,9 +142,12 @@ def test_a_good_request_reaches_its_handler_with_its_arguments(listening: Listen
         "v": VERSION, "ok": True, "result": {},
     }  # fmt: skip
     assert listening.calls[-1] == ("pause", {"reason": "news at 2", "by": ""})
-    ask(listening.path, "emergency_stop", Done, reason="x", flatten=True)
-    stop = {"flatten": True, "everything": False, "drop_protection": False}
-    assert listening.calls[-1] == ("emergency_stop", {"reason": "x", "by": "", **stop})
+    begun = ComputerClock.monotonic()
+    ask(listening.path, "emergency_stop", Done, timeout=60, reason="x", flatten=True)
+    command, stop = listening.calls[-1]
+    assert float(stop.pop("deadline")) >= begun + 60  # so long it may take
+    flags = {"flatten": True, "everything": False, "drop_protection": False}
+    assert (command, stop) == ("emergency_stop", {"reason": "x", "by": "", **flags})
 
 
 LATE = {"pause", "stop", "emergency_stop"}
@@ -264,7 +267,8 @@ def test_every_request_has_a_handler_that_takes_its_arguments() -> None:
     for command, handler in handlers.items():
         taken = inspect.signature(handler).parameters
         fields = [f for f in COMMANDS[command].__struct_fields__ if f not in OF_ALL]
-        assert list(taken) == fields, command
+        timed = ["deadline"] if command == "emergency_stop" else []
+        assert list(taken) == [*fields, *timed], command
 
 
 @each_row(

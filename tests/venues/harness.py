@@ -68,7 +68,7 @@ class VenueAt:
         self.exchange = exchange
         self.dialect = dialect
         self.market = dialect.market
-        usual = {"id": dialect.exchange_id, "timeout_seconds": 2.0, "requests_per_second": 10_000}
+        usual = {"id": dialect.exchange_id, "timeout_seconds": 30.0, "requests_per_second": 10_000}
         self.settings = ExchangeSettings(
             market=dialect.kind,  # type: ignore[arg-type]
             url=exchange.url,

@@ -20,6 +20,9 @@ from tradectl.domain.events import CloseCause
 from tradectl.domain.money import Side
 from tradectl.exchange.venue import Channel, VenueFill, VenueOrder
 
+PATIENCE_S = 60.0
+"""For what comes at once on an idle machine."""
+
 
 class Listening:
     """`told` is what a stream of the venue has told so far."""
@@ -38,7 +41,7 @@ class Listening:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not done():
                 if self._task.done():
                     self._task.result()
@@ -162,7 +165,7 @@ async def what_the_exchange_closes_is_pushed_as_that(at: VenueAt, cause: CloseCa
 async def a_login_that_is_refused_ends_the_stream(at: VenueAt) -> None:
     """Nobody waits for what never comes."""
     at.forget_key()
-    async with asyncio.timeout(5), _of_account(at) as account:
+    async with asyncio.timeout(PATIENCE_S), _of_account(at) as account:
         with pytest.raises(ExchangeError):
             await account.until(lambda: account.told)
 

@@ -100,6 +100,10 @@ class EmergencyStop(Request, frozen=True, kw_only=True):
     everything: bool = False
     drop_protection: bool = False
 
+    def arguments(self) -> dict[str, Any]:
+        """It takes as long as its asker waits."""
+        return {**super().arguments(), "deadline": self.deadline}
+
 
 class Reconcile(Request, frozen=True, kw_only=True):
     accept: Acceptance | None = None

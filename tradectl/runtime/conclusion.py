@@ -13,6 +13,8 @@ from tradectl.state.books import Books
 LOOK_EVERY_S = 0.005
 QUIET_S = 1.0
 """So long nothing was on its way: nothing more comes."""
+LONGEST_LOOK_S = 0.1
+"""More than this between two looks is no quiet: the process stood still, too."""
 UNANSWERED = (OrderStatus.APPROVED, OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL)
 NOT_KNOWN = (*UNANSWERED, OrderStatus.UNKNOWN)
 
@@ -22,7 +24,7 @@ async def await_conclusion(session: Session, within: float) -> bool:
     and a stop is still missing, it is not waited for to the end: the exchange will not take it."""
     books, clock, engine = session.books, session.bus.clock, session.system.portfolio.engine
     deadline = clock.monotonic() + within
-    quiet_since: float | None = None
+    quiet, looked = 0.0, clock.monotonic()
     while not engine.halt_word.is_over(books):
         now = clock.monotonic()
         still = (
@@ -30,8 +32,9 @@ async def await_conclusion(session: Session, within: float) -> bool:
             and only_rests(books)
             and not any(_being_compared(position, books) for position in books.positions())
         )
-        quiet_since = (quiet_since or now) if still else None
-        if now > deadline or (quiet_since is not None and now - quiet_since > QUIET_S):
+        quiet = quiet + min(now - looked, LONGEST_LOOK_S) if still else 0.0
+        looked = now
+        if now > deadline or quiet > QUIET_S:
             return False
         await clock.sleep(LOOK_EVERY_S)
     return True

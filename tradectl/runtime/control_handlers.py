@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from tradectl.documents.settings import SettingsApplied
     from tradectl.runtime.reloading import Reloading
 
-EMERGENCY_TIMEOUT_S = 3.0
+STOP_S, LONGEST_STOP_S = 3.0, 25.0
+"""How long an emergency stop may take: as long as its asker waits, but no less and no more than this."""
+STOP_TOLD_S = 1.5
+"""So long before its asker gives up it comes to its end: what it could not do is told in time, too."""
 
 
 class ControlHandlers:
@@ -120,10 +123,14 @@ class ControlHandlers:
         flatten: bool = False,
         everything: bool = False,
         drop_protection: bool = False,
+        deadline: float | None = None,
     ) -> StopReport:
+        """`deadline` is when whoever asked gives up (monotonic s)."""
         stop = Stop(by=by, flatten=flatten, everything=everything, drop_protection=drop_protection)
-        deadline = self._session.bus.clock.monotonic() + EMERGENCY_TIMEOUT_S
-        report = await stop_session(self._session, reason, stop, deadline)
+        now = self._session.bus.clock.monotonic()
+        waits = deadline - now - STOP_TOLD_S if deadline is not None else STOP_S
+        takes = min(max(waits, STOP_S), LONGEST_STOP_S)
+        report = await stop_session(self._session, reason, stop, now + takes)
         self._end("halted")
         return report
 
