@@ -127,6 +127,8 @@ def test_the_emergency_stop_does_not_vouch_for_what_it_cannot_know(state: Path, 
     assert receipt["positions_left"] == before
     assert "is missing or empty" in receipt["error"]
     assert journals(state) == left
+    looked_at = json.loads(tradectl(state, "doctor", "--json").out)["findings"]
+    assert [each["verdict"] for each in looked_at if each["check"] == "account"] == ["failed"]
     assert tradectl(state, *SHORT_RUN).code == 6
     assert tradectl(state, "clear-halt", "--confirm").code == 0
     assert tradectl(state, *SHORT_RUN).code == REFUSED
@@ -274,7 +276,7 @@ def test_nobody_shows_an_empty_account_where_the_database_is_lost(
     state: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(settled(state))
-    for name in ("status", "positions", "orders", "fills", "runs", "alerts"):
+    for name in ("status", "positions", "orders", "fills", "runs", "alerts", "pnl"):
         answer = tradectl(state, name, "--json")
         assert answer.code == REFUSED
         assert "`tradectl run` makes it anew from" in answer.complaint()
@@ -298,6 +300,18 @@ def test_an_emergency_stop_goes_by_the_journals(
     assert sorted(receipt["closed"]) == before
     assert command("replay", journals(state)[-1], "--json").document()["verified"]
     assert held(state) == []
+
+
+def test_a_halt_is_cleared_with_a_word_on_what_is_open_by_the_journals(state: Path) -> None:
+    before = held_by_the_journal(state)
+    StateDir(state).latch.set("by hand")
+    delete(settled(state))
+    answer = tradectl(state, "clear-halt", "--confirm", "--json")
+    assert answer.document()["positions"] == before
+    assert "what is open goes by the journals" in answer.err
+    looked_at = tradectl(state, "doctor", "--json").document()["findings"]
+    (found,) = (each for each in looked_at if each["check"] == "account")
+    assert (found["verdict"], "state.db is missing" in found["message"]) == ("warned", True)
 
 
 def test_a_damaged_database_without_journals_is_an_account_of_which_nothing_is_known(

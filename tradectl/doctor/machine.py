@@ -21,7 +21,13 @@ from tradectl.domain.errors import ConfigError, JournalError, StateError, UsageE
 from tradectl.files import trust
 from tradectl.files.own import open_named
 from tradectl.journal.reader import read_header
-from tradectl.recovery.recovery import CONTINUED, LIVE_ACCOUNT, last_journal
+from tradectl.recovery.recovery import (
+    CONTINUED,
+    LIVE_ACCOUNT,
+    last_journal,
+    missing,
+    missing_run,
+)
 from tradectl.runtime.own_hosts import hosts_of, refuse_other_hosts
 from tradectl.storage.directory import StateDir
 from tradectl.storage.latch import SIZE
@@ -194,9 +200,15 @@ def account(state_dir: StateDir) -> Finding:
         if is_older(state_dir.db):
             message = f"{state_dir.db} is of an older schema: the next run migrates it"
             return warned("account", message, "see that there is room for a copy, then run")
-        run = StateReader(state_dir.db).last_run()
+        reader = StateReader(state_dir.db)
+        run = reader.last_run()
         for kind in CONTINUED:
-            last_journal(state_dir, kind)
+            lost = missing_run(state_dir, kind, last_journal(state_dir, kind))
+            if lost is not None:
+                return failed("account", str(missing(lost, state_dir)), "put the journal back")
+        if state_dir.journal_files() and not reader.has_tables():
+            message = f"{state_dir.db} is missing or empty, and there are journals"
+            return warned("account", message, "the next run makes it anew from them")
     except (StateError, JournalError) as error:
         return failed("account", str(error), "name another folder with --state-dir")
     return passed("account", f"that of run {run.run_id}" if run is not None else "a new one")

@@ -11,6 +11,7 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.control import Done
 from tradectl.domain.errors import NotRunning, UsageError
 from tradectl.explain.runs import find_journal
+from tradectl.operations.inspector import refuse_lost
 from tradectl.storage.directory import StateDir
 from tradectl.storage.reader import StateReader
 
@@ -34,6 +35,7 @@ def account_runs(state_dir: StateDir, asked: str | None = None) -> AccountRuns:
     if asked is not None:
         return AccountRuns("", [find_journal(state_dir, asked)])
     reader = StateReader(state_dir.db)
+    refuse_lost(reader, state_dir)
     last = reader.last_run()
     if last is None:
         raise UsageError("no run has traded an account here: `tradectl run --paper` begins one")

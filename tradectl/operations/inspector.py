@@ -32,6 +32,15 @@ ANSWER_S = 2.0
 LAST_KNOWN = "this is what the database last knew"
 
 
+def refuse_lost(database: StateReader, state_dir: StateDir) -> None:
+    """Raises StateError where there are journals and no database: that is not an empty account."""
+    if state_dir.journal_files() and not database.has_tables():
+        raise StateError(
+            f"{state_dir.db} is missing or empty, and there are journals: "
+            "`tradectl run` makes it anew from them"
+        )
+
+
 class Inspector:
     """Answers for the account in `state_dir`, or for one of its runs: that which `run` names.
     `warn` is told why an answer is older than what the run left. Nothing is created by asking."""
@@ -51,12 +60,8 @@ class Inspector:
 
     @property
     def _reader(self) -> StateReader:
-        """Raises StateError where there are journals and no database: that is not an empty account."""
-        if self._dir.journal_files() and not self._database.has_tables():
-            raise StateError(
-                f"{self._dir.db} is missing or empty, and there are journals: "
-                "`tradectl run` makes it anew from them"
-            )
+        """Raises StateError where it is lost."""
+        refuse_lost(self._database, self._dir)
         return self._database
 
     def missing_journal(self) -> str:

@@ -13,7 +13,7 @@ from tradectl.documents.risk import RiskReport
 from tradectl.domain.errors import NotRunning
 from tradectl.explain.runs import find_journal
 from tradectl.explain.state_at import fold_to
-from tradectl.recovery.recovery import LIVE_ACCOUNT, PAPER_ACCOUNT, recover
+from tradectl.recovery.recovery import CONTINUED, PAPER_ACCOUNT, last_journal, recover
 from tradectl.state.account import Account
 from tradectl.state.books import Books
 from tradectl.storage.directory import StateDir
@@ -28,9 +28,7 @@ def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
     state_dir.check()
     with contextlib.suppress(NotRunning, TimeoutError, ControlError):
         return ask(state_dir.socket, "risk", RiskReport, timeout=ANSWER_S)
-    last = StateReader(state_dir.db).last_run()
-    kind = last.account_kind if last is not None else PAPER_ACCOUNT
-    recovered = recover(state_dir, kind if kind == LIVE_ACCOUNT else PAPER_ACCOUNT, trusting=True)
+    recovered = recover(state_dir, _kind_of_last(state_dir), trusting=True)
     if recovered is None:
         warn(NOTHING_YET)
         settings, account, run_id = Settings(), None, ""
@@ -46,6 +44,15 @@ def risk_now(state_dir: StateDir, warn: Callable[[str], None]) -> RiskReport:
     halt = state_dir.latch.read()
     state = halt.state if halt is not None else "STOPPED"
     return risk_report(books, run_id=run_id, at=None, running=False, state=state)
+
+
+def _kind_of_last(state_dir: StateDir) -> str:
+    """That of the account of the newest run: where the database is lost, by the journals."""
+    last = StateReader(state_dir.db).last_run()
+    if last is not None:
+        return last.account_kind if last.account_kind in CONTINUED else PAPER_ACCOUNT
+    found = [(path, kind) for kind in CONTINUED if (path := last_journal(state_dir, kind))]
+    return max(found)[1] if found else PAPER_ACCOUNT
 
 
 def risk_at_the_end_of(state_dir: StateDir, run: str) -> RiskReport:

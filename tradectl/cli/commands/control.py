@@ -293,28 +293,38 @@ def _halted_by_records(directory: StateDir) -> Halt | None:
 
 
 def _cleared(directory: StateDir, *, was_halted: bool) -> HaltCleared:
-    """With what is left by the last durable state, as far as that can be read. What tells of the halt is
-    acknowledged."""
+    """With what is left by the last durable state. What tells of the halt is acknowledged."""
     from tradectl.documents.control import HaltCleared
-    from tradectl.documents.run import Status
     from tradectl.domain.errors import TradectlError
     from tradectl.operations.halt_alerts import acknowledge_halt
-    from tradectl.operations.inspector import Inspector
 
-    status, acknowledged = Status(), list[str]()
+    orders, positions, acknowledged = list[str](), list[str](), list[str]()
     if was_halted:
-        with contextlib.suppress(TradectlError):  # the halt is cleared all the same
-            status = Inspector(directory).status()
+        orders, positions = _left_open(directory)
         try:
             acknowledged = acknowledge_halt(directory)
         except TradectlError as error:
             say(f"what tells of it is not acknowledged: {error}", err=True)
     return HaltCleared(
-        acknowledged=acknowledged,
-        cleared=was_halted,
-        open_orders=[order.order_id for order in status.open_orders],
-        positions=[position.symbol for position in status.positions],
+        acknowledged=acknowledged, cleared=was_halted, open_orders=orders, positions=positions
     )
+
+
+def _left_open(directory: StateDir) -> tuple[list[str], list[str]]:
+    """Orders and positions by the database, and where that cannot be read, with a word, by the journals:
+    the halt is cleared all the same."""
+    from tradectl.domain.errors import TradectlError
+    from tradectl.operations.inspector import Inspector
+    from tradectl.operations.left_open import last_known
+
+    try:
+        status = Inspector(directory, warn=lambda why: say(why, err=True)).status()
+    except TradectlError as error:
+        say(f"what is open goes by the journals, as far as they are there: {error}", err=True)
+        left = last_known(directory)
+        return left.open_orders_left, left.positions_left
+    orders = [order.order_id for order in status.open_orders]
+    return orders, [position.symbol for position in status.positions]
 
 
 def _change_state(state_dir: Path | None, command: str, **arguments: Any) -> StateChange:
