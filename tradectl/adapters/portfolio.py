@@ -36,8 +36,6 @@ from tradectl.domain.events import (
     RestrictionKind,
     StrategySignalEvent,
     SymbolRestricted,
-    SystemEvent,
-    SystemEventKind,
     TimerFired,
     TrailMoved,
     WeightsComputed,
@@ -48,14 +46,15 @@ from tradectl.portfolio import by_hand, refused_orders, resting_entries
 from tradectl.portfolio.decisions import asked_of, asks, cancels, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.weighting import of_failure
 from tradectl.risk.account_checks import BalanceCheck
 
 REBALANCE_TIMER = "rebalance"
 OVER = (OrderRejected, OrderExpired, OrderCanceled)
 FLATTEN_TIMER = "flatten"
-RETRY_TIMER = "retry"
 BRACKET_TIMER = "bracket"
-LATE_STOP_TIMER = "late_stop"
+RETRY_TIMER, LATE_STOP_TIMER = "retry ", "late_stop "
+"""And the symbol: it is looked at."""
 RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
 HALTED = TradingState.HALTED
 
@@ -77,6 +76,8 @@ class PortfolioAdapter(Adapter):
         self._awaited: set[str] = set()
         self._watches = self._quotes = False
         self._late_at: dict[str, int] = {}
+        self._flatten_at = 0
+        """for when (ns) it was set last that what is to be flat is looked at again"""
         self._fails = False
         self.problem: ComputeWeights | None = None
         """what weights were asked for last, in this run"""
@@ -143,9 +144,7 @@ class PortfolioAdapter(Adapter):
     def _on_price(self, event: MarketDataEvent, record: Record) -> None:
         """It is judged after what it brings at the exchange."""
         if self.engine.watch.hears(event, self._state.books):
-            self._bus.schedule(
-                TimerFired(source_component=self.name, name=BRACKET_TIMER), record.at
-            )
+            self._set_timer(BRACKET_TIMER, record.at)
 
     def _on_trail(self, event: TrailMoved, record: Record) -> list[Event]:
         self.engine.watch.has_moved(event)
@@ -161,14 +160,15 @@ class PortfolioAdapter(Adapter):
 
     def _or_late(self, symbols: Iterable[str], events: list[Event]) -> list[Event]:
         """Look again when a stop that does not rest yet will be late; recorded data has its own clock."""
-        if self._bus.clock.live:
-            for symbol in symbols:
-                due = self.engine.late_at(symbol)
-                if due is not None and self._late_at.get(symbol) != due:
-                    self._late_at[symbol] = due
-                    timer = TimerFired(source_component=self.name, name=LATE_STOP_TIMER)
-                    self._bus.schedule(timer, due + 1)
+        for symbol in symbols if self._bus.clock.live else ():
+            due = self.engine.late_at(symbol)
+            if due is not None and self._late_at.get(symbol) != due:
+                self._late_at[symbol] = due
+                self._set_timer(LATE_STOP_TIMER + symbol, due + 1)
         return events
+
+    def _set_timer(self, name: str, due: int) -> None:
+        self._bus.schedule(TimerFired(source_component=self.name, name=name), due)
 
     def _on_signal(self, signal: StrategySignalEvent, record: Record) -> list[Event]:
         if signal.bracket is not None:
@@ -213,10 +213,12 @@ class PortfolioAdapter(Adapter):
             return self._close_by_hand(record)
         if name == BRACKET_TIMER:
             return self.engine.watch.judge(books)
-        if name == LATE_STOP_TIMER and not flattening:
-            return self._protect_all(record)
-        if name == RETRY_TIMER:
-            return self._and_say(self._try_again(record), [])
+        if name.startswith(LATE_STOP_TIMER) and not flattening:
+            symbol = name.removeprefix(LATE_STOP_TIMER)
+            return self._and_say(self.engine.protect(books, record.at, symbol), [symbol])
+        if name.startswith(RETRY_TIMER):
+            symbol = name.removeprefix(RETRY_TIMER)
+            return self._and_say(self._try_again(record, symbol), [])
         if name == END_TIMER and not flattening:
             left = self.engine.run_ends(books, record.at)
             return left + self.engine.quoting.leave(books)
@@ -228,7 +230,7 @@ class PortfolioAdapter(Adapter):
         """Without positions a risk check leaves nothing to do: nothing is tried again, nothing rests for
         strategies, nothing is said."""
         books = self._state.books
-        return not (books.refused_symbols() or books.quoted() or books.trading_state.is_halt)
+        return not (books.anything_refused or books.quoted() or books.trading_state.is_halt)
 
     def _on_request(self, event: AllocationRequested, record: Record) -> None:
         """Who computes is asked once the step is durable; a replay keeps what was asked, to compare."""
@@ -246,19 +248,10 @@ class PortfolioAdapter(Adapter):
         said: list[Event] = []
         if self._fails is not bool(event.failure):
             self._fails = bool(event.failure)
-            said = [self._of_allocation(event.failure)]
+            said = [of_failure(event.failure)]
         if event.failure or books.trading_state is FLATTENING:
             return said
         return said + self.engine.on_weights(books, record.at)
-
-    def _of_allocation(self, failure: str) -> Event:
-        if failure:
-            return SystemEvent(
-                source_component=self.name, kind=SystemEventKind.ALLOCATION_FAILED, message=failure
-            )
-        return SystemEvent(
-            source_component=self.name, kind=SystemEventKind.ALLOCATION_FAILED_OVER, message=""
-        )
 
     def _on_restriction(self, event: SymbolRestricted, record: Record) -> list[Event]:
         """What was denied meanwhile is still wanted once the symbol is free again. In hedge mode what
@@ -329,12 +322,12 @@ class PortfolioAdapter(Adapter):
         if isinstance(event, OVER):
             due = refused_orders.next_try(event.symbol, self._state.books)
             if due is not None and due > record.at:
-                timer = TimerFired(source_component=self.name, name=RETRY_TIMER)
-                self._bus.schedule(timer, due)
+                self._set_timer(RETRY_TIMER + event.symbol, due)
 
-    def _try_again(self, record: Record) -> list[Event]:
+    def _try_again(self, record: Record, symbol: str = "") -> list[Event]:
+        """What was refused, in the symbol or in all."""
         books = self._state.books
-        return self.engine.on_refused(books, record.at) if books.refused_symbols() else []
+        return self.engine.on_refused(books, record.at, symbol) if books.anything_refused else []
 
     def _on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position, or a part of it: its stop goes, or becomes smaller."""
@@ -383,10 +376,15 @@ class PortfolioAdapter(Adapter):
             steps = flattening.steps(symbol, books, record.at, reason)
             again = flattening.next_try(symbol)
             if again is not None and any(isinstance(step, OrderInitialized) for step in steps):
-                timer = TimerFired(source_component=self.name, name=FLATTEN_TIMER)
-                self._bus.schedule(timer, again)
+                self._look_again(again)
             events += steps
         return self._and_say(events, symbols)
+
+    def _look_again(self, due: int) -> None:
+        """At everything, once for all that is due at that moment."""
+        if due != self._flatten_at:
+            self._flatten_at = due
+            self._set_timer(FLATTEN_TIMER, due)
 
     def _and_say(self, events: list[Event], symbols: list[str]) -> list[Event]:
         """With what is to be said of a halt, after all that can be done about these symbols was."""

@@ -61,7 +61,7 @@ def unprotected(position: Position, view: AccountView) -> bool:
     """A part of it that could be sold has no stop."""
     if is_closed(position, view):
         return False
-    stops = protecting(position, view.working_orders(position.symbol))
+    stops = protecting(position, view.working_in(position.symbol).stops.values())
     if not stops:
         return True
     instrument = view.instrument(position.symbol)

@@ -151,6 +151,11 @@ class AccountView(Protocol):
         """Since when (ns UTC) it is traded by the rules of now; 0 where they are those of the start."""
         ...
 
+    @property
+    def anything_refused(self) -> bool:
+        """There is one of the `refused_symbols`."""
+        ...
+
     def refused_symbols(self) -> Collection[str]:
         """Those that there is a refusal of."""
         ...

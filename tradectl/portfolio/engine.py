@@ -139,7 +139,7 @@ class PortfolioEngine:
     def follows_orders(self, view: AccountView) -> bool:
         """It has to hear what becomes of its orders."""
         waits = self._steering.first.waits() or self._settings.replace_bps
-        return bool(waits or view.refused_symbols()) or self._protection.is_active(view)
+        return bool(waits or view.anything_refused) or self._protection.is_active(view)
 
     def on_signal(self, signal: StrategySignalEvent, view: AccountView, at: int) -> list[Event]:
         """A `TargetComputed`, then the cancels and the order that follow from it, if any. Signals for a
@@ -328,12 +328,14 @@ class PortfolioEngine:
                 return events
         return events + self._exits(symbol, view, at)
 
-    def on_refused(self, view: AccountView, at: int) -> list[Event]:
-        """What was refused and is due is tried again, as far as it is still wanted."""
+    def on_refused(self, view: AccountView, at: int, symbol: str = "") -> list[Event]:
+        """What was refused and is due is tried again, as far as it is still wanted; of one symbol, or of
+        all."""
         events: list[Event] = []
-        for symbol in refused_orders.all_due(view, at) if self._has_strategies else ():
-            answer = self._steering.steer(symbol, view, "refused before", True, at)
-            if len(answer) > 1 or refused_orders.is_over(answer[0], symbol, view, at):
+        refused = [symbol] if symbol else view.refused_symbols()
+        for each in refused_orders.all_due(refused, view, at) if self._has_strategies else ():
+            answer = self._steering.steer(each, view, "refused before", True, at)
+            if len(answer) > 1 or refused_orders.is_over(answer[0], each, view, at):
                 events += answer
         return events
 

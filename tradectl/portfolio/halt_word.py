@@ -4,15 +4,19 @@ In REDUCING and HALTED nothing limits what a position without a stop may lose: i
 it lasts, with the command that closes it. What has a stop or an exit on its way is waited for. A halt is
 over with when no order is on its way and every position is closed, or where trading is HALTED, has the
 stop that it should have; dust counts as closed, and so does what its exchange holds no more.
+
+Whether it is over is asked with every report of an exchange. What stood against that the last time is
+asked first: as long as it does, nothing else is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from tradectl.domain.events import Event, SystemEventKind, TradingConcluded
 from tradectl.domain.money import plain
+from tradectl.domain.orders import Order
 from tradectl.domain.positions import Position
 from tradectl.domain.protection import is_closed, price_known, rests_as_protection, unprotected
 from tradectl.domain.states import TradingState
@@ -36,6 +40,8 @@ class HaltWord:
         self._brackets = brackets
         self._bare: dict[str, None] = {}
         self._concluded: TradingState | None = None
+        self._open_order = self._open_symbol = ""
+        """which order, and which position, stood against it at the last look"""
 
     def look(self, symbols: Iterable[str], view: AccountView, reason: str) -> list[Event]:
         """What is to be said now, of these symbols and of the whole; `reason` is the halt's."""
@@ -50,16 +56,30 @@ class HaltWord:
         """The halt has nothing left to do."""
         if not view.trading_state.is_halt:
             return False
-        working = view.working_orders()
         if view.trading_state is not TradingState.HALTED:
-            return not working and all(is_closed(position, view) for position in view.positions())
-        if not all(rests_as_protection(order) for order in working):
-            return False
-        return self.all_protected(view)
+            return not view.working_count() and self._all_are(is_closed, view)
+        return not self._waits_for_an_order(view) and self.all_protected(view)
+
+    def _waits_for_an_order(self, view: AccountView) -> bool:
+        """One works that is more than a stop at rest."""
+        known = view.order(self._open_order)
+        if known is None or not _is_under_way(known):
+            working = [order for order in view.working_orders() if _is_under_way(order)]
+            self._open_order = working[-1].spec.order_id if working else ""
+        return bool(self._open_order)
+
+    def _all_are(self, so: Callable[[Position, AccountView], bool], view: AccountView) -> bool:
+        """Every position is."""
+        known = self._open_symbol
+        if not known or so(view.position(known), view):
+            last_first = reversed([*view.positions()])
+            found = (each.symbol for each in last_first if not so(each, view))
+            self._open_symbol = next(found, "")
+        return not self._open_symbol
 
     def all_protected(self, view: AccountView) -> bool:
         """Every position has the stop that it should have, as far as it can."""
-        return all(self._has_its_stop(position, view) for position in view.positions())
+        return self._all_are(self._has_its_stop, view)
 
     def _has_its_stop(self, position: Position, view: AccountView) -> bool:
         """As far as it is to have one, and can: where the market is beyond it, none can be placed."""
@@ -84,6 +104,10 @@ class HaltWord:
             elif bare and symbol not in self._bare and not _help_comes(symbol, view):
                 self._bare[symbol] = None
                 yield says(UNPROTECTED, symbol, _what_to_do(symbol, view))
+
+
+def _is_under_way(order: Order) -> bool:
+    return order.is_working and not rests_as_protection(order)
 
 
 def _help_comes(symbol: str, view: AccountView) -> bool:

@@ -13,7 +13,7 @@ All of it is read from the books: a restart loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tradectl.domain.event import Reason
 from tradectl.domain.events import Event, TargetComputed
@@ -38,9 +38,8 @@ def is_due(symbol: str, view: AccountView, at: int) -> bool:
     )
 
 
-def all_due(view: AccountView, at: int) -> list[str]:
-    """The symbols of which a strategy has spoken."""
-    symbols = view.refused_symbols()
+def all_due(symbols: Iterable[str], view: AccountView, at: int) -> list[str]:
+    """Those of the symbols of which a strategy has spoken."""
     return [each for each in symbols if view.targets(each) and is_due(each, view, at)]
 
 

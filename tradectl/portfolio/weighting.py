@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from tradectl.domain.allocation import AllocationTarget, ComputeWeights
 from tradectl.domain.event import Reason, ReasonCode
-from tradectl.domain.events import AllocationRequested
+from tradectl.domain.events import AllocationRequested, SystemEvent, SystemEventKind
 from tradectl.domain.market_history import MarketHistory
 from tradectl.domain.money import ZERO
 from tradectl.domain.time import HOUR, SECOND
@@ -83,4 +83,15 @@ class Weighting:
         return ReasonCode.NO_WEIGHT, "the allocation gives it no weight"
 
 
-__all__ = ["Weighting"]
+def of_failure(failure: str) -> SystemEvent:
+    """There are no weights, or (empty) there are again."""
+    if not failure:
+        return SystemEvent(
+            source_component=NAME, kind=SystemEventKind.ALLOCATION_FAILED_OVER, message=""
+        )
+    return SystemEvent(
+        source_component=NAME, kind=SystemEventKind.ALLOCATION_FAILED, message=failure
+    )
+
+
+__all__ = ["Weighting", "of_failure"]

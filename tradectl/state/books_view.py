@@ -239,11 +239,12 @@ class BooksView(PricesView):
         rules = self.account.rules.get(symbol)
         return 0 if rules is None else rules.since
 
+    @property
+    def anything_refused(self) -> bool:
+        return bool(self.account.refused_exits or self.account.refused_entries)
+
     def refused_symbols(self) -> Collection[str]:
-        account = self.account
-        if not (account.refused_exits or account.refused_entries):
-            return ()
-        return sorted({*account.refused_exits, *account.refused_entries})
+        return sorted({*self.account.refused_exits, *self.account.refused_entries})
 
     def external(self, symbol: str) -> Decimal:
         known = self.account.reconciliation

@@ -117,6 +117,7 @@ class StrategyEngine:
         for running in self._strategies.values():
             for slot in running.slots.values():
                 slot.limit_to(max_signals_per_second)
+        self.said.look_again()
 
     def on_market(self, event: MarketDataEvent, record: Record) -> list[Event] | None:
         """The signals and failures of the strategies at `event`: a handler of the core, called for
@@ -130,7 +131,7 @@ class StrategyEngine:
             return None  # what comes of it is not known before it closes
         else:
             feed = BOOKS if type(event) is BookEvent else QUOTES
-        if self.said.deferred:
+        if at >= self.said.next_due:
             self.said.put_deferred(at)
         try:
             bars, callbacks = self._routes[feed][event.symbol]
@@ -264,7 +265,7 @@ class StrategyEngine:
 
     def deferred(self, name: str, symbol: str) -> bool:
         """A signal of it waits: they came too fast."""
-        return (name, symbol) in self.said.deferred
+        return self.said.is_deferred(name, symbol)
 
     def statistics(self) -> list[StrategyStatistics]:
         return [running.statistics() for running in self._strategies.values()]

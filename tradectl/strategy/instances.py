@@ -148,8 +148,13 @@ class SymbolSlot:
 
     def below_limit(self, at: int) -> bool:
         """Fewer signals than the limit were emitted in the second before `at` (ns)."""
+        return at >= self.may_speak_at
+
+    @property
+    def may_speak_at(self) -> int:
+        """From when on (ns) it is so, if nothing more is emitted; 0 where it is."""
         emitted_at = self._emitted_at
-        return len(emitted_at) < (emitted_at.maxlen or 0) or at - emitted_at[0] >= SECOND
+        return 0 if len(emitted_at) < (emitted_at.maxlen or 0) else emitted_at[0] + SECOND
 
     def count(self, word: Word, at: int) -> None:
         self._emitted_at.append(at)
