@@ -42,6 +42,8 @@ from tradectl.storage.lease import FileLease
 Swap = tuple[Any, str, Any]
 Clocks = dict[Any, Any]
 MAY_BE_A_CLOCK = (types.BuiltinFunctionType, functools.partial)
+FREEZE = gc.freeze
+"""The collector's own: among the tests it is swapped for what a program would freeze."""
 
 
 def run_on(system: SimulatedOS, work: Any) -> Any:
@@ -185,7 +187,7 @@ def nothing_left_behind() -> Iterator[None]:
             asyncio.set_event_loop(None)
             gc.collect()
             sys.unraisablehook = hook
-        gc.freeze()  # what stays is not looked at after the next one
+        FREEZE()  # what stays is not looked at after the next one
         if collects:
             gc.enable()
 
