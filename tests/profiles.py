@@ -28,7 +28,7 @@ PROFILE = "TRADECTL_TEST_PROFILE"
 COMMIT = "TRADECTL_SCHEDULE_COMMIT"
 """Of which commit the seeds are made; asked of git where it is not set."""
 SCHEDULES = "TRADECTL_SCHEDULES"
-SCHEDULES_A_COMMIT = 6
+SCHEDULES_A_COMMIT = 4
 EXAMPLES = 25
 T = TypeVar("T")
 DEEPER = 40

@@ -215,7 +215,7 @@ FOUND = (
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(FOUND, 12, name="found"))
+@pytest.mark.parametrize("seed", in_turn(FOUND, 24, name="found"))
 def test_what_was_found_once_stays_mended(seed: int, tmp_path: Path) -> None:
     judged(plan_of(seed), tmp_path / str(seed))
 
@@ -226,7 +226,7 @@ HALTING = (4, 6, 9, 26, 37, 45, 49, 50, 59, 85, 21000066, 24000050, 24000067)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(HALTING, 7, DEEP, name="halting"))
+@pytest.mark.parametrize("seed", in_turn(HALTING, 13, DEEP, name="halting"))
 def test_no_halt_leaves_a_position_less_protected(seed: int, tmp_path: Path) -> None:
     judged(halting_plan(seed), tmp_path / str(seed))
 
@@ -238,7 +238,7 @@ LEFT_ALONE = (6, 14, 48, 118, 180, 24000072)
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("seed", in_turn(BESET, 6, DEEP, name="beset"))
+@pytest.mark.parametrize("seed", in_turn(BESET, 11, DEEP, name="beset"))
 def test_no_halt_that_meets_other_trouble_does_either(seed: int, tmp_path: Path) -> None:
     judged(beset_plan(seed), tmp_path / str(seed))
 
@@ -261,7 +261,7 @@ def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path:
     judged(hedged_plan(seed), tmp_path / str(seed))
 
 
-SELDOM = in_turn([name for name in NAMED if name not in ALWAYS], 12, name="named")
+SELDOM = in_turn([name for name in NAMED if name not in ALWAYS], 24, name="named")
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
