@@ -29,10 +29,12 @@ def real_data(name: str) -> Path:
     return path
 
 
-def beginning(name: str, rows: int, folder: Path) -> Path:
-    """A file of the same name in `folder`, with the heading and the first `rows` of it; or skip."""
+def beginning(name: str, rows: int, folder: Path, *, after: int = 0) -> Path:
+    """A file of the same name in `folder`, with the heading and `rows` of it, the first ones or those
+    `after` so many; or skip."""
     path = folder / Path(name).name
     folder.mkdir(parents=True, exist_ok=True)
     with gzip.open(real_data(name), "rt") as whole, gzip.open(path, "wt", compresslevel=1) as part:
-        part.writelines(islice(whole, rows + 1))
+        part.writelines(islice(whole, 1))
+        part.writelines(islice(whole, after, after + rows))
     return path

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.virtual_time(lasting=3600.0)
 
 async def traded(folder: Path) -> str:
     """Some time on paper; the id of the run."""
-    options = RunOptions(settings=Settings(), state_dir=StateDir(folder), duration=45.0)
+    options = RunOptions(settings=Settings(), state_dir=StateDir(folder), duration=35.0)
     summary = await trade(options, OnPaper())
-    assert summary.run_fills > 6
+    assert summary.run_fills > 4
     return str(summary.run_id)
 
 
@@ -34,17 +34,13 @@ def left_by(folder: Path, run: str) -> list[Any]:
     return [*shown, inspector.status().portfolio, inspector.status().positions]
 
 
-async def test_of_a_run_that_is_over_no_age_of_its_data_is_told(tmp_path: Path) -> None:
-    run = await traded(tmp_path)
-    for inspector in (Inspector(StateDir(tmp_path)), Inspector(StateDir(tmp_path), run)):
-        assert inspector.status().data_age_s == {}
-
-
 async def test_rows_that_were_pruned_are_read_from_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "state"
     first = await traded(folder)
+    for inspector in (Inspector(StateDir(folder)), Inspector(StateDir(folder), first)):
+        assert inspector.status().data_age_s == {}, "of a run that is over no age of its data is told"
     before = left_by(folder, first)
     monkeypatch.setattr(retention, "KEPT_ROWS", 3)
     monkeypatch.setattr(retention, "KEPT_RUNS", 1)
@@ -53,7 +49,7 @@ async def test_rows_that_were_pruned_are_read_from_the_journal(
     assert len(rows(folder / "state.db", "SELECT * FROM fills")) <= 4
     assert rows(folder / "state.db", "SELECT status FROM runs WHERE pruned")[0] == (None,)
     assert left_by(folder, first) == before
-    assert len([*Inspector(StateDir(folder), second).fills()]) > 6
+    assert len([*Inspector(StateDir(folder), second).fills()]) > 4
     told: list[str] = []
     assert len([*Inspector(StateDir(folder), warn=told.append).fills()]) <= 4
     assert told == ["older fills are in the journals of their runs: `tradectl fills --run ID`"]

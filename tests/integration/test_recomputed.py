@@ -46,7 +46,7 @@ from tests.integration.test_determinism import (
     instrument,
     played,
 )
-from tests.profiles import examples, is_deep
+from tests.profiles import examples, in_turn, is_deep
 from tests.real_data import all_real_data, beginning, real_data
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import Settings
@@ -78,10 +78,10 @@ REAL = {
     "trades/binance_ETHUSDT_20230202.csv.gz": ("spot",),
 }
 """Each kind of data and each kind of account; deep, all of all."""
-ROWS = {"ruined": 1500}
-"""Of each real file, where the tests do not go deep: of the fall until all is lost."""
-ROWS_ENOUGH = 700
-"""Of any other."""
+ROWS = 400
+"""Of each real file, where the tests do not go deep."""
+FALLS = {"ruined": 1000}
+"""After so many rows all is lost soon."""
 ENDED_BY_ITS_LOSSES = 6
 RUINS = [(name, "ruined") for name in REAL if "ruined" in REAL[name]]
 KINDS = ("candles/*/*.csv.gz", "quotes/*.csv.gz", "trades/*.csv.gz")
@@ -114,8 +114,8 @@ class RealFile(NamedTuple):
             names.append(self.name.replace("quotes/", "trades/"))
         if is_deep():
             return [real_data(name) for name in names]
-        rows = ROWS.get(kind, ROWS_ENOUGH)
-        return [beginning(name, rows, folder / name.split("/")[0]) for name in names]
+        after = FALLS.get(kind, 0)
+        return [beginning(name, ROWS, folder / name.split("/")[0], after=after) for name in names]
 
     def words(self, folder: Path, kind: str) -> list[object]:
         settings = KINDS_OF_ACCOUNTS[kind]
@@ -223,8 +223,8 @@ def test_a_real_file_killed_on_the_way(tmp_path: Path, name: str, kind: str) -> 
 
 
 def test_killed_in_the_middle_of_a_write(tmp_path: Path) -> None:
-    """Of a group, or of the footer: a kill comes between two pages of what is written at once. Two places
-    in each; deep, all in both."""
+    """Of a group, or of the footer: a kill comes between two pages of what is written at once. One place
+    in each with every commit; deep, all in both."""
     played(tmp_path, *config(tmp_path, SEVERAL), *files(BTC))
     (path,) = journals(tmp_path)
     whole = path.read_bytes()
@@ -235,7 +235,7 @@ def test_killed_in_the_middle_of_a_write(tmp_path: Path) -> None:
         cuts.append(seal + 30)  # in the seal
         cuts.append(seal)  # before it
         cuts.append(whole.index(b"\n", seal))  # before its end
-    for cut in cuts if is_deep() else [*cuts[:2], *cuts[-2:]]:
+    for cut in in_turn(cuts, 4):
         path.write_bytes(whole[:cut])
         forget(tmp_path, header_of(path))
         shown = status_of(tmp_path, path.stem)

@@ -47,7 +47,7 @@ class Heard:
 
 async def test_it_is_folded_from_the_nearest_one(tmp_path: Path) -> None:
     folder = StateDir(tmp_path / "state")
-    await trade(RunOptions(settings=Settings(), state_dir=folder, duration=200.0), Nobody())
+    await trade(RunOptions(settings=Settings(), state_dir=folder, duration=125.0), Nobody())
     (path,) = journals(tmp_path / "state")
     with read_log(path) as log:
         records = [(record.seq, record.at) for record in log.records()]
