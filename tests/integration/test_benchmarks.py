@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import benchmarks
-from tests.benchmarks import soak
+from tests.benchmarks import run, soak
 from tests.fixtures.command import command
 from tradectl.domain.errors import UsageError
 from tradectl.operations.bench import growth, promises
@@ -23,19 +23,26 @@ from tradectl.operations.bench.trades import walk, write
 RUN = Path(benchmarks.__file__).with_name("run.py")
 
 
-def test_every_size_is_compared_with_the_smallest_of_its_kind_and_judged() -> None:
-    ended = subprocess.run(
-        [sys.executable, str(RUN), "growth", "--quick", "--json"],
-        capture_output=True,
-        timeout=300,
-        check=True,
-    )
-    rows = json.loads(ended.stdout)["rows"]
+def test_every_size_is_compared_with_the_smallest_of_its_kind_and_judged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(growth, "ORDERS", 20)
+    monkeypatch.setattr(growth, "EVENTS", 200)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", [str(RUN), "growth", "--quick", "--json"])
+    assert run.main() == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
     assert len({row["what"] for row in rows}) == len(rows) == 2 * len(growth.GROWTHS)
     for row in rows:
         assert row["value"] > 0
         assert row["ratio"] == row["value"] / row["other"]
         assert row["verdict"] == ("goal" if row["ratio"] <= 1.25 else "missed")
+
+
+def test_they_are_started_by_their_file(tmp_path: Path) -> None:
+    words = [sys.executable, str(RUN), "--help"]
+    told = subprocess.run(words, capture_output=True, timeout=300, check=True, cwd=tmp_path)
+    assert b"growth" in told.stdout
 
 
 def test_a_promise_is_measured_and_judged_on_this_machine() -> None:
