@@ -40,7 +40,7 @@ async def test_rows_that_were_pruned_are_read_from_the_journal(
     folder = tmp_path / "state"
     first = await traded(folder)
     for inspector in (Inspector(StateDir(folder)), Inspector(StateDir(folder), first)):
-        assert inspector.status().data_age_s == {}, "of a run that is over no age of its data is told"
+        assert inspector.status().data_age_s == {}, "the run is over: its data has no age"
     before = left_by(folder, first)
     monkeypatch.setattr(retention, "KEPT_ROWS", 3)
     monkeypatch.setattr(retention, "KEPT_RUNS", 1)
