@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import decimal
 import functools
 import gc
-import importlib
 import os
 import shutil
 import signal
@@ -17,12 +15,12 @@ import tempfile
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
 from tests import profiles
-from tests.fixtures import ccxt_clients, conserved, processes
+from tests.fixtures import ccxt_clients, conserved, processes, worker_forks
 from tests.fixtures.another_home import sitecustomize
 from tests.simulated_os.virtual_time import virtual_loop
 
@@ -76,6 +74,12 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[worker_forks.Spec]) -> None:
+    folder = Path(os.environ[STATE_HOME])
+    config.add_cleanup(worker_forks.offer(specs, config.args, folder))
+
+
 def _move_home(home: Path) -> None:
     """Of who runs the tests, as the system names it, for every process that they start."""
     home.mkdir(mode=0o700)
@@ -115,29 +119,12 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """What it leaves, of every module and every test, stays to the end: the collector looks at what is
     new, and seldom."""
     gc.disable()
-    if hasattr(session.config, "workerinput"):
-        _import_in_turn(session.config)
     yield
     if "ccxt.base.exchange" in sys.modules:
         ccxt_clients.alias_once()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
-
-
-def _import_in_turn(config: pytest.Config) -> None:
-    """Each worker begins with other modules, and finds those that another one has compiled: in a new
-    checkout that is most of what collection costs. What cannot be imported is told when it is collected.
-    """
-    here = Path(__file__).parents[1]
-    folders = [here / name for name in config.args if (here / name).is_dir()]
-    paths = sorted({path for folder in folders for path in folder.rglob("test_*.py")})
-    names = [".".join(path.relative_to(here).with_suffix("").parts) for path in paths]
-    worker: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # set by xdist
-    first = int(worker["workerid"].removeprefix("gw")) * len(names) // worker["workercount"]
-    for name in names[first:] + names[:first]:
-        with contextlib.suppress(Exception, pytest.skip.Exception):
-            importlib.import_module(name)
 
 
 @pytest.fixture(scope="session", autouse=True)
