@@ -8,8 +8,18 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.work import work_of
-from tradectl.domain.events import EmergencyStopReceived, MarketDataEvent, Record
+from tradectl.domain.brackets import Bracket
+from tradectl.domain.events import (
+    EmergencyStopReceived,
+    MarketDataEvent,
+    Record,
+    SignalAction,
+    StrategySignalEvent,
+)
 from tradectl.domain.instruments import InstrumentKind
+from tradectl.domain.money import Side
+from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.working_orders import WorkingOrders
 from tradectl.operations.bench.sized_system import PRICE, START, SizedSystem, resting_buys
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
@@ -53,11 +63,62 @@ def tick(engine: StrategyEngine, symbol: str, at: int) -> None:
     engine.on_market(trade, Record(at, START + at, trade))
 
 
+def tick_of_many_brackets(count: int) -> Prepared:
+    """So many strategies hold the symbol, each with a stop far away."""
+    made = SizedSystem(1, kind=PERPETUAL)
+    for n in range(count):
+        made.system.apply(made.tick("C0USDT"), bought(f"s{n}", Bracket(stop_loss_pct=Decimal(9))))
+    made.system.apply(made.tick("C0USDT"))
+    return lambda: made.system.apply(made.tick("C0USDT")), 1
+
+
+def bought(strategy: str, bracket: Bracket) -> StrategySignalEvent:
+    return StrategySignalEvent(
+        source_component="test",
+        symbol="C0USDT",
+        action=SignalAction.BUY,
+        strategy=strategy,
+        strength=0.0001,
+        bracket=bracket,
+    )
+
+
+def tick_of_coins_beside_perpetuals(count: int) -> Prepared:
+    """Buys of coins rest, and the money may stand behind perpetuals by now."""
+    resting = resting_buys(["C0USDT"], count, below=PRICE / 2)
+    made = SizedSystem(count + 1, kind=PERPETUAL, coins=1, held=Decimal(1), resting=resting)
+    made.system.apply(*made.ticks(3 * len(made.symbols)))
+    return lambda: made.system.apply(made.tick("C0USDT")), 1
+
+
+def liquidation_of_one(count: int) -> Prepared:
+    made = SizedSystem(count, kind=PERPETUAL, isolated=True, held=Decimal(1))
+    made.system.apply(*made.ticks(3 * count))
+    made.system.books.equity()
+    return lambda: made.system.apply(made.tick("C0USDT", PRICE / 2)), 1
+
+
+def best_price_beside_cancels(count: int) -> Prepared:
+    """So many that stand before it are being cancelled."""
+    works = [
+        Order(spec, 1, 1, OrderStatus.ACCEPTED) for spec in resting_buys(["C0USDT"], count + 1)
+    ]
+    orders = WorkingOrders(works)
+    for order in works[:-1]:
+        orders.change(order, OrderStatus.PENDING_CANCEL, order.filled)
+    assert orders.best(Side.BUY) is works[-1]
+    return lambda: orders.best(Side.BUY), 1
+
+
 @pytest.mark.parametrize(
     "prepare",
     [
         stop_with_resting_orders,
         tick_while_words_wait,
+        tick_of_many_brackets,
+        tick_of_coins_beside_perpetuals,
+        liquidation_of_one,
+        best_price_beside_cancels,
     ],
 )
 def test_it_costs_the_same_beside_many(prepare: Callable[[int], Prepared]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fixtures.rows import each_row
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.orders import Order, OrderSpec, OrderStatus
+from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position, closable, leaving
 from tradectl.domain.working_orders import WorkingOrders
 
@@ -203,6 +203,24 @@ def test_what_working_orders_bring_is_what_they_may_still_trade() -> None:
     assert leaving(orders, Side.BUY) == WorkingOrders(orders).leaving(Side.BUY) == 3
     assert leaving(orders, Side.SELL) == WorkingOrders(orders).leaving(Side.SELL) == 2
     assert WorkingOrders().coming == leaving([], Side.BUY) == 0
+
+
+def test_the_best_price_is_there_again_when_its_cancel_is_refused() -> None:
+    specs = [
+        OrderSpec(f"{n}", "X", Side.BUY, Decimal(1), OrderType.LIMIT, price=Decimal(n))
+        for n in (1, 2, 3)
+    ]
+    orders = [Order(spec, 1, 1, OrderStatus.ACCEPTED) for spec in specs]
+    works = WorkingOrders(orders)
+    for order in orders:
+        works.change(order, OrderStatus.PENDING_CANCEL, order.filled)
+    assert works.best(Side.BUY) is None
+    for order in (orders[0], orders[2]):
+        works.change(order, OrderStatus.ACCEPTED, order.filled)
+    assert works.best(Side.BUY) is orders[2]
+    works.change(orders[2], OrderStatus.CANCELED, Decimal(0))
+    assert works.best(Side.BUY) is orders[0]
+    assert works.best(Side.SELL) is None
 
 
 @each_row(

@@ -106,6 +106,10 @@ class MarginAccount:
         self.crossed = 0
         self._cross_profit = ZERO
         self._cross_maintenance = ZERO
+        self._initial = ZERO
+        self._initials: dict[str, Decimal] = {}
+        self._uncounted: dict[str, None] = {}
+        """symbols whose initial margin is another one than was added up"""
 
     @classmethod
     def of(
@@ -136,6 +140,7 @@ class MarginAccount:
             self._add(held)
         elif before is not None:
             del self.held[symbol]
+        self._uncounted[symbol] = None
 
     def _add(self, held: HeldPerpetual) -> None:
         if held.isolated:
@@ -198,8 +203,15 @@ class MarginAccount:
         return sum((held.maintenance for held in self.held.values()), ZERO)
 
     def initial(self) -> Decimal:
-        """The initial margin that all of them take."""
-        return sum((held.initial for held in self.held.values()), ZERO)
+        """The initial margin that all of them take. Worked out when somebody asks, of those that changed:
+        few ask, and each price that matters changes one."""
+        for symbol in self._uncounted:
+            held = self.held.get(symbol)
+            self._initial -= self._initials.pop(symbol, ZERO)
+            if held is not None:
+                self._initial += self._initials.setdefault(symbol, held.initial)
+        self._uncounted.clear()
+        return self._initial
 
     def free(self) -> Decimal:
         """Collateral that no held position takes."""

@@ -40,7 +40,7 @@ OR_RESUMED = ", or until resumed"
 
 class RiskMemory(Struct, omit_defaults=True):
     """`messages` are the times of the newest orders and cancels that left, `executions` those of the
-    orders that were executed, by `execution_key`; oldest first.
+    orders that were executed, by `execution_key`: oldest first, and first the one whose newest is oldest.
 
     `losing_trips` are the round trips in a row that lost money, `losing` is how much, and `opened` what a
     position's symbol had made before it was opened, after fees.
@@ -76,7 +76,9 @@ class RiskMemory(Struct, omit_defaults=True):
         return replace(
             self,
             messages=list(self.messages),
-            executions={key: list(times) for key, times in sorted(self.executions.items())},
+            executions={
+                key: list(times) for key, times in sorted(self.executions.items(), key=_newest)
+            },
             opened=dict(sorted(self.opened.items())),
             sizes=dict(sorted(self.sizes.items())),
             ranges={symbol: list(parts) for symbol, parts in sorted(self.ranges.items())},
@@ -185,14 +187,29 @@ class RiskMemory(Struct, omit_defaults=True):
 
     def note_execution(self, spec: OrderSpec, at: int, window: Window) -> None:
         executions, key = self.executions, execution_key(spec)
-        if key not in executions and len(executions) >= KEYS_KEPT:
-            begins = at - window[1]
-            self.executions = executions = {k: t for k, t in executions.items() if t[-1] > begins}
-        _note(executions.setdefault(key, []), at, window)
+        known = executions.pop(key, None)
+        if known is None and len(executions) >= KEYS_KEPT:
+            _forget(executions, at - window[1])
+        times = executions[key] = known or []
+        _note(times, at, window)
 
     def repeated(self, spec: OrderSpec, at: int, window: Window) -> int:
         """How many orders like this one were executed within the window."""
         return lately(self.executions.get(execution_key(spec), []), at, window)
+
+
+def _forget(executions: dict[str, list[int]], before: int) -> None:
+    """Those whose newest is no later than that."""
+    while executions:
+        key, times = next(iter(executions.items()))
+        if times[-1] > before:
+            return
+        del executions[key]
+
+
+def _newest(execution: tuple[str, list[int]]) -> tuple[int, str]:
+    key, times = execution
+    return times[-1], key
 
 
 def execution_key(spec: OrderSpec) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 from msgspec import Struct
 
@@ -69,8 +69,8 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_of_one", "_others", "_resting", "_sells", "_shared", "_told",
-        "children", "of_strategies", "quotes", "stops", "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_of_one", "_of_parent", "_others", "_resting", "_sells",
+        "_shared", "_told", "children", "of_strategies", "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -83,6 +83,7 @@ class WorkingOrders:
         self.quotes: dict[str, Order] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
+        self._of_parent: dict[str, dict[str, Order]] = {}
         self.of_strategies: dict[str, Order] = {}
         """all but those by hand, which no strategy has a part in"""
         self._shared: dict[str, Order] = {}
@@ -120,7 +121,7 @@ class WorkingOrders:
 
     def children_of(self, parent_id: str) -> list[Order]:
         """Those of its orders that may still trade, the oldest first."""
-        return [child for child in self.children.values() if child.spec.parent_id == parent_id]
+        return [*self._of_parent.get(parent_id, {}).values()]
 
     def on(self, side: Side) -> Collection[Order]:
         """Those that are no protective stops, no take-profits and no quotes."""
@@ -128,28 +129,15 @@ class WorkingOrders:
 
     def best(self, side: Side) -> Order | None:
         """The resting order of that side that is met first by who trades against it. One that is asked to
-        be cancelled is not met any more."""
+        be cancelled is not met any more, unless its cancel is refused."""
         prices, orders = self._resting[side], self._all
-        if not prices:
-            return None
-        skipped: list[tuple[Decimal, str]] = []
-        found = None
-        while prices and found is None:
+        while prices:
             order_id = prices[0][1]
-            order = (
-                orders.get(order_id)
-                or self.children.get(order_id)
-                or self.take_profits.get(order_id)
-            )
+            order = orders.get(order_id) or self.children.get(order_id)
             if order is not None and order.status is not PENDING_CANCEL:
-                found = order
-            else:
-                first = heappop(prices)
-                if order is not None:  # its cancel may be refused yet
-                    skipped.append(first)
-        for each in skipped:
-            heappush(prices, each)
-        return found
+                return order
+            heappop(prices)
+        return None
 
     @property
     def free(self) -> Quantities:
@@ -220,11 +208,11 @@ class WorkingOrders:
         order_id = order.spec.order_id
         if order.status in UNSETTLED:
             self.unsettled[order_id] = order
-        spec, price, side = order.spec, order.spec.price, order.spec.side
-        if price is not None and not spec.type.is_stop and spec.plan is None:
-            self._rest(side, -price if side is BUY else price, order_id)
+        self._may_rest(order)
+        spec = order.spec
         if spec.parent_id:
             self.children[order_id] = order
+            self._of_parent.setdefault(spec.parent_id, {})[order_id] = order
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
         if spec.strategy != BY_HAND:
@@ -233,12 +221,17 @@ class WorkingOrders:
             self._shared[order_id] = order
         self._count(order, order.remaining)
 
-    def _rest(self, side: Side, price: Decimal, order_id: str) -> None:
-        prices = self._resting[side]
-        heappush(prices, (price, order_id))
-        if len(prices) > KEPT_OVER + 2 * len(self._all):  # what is over may never come up
-            prices[:] = [p for p in prices if p[1] in self._all or p[1] in self.children]
-            heapify(prices)
+    def _may_rest(self, order: Order) -> None:
+        """At its price, where it has one of its own."""
+        spec, price = order.spec, order.spec.price
+        if price is None or spec.type.is_stop or spec.plan is not None:
+            return
+        prices = self._resting[spec.side]
+        heappush(prices, (-price if spec.side is BUY else price, spec.order_id))
+        if len(prices) > KEPT_OVER + 2 * (len(self._all) + len(self.children)):
+            # what is over may never come up; what came back from a cancel may be there twice
+            found = {p for p in prices if p[1] in self._all or p[1] in self.children}
+            prices[:] = sorted(found)
 
     def change(self, order: Order, status: OrderStatus, filled: Decimal) -> None:
         """It has another status now, or so much `filled`; one that is over by it is no longer here."""
@@ -246,7 +239,8 @@ class WorkingOrders:
             self._remove(order)
             order.status, order.filled = status, filled
             return
-        cancels = (status is PENDING_CANCEL) is not (order.status is PENDING_CANCEL)
+        was_cancelled = order.status is PENDING_CANCEL
+        cancels = (status is PENDING_CANCEL) is not was_cancelled
         if order.spec.parent_id:
             order.filled = filled
         elif cancels or filled != order.filled:
@@ -258,11 +252,17 @@ class WorkingOrders:
             self.unsettled[order.spec.order_id] = order
         else:
             self.unsettled.pop(order.spec.order_id, None)
+        if was_cancelled and cancels:
+            self._may_rest(order)
 
     def _remove(self, order: Order) -> None:
         order_id = order.spec.order_id
         if self.children.pop(order_id, None) is not None:
             self.unsettled.pop(order_id, None)
+            siblings = self._of_parent[order.spec.parent_id]
+            del siblings[order_id]
+            if not siblings:
+                del self._of_parent[order.spec.parent_id]
             return
         del self._all[order_id]
         self.of_strategies.pop(order_id, None)

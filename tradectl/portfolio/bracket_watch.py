@@ -8,7 +8,7 @@ the stop and the target it was the stop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,15 +28,15 @@ from tradectl.domain.views import AccountView
 from tradectl.portfolio.brackets import Brackets, Levels
 from tradectl.portfolio.decisions import NAME
 
-Held = tuple[Position | BracketState, ...]
-
 
 class Marks(NamedTuple):
-    """Nothing happens between `below` and `above`, as long as these are what is held and said."""
+    """Nothing happens between `below` and `above`, as long as these are what is `held` and what was
+    `said` of it, by strategy: the books change neither in place."""
 
     below: Decimal | None
     above: Decimal | None
-    held: Held
+    held: Mapping[str, Position]
+    said: Mapping[str, BracketState] | None
 
 
 Range = tuple[Decimal, Decimal]
@@ -63,14 +63,13 @@ class BracketWatch:
                 return False
         else:
             self._traded.add(symbol)
-        holdings = view.holdings(symbol)
-        if not holdings:
+        held = view.holdings(symbol)
+        if not held:
             return False
-        states = view.brackets.get(symbol)
-        held: Held = (*holdings.values(), *(states.values() if states else ()))
-        marks = self._marks.get(symbol)
-        if marks is None or not _are_same(marks.held, held):
-            marks = self._marks[symbol] = self._look(symbol, view, held)
+        said, marks = view.brackets.get(symbol), self._marks.get(symbol)
+        if marks is None or marks.held is not held or marks.said is not said:
+            below, above = self._look(symbol, view)
+            marks = self._marks[symbol] = Marks(below, above, held, said)
         low, high = (
             (event.low, event.high) if type(event) is BarEvent else (event.price, event.price)
         )
@@ -115,7 +114,7 @@ class BracketWatch:
         self._moving.update((event.symbol, event.strategy) for event in moved)
         return events
 
-    def _look(self, symbol: str, view: AccountView, held: Held) -> Marks:
+    def _look(self, symbol: str, view: AccountView) -> tuple[Decimal | None, Decimal | None]:
         levels = self._brackets.levels(symbol, view)
         stops = self._brackets.resting_stops(levels, symbol, view)
         targets = self._brackets.resting_targets(levels, symbol, view)
@@ -130,7 +129,7 @@ class BracketWatch:
             moves_at = each.bracket.moves_at(each.own, each.trail)
             if moves_at is not None:
                 in_favour.append(moves_at)
-        return Marks(max(below, default=None), min(above, default=None), held)
+        return max(below, default=None), min(above, default=None)
 
     def _of(self, symbol: str, low: Decimal, high: Decimal, view: AccountView) -> Iterable[Event]:
         if view.trading_state.is_halt and not view.trading_state.only_reduces:
@@ -190,10 +189,6 @@ def _is_out(each: Levels, view: AccountView) -> bool:
 
 def _reaches(price: Decimal, level: Decimal, upward: bool) -> bool:
     return price >= level if upward else price <= level
-
-
-def _are_same(one: Held, other: Held) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 __all__ = ["BracketWatch"]

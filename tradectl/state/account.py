@@ -222,6 +222,11 @@ class Account(Struct, omit_defaults=True, forbid_unknown_fields=True):
         """Whose money is meant where nobody says so."""
         return next(iter(self.money_at), "")
 
+    def own(self, symbol: str, owned: Mapping[str, Position]) -> None:
+        """Virtual positions of strategies become these. What was told of them before stays as it was:
+        whoever works something out of it knows by that whether it has changed."""
+        self.holdings[symbol] = {**self.holdings.get(symbol, {}), **owned}
+
     def book_cash(self, cash: Decimal, exchange: str) -> None:
         """It has so much from now on, by what happened at the exchange."""
         known = self.reconciliation

@@ -116,7 +116,7 @@ class Books(OrderBooks):
         # in place
         note_held(self, event.symbol, crossed, record.at)
         end_trails(self, event.symbol, crossed)
-        self.account.holdings.setdefault(event.symbol, {}).update(crossed)
+        self.account.own(event.symbol, crossed)
         self._changed[event.symbol] = None
 
     def on_target(self, event: TargetComputed, record: Record) -> list[Event] | None:

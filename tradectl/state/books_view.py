@@ -53,6 +53,10 @@ class BooksView(PricesView):
         self.limits = limits or RiskLimits()
         super().__init__(account, instruments, tally_of(self.limits))
         self._counts_trips = self.limits.counts_trips
+        self._configured: tuple[str, ...] = ()
+        self._place: dict[str, int] = {}
+        self._in_order: dict[str, tuple[Mapping[str, Position], Mapping[str, Position]]] = {}
+        """by symbol, the strategies' positions as they were put in order, and in that order"""
         self._wanted = {
             symbol: None
             for symbol, targets in account.targets.items()
@@ -192,9 +196,19 @@ class BooksView(PricesView):
             return _NOTHING_HELD
         if len(held) == 1:
             return held
+        known = self._in_order.get(symbol)
+        if known is None or known[0] is not held or self._configured is not self.account.configured:
+            known = self._in_order[symbol] = held, self._by_configuration(held)
+        return known[1]
+
+    def _by_configuration(self, held: Mapping[str, Position]) -> Mapping[str, Position]:
         configured = self.account.configured
-        order = {name: n for n, name in enumerate(configured)}
-        return {name: held[name] for name in sorted(held, key=lambda n: (order.get(n, -1), n))}
+        if self._configured is not configured:
+            self._configured = configured
+            self._place = {name: n for n, name in enumerate(configured)}
+            self._in_order.clear()
+        place = self._place
+        return {name: held[name] for name in sorted(held, key=lambda n: (place.get(n, -1), n))}
 
     def targets(self, symbol: str) -> Mapping[str, StrategyTarget]:
         """What strategies want of the symbol."""

@@ -99,12 +99,13 @@ def _is_dust(books: BooksView, own: Position) -> bool:
 
 
 def _keep(books: BooksView, symbol: str, strategy: str, state: BracketState) -> None:
-    kept = books.account.brackets.setdefault(symbol, {})
-    kept[strategy] = state
+    kept = {**books.account.brackets.get(symbol, {}), strategy: state}
     if state == NO_STATE:
         del kept[strategy]
-    if not kept:
-        del books.account.brackets[symbol]
+    if kept:
+        books.account.brackets[symbol] = kept
+    else:
+        books.account.brackets.pop(symbol, None)
 
 
 __all__ = ["end_trails", "on_signal", "on_trail", "on_triggered"]

@@ -79,15 +79,16 @@ def _invest(account: Account, amount: Decimal) -> None:
 
 def _attribute(account: Account, position: Position) -> None:
     """The strategies' positions add up to the account's: what theirs do not explain is manual."""
-    held = account.holdings.setdefault(position.symbol, {})
+    held = account.holdings.get(position.symbol, {})
     others = [own for name, own in held.items() if name != MANUAL]
-    held[MANUAL] = Position(
+    rest = Position(
         position.symbol,
         position.quantity - sum(own.quantity for own in others),
         position.cost - sum(own.cost for own in others),
         position.realized - sum(own.realized for own in others),
         position.fees - sum(own.fees for own in others),
     )
+    account.own(position.symbol, {MANUAL: rest})
     account.strategies.setdefault(MANUAL, StrategyTotals())
 
 

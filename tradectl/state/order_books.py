@@ -238,7 +238,7 @@ class OrderBooks(BooksView):
             end_trails(self, symbol, booking.owned)
         self.hold(booking.position)
         account.book_cash(booking.cash, self.instruments.exchange_of(symbol))
-        account.holdings.setdefault(symbol, {}).update(booking.owned)
+        account.own(symbol, booking.owned)
         if self._projected and fill is not None:
             self.new_fills.append(fill)
 

@@ -44,7 +44,7 @@ class LiquidationBooking(Struct, frozen=True):
         end_trails(books, symbol, booking.owned)
         books.hold(booking.position)
         account.book_cash(booking.cash, books.instruments.exchange_of(symbol))
-        account.holdings.setdefault(symbol, {}).update(booking.owned)
+        account.own(symbol, booking.owned)
         for name, part in self.insurance.items():
             account.strategies.setdefault(name, StrategyTotals()).insurance += part
         account.insurance += event.insurance

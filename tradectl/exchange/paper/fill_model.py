@@ -29,7 +29,7 @@ from tradectl.domain.events import (
     OrderTriggered,
     QuoteEvent,
 )
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import Side
 from tradectl.domain.orders import TimeInForce
 from tradectl.exchange.exchange_settings import PaperSettings
 from tradectl.exchange.paper.fees_and_slippage import FeeModel, SlippageModel
@@ -211,11 +211,7 @@ class FillModel:
         at: int,
     ) -> OrderFilled:
         spec = order.spec
-        order.left -= quantity
-        order.fills += 1
-        book.position += spec.side.signed(quantity)
-        if not order.left:
-            book.remove(order)
+        book.fill(order, quantity)
         return OrderFilled(
             source_component=SOURCE,
             order_id=spec.order_id,
@@ -248,8 +244,7 @@ def end(
     book: PaperOrderBook, order: WorkingOrder, kind: type[ExecutionEvent], reason: str = ""
 ) -> ExecutionEvent:
     """The order is over, with whatever it has traded."""
-    order.left = ZERO
-    book.remove(order)
+    book.end(order)
     return report_on(order, kind, reason)
 
 

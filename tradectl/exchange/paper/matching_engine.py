@@ -8,7 +8,7 @@ for any report would be about the first one: no id trades twice.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from tradectl.domain.events import (
     QuoteEvent,
 )
 from tradectl.domain.instruments import Instrument, Instruments
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus
 from tradectl.domain.time import MILLISECOND
 from tradectl.exchange.exchange_settings import PaperSettings
@@ -129,11 +129,13 @@ class MatchingEngine:
             return [cancel_rejection(command)]
         return [end(book, order, OrderCanceled)]
 
-    def cancel_where(self, meant: Callable[[OrderSpec, Instrument], bool], reason: str) -> Reports:
-        """The exchange ends every order that is `meant`, by itself."""
+    def cancel_where(
+        self, meant: Callable[[OrderSpec, Instrument], bool], reason: str, symbol: str = ""
+    ) -> Reports:
+        """The exchange ends every order that is `meant`, by itself; those of one symbol, or of all."""
         return [
             replace(end(book, order, OrderCanceled, reason), by_exchange=True)
-            for book in self._books.values()
+            for book in self._books_of(symbol)
             for order in tuple(book.working.values())
             if meant(order.spec, book.instrument)
         ]
@@ -141,12 +143,7 @@ class MatchingEngine:
     def buys_of_coins(self, symbol: str) -> Decimal:
         """What the orders working there may still spend on coins, in money."""
         book = self._books.get(symbol)
-        if book is None or not book.working or book.instrument.can_short:
-            return ZERO
-        last = book.trade or book.quote
-        mark = last.price if last is not None else ZERO
-        buys = (order for order in book.working.values() if order.spec.side is Side.BUY)
-        return sum((o.left * (mark if o.is_market else o.limit) for o in buys), ZERO)
+        return ZERO if book is None or book.instrument.can_short else book.buys_cost()
 
     def working(self) -> list[WorkingOrder]:
         """Every order that rests here, by symbol, then age."""
@@ -168,10 +165,20 @@ class MatchingEngine:
         return reports
 
     def restore_positions(self, positions: Mapping[str, Decimal]) -> Reports:
-        """Signed quantities by symbol. Ends the reduce-only orders that have nothing to reduce."""
+        """Signed quantities by symbol: nothing else is held. Ends the reduce-only orders that have
+        nothing to reduce."""
+        self._put(positions)
+        return [r for book in self._books.values() for r in end_idle_reducers(book, [])]
+
+    def close_positions(self, symbols: Sequence[str]) -> Reports:
+        """All that is held of them is gone, and what works there to reduce it."""
+        self._put(dict.fromkeys(symbols, ZERO))
+        books = self._books_of(symbols[0] if len(symbols) == 1 else "")
+        return [r for book in books for r in end_idle_reducers(book, [])]
+
+    def _put(self, positions: Mapping[str, Decimal]) -> None:
         for symbol, quantity in positions.items():
             self._order_book(symbol).position = quantity
-        return [r for book in self._books.values() for r in end_idle_reducers(book, [])]
 
     def _readmit(self, known: Order) -> Reports:
         """What becomes of a working order at a restart. A fill proves that it had come here."""
@@ -202,6 +209,13 @@ class MatchingEngine:
             return self._admit(spec)
         self._admitted = max(self._admitted, int(had))
         return WorkingOrder.of(spec, number)
+
+    def _books_of(self, symbol: str) -> Iterable[PaperOrderBook]:
+        """That of one symbol, or all."""
+        if not symbol:
+            return self._books.values()
+        book = self._books.get(symbol)
+        return () if book is None else (book,)
 
     def _order_book(self, symbol: str) -> PaperOrderBook:
         book = self._books.get(symbol)

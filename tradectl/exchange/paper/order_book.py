@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent, QuoteEvent
 from tradectl.domain.instruments import Instrument
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ZERO, Side, plus_exactly, shortest
 from tradectl.domain.positions import closable
 from tradectl.exchange.paper.order_queue import UNBOUNDED, OrderQueue, WorkingOrder
 
@@ -69,9 +69,9 @@ class PaperOrderBook:
     candle inside which the position was last entered, `newest` the place of the order that came last."""
 
     __slots__ = (
-        "_bounded", "_quote_max_age", "_reducers", "_taken", "arriving", "asks", "bids", "entered_in",
-        "falling", "instrument", "newest", "position", "quote", "quote_at", "rising", "trade",
-        "trade_at", "working",
+        "_bounded", "_buys_at_market", "_buys_cost", "_quote_max_age", "_reducers", "_taken", "arriving",
+        "asks", "bids", "entered_in", "falling", "instrument", "newest", "position", "quote", "quote_at",
+        "rising", "trade", "trade_at", "working",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +91,8 @@ class PaperOrderBook:
         self.bids, self.asks = OrderQueue(), OrderQueue()
         self.rising, self.falling = OrderQueue(), OrderQueue()
         self._reducers: dict[Side, dict[str, WorkingOrder]] = {BUY: {}, SELL: {}}
+        self._buys_at_market = self._buys_cost = ZERO
+        """coins that buys without a price of their own may bring, and what those with one may cost"""
         self._quote_max_age = quote_max_age
         self._taken: dict[Side | None, tuple[MarketDataEvent | Decimal | int | None, Decimal]] = {}
 
@@ -111,6 +113,8 @@ class PaperOrderBook:
         spec = order.spec
         self.newest = order.place = self.newest + 1
         self.working[spec.order_id] = order
+        if spec.side is BUY:
+            self._count_buy(order, order.left)
         if spec.reduce_only:
             self._reducers[spec.side][spec.order_id] = order
 
@@ -127,12 +131,42 @@ class PaperOrderBook:
         spec = order.spec
         if self.working.pop(spec.order_id, None) is None:
             return
+        if spec.side is BUY:
+            self._count_buy(order, -order.left)
         if spec.reduce_only:
             del self._reducers[spec.side][spec.order_id]
         if order.arriving:
             del self.arriving[spec.order_id]
         else:
             self._queue(order).take_out(order)
+
+    def fill(self, order: WorkingOrder, quantity: Decimal) -> None:
+        """So much of `order` has traded; it goes where nothing is left of it."""
+        if order.spec.side is BUY and order.spec.order_id in self.working:
+            self._count_buy(order, -quantity)
+        order.left -= quantity
+        order.fills += 1
+        self.position += order.spec.side.signed(quantity)
+        if not order.left:
+            self.remove(order)
+
+    def end(self, order: WorkingOrder) -> None:
+        """It trades no more."""
+        self.remove(order)
+        order.left = ZERO
+
+    def _count_buy(self, order: WorkingOrder, quantity: Decimal) -> None:
+        """So much more is bought by it, or below zero less."""
+        if order.is_market:
+            self._buys_at_market = plus_exactly(self._buys_at_market, quantity)
+        else:
+            self._buys_cost = plus_exactly(self._buys_cost, quantity * order.limit)
+
+    def buys_cost(self) -> Decimal:
+        """What the working buys may still spend, in money: at their limits, else at the last price."""
+        last = self.trade or self.quote
+        mark = last.price if last is not None else ZERO
+        return shortest(self._buys_cost) + shortest(self._buys_at_market) * mark
 
     def _queue(self, order: WorkingOrder) -> OrderQueue:
         buys = order.spec.side is BUY

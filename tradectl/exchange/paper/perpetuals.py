@@ -229,11 +229,11 @@ class PaperPerpetuals:
         """Before the market meets our orders in coins: what stands behind perpetuals by now is not spent
         on them."""
         spent = self._engine.buys_of_coins(symbol)
-        if not spent:
+        if not spent or spent <= self._bounds.free_at_least():
             return
         self._bounds.clear()
         if spent > self._account.free():
-            self._answer(self._engine.cancel_where(_buys_of(symbol), NOT_FREE), at)
+            self._answer(self._engine.cancel_where(_is_buy, NOT_FREE, symbol), at)
 
     # --- liquidation ------------------------------------------------------------------------------
 
@@ -259,7 +259,8 @@ class PaperPerpetuals:
 
     def _liquidate(self, held: HeldPerpetual, price: Decimal, at: int) -> None:
         """Close `held` at `price`; what stands and falls with it, at the marks."""
-        self._answer(self._engine.cancel_where(_of(held), "liquidated"), at)
+        alone = held.position.symbol if held.isolated else ""
+        self._answer(self._engine.cancel_where(_of(held), "liquidated", alone), at)
         account = self._account
         others = [] if held.isolated else [h for h in account.cross() if h is not held]
         lost = [held, *others]
@@ -284,8 +285,7 @@ class PaperPerpetuals:
                     insurance=ZERO if events else shortfall,
                 )
             )
-        flat = {h.position.symbol: ZERO for h in lost}
-        self._answer(self._engine.restore_positions(flat), at)
+        self._answer(self._engine.close_positions([h.position.symbol for h in lost]), at)
         self.is_lost = self.is_lost or not held.isolated
         self._answer(events, at)
 
@@ -337,8 +337,8 @@ class PaperPerpetuals:
             self._answer([paid], at)
 
 
-def _buys_of(symbol: str) -> Callable[[OrderSpec, Instrument], bool]:
-    return lambda spec, _instrument: spec.symbol == symbol and spec.side is Side.BUY
+def _is_buy(spec: OrderSpec, _instrument: Instrument) -> bool:
+    return spec.side is Side.BUY
 
 
 def _of(held: HeldPerpetual) -> Callable[[OrderSpec, Instrument], bool]:

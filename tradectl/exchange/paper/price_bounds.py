@@ -1,6 +1,7 @@
 """How far the price of a perpetual can go before anything could happen to it: within, it is only noted.
 
-    isolated        to its liquidation price: no other symbol has a say in it
+    isolated        to its liquidation price: no other symbol has a say in it, nor has the cash, as long
+                    as all is there that isolated positions have set aside
     cross, alone    the same
     cross, several  each may lose a share of what the account has to spare. All of them together have not
                     lost more than that, however they moved, so none is looked at for the sake of another
@@ -32,6 +33,7 @@ class PriceBounds:
         self.unseen = ZERO
         self._account = account
         self._isolated: dict[str, None] = {}
+        self._set_aside_is_there = True
         self._allowed: dict[str, Decimal] = {}
 
     def draw(self, held: HeldPerpetual, due: int) -> None:
@@ -54,6 +56,7 @@ class PriceBounds:
         self.by_symbol[symbol] = (end, LARGEST, due) if is_long else (ZERO, end, due)
         if held.isolated:
             self._isolated[symbol] = None
+            self._set_aside_is_there = account.cash >= account.set_aside
         else:
             self._allowed[symbol] = allowed
             self.unseen += allowed
@@ -78,15 +81,28 @@ class PriceBounds:
             self.catch_up()
         return False
 
+    def free_at_least(self) -> Decimal:
+        """Collateral that no held position takes, however prices moved within the bounds: where one lost,
+        the margin that it takes has grown by no more than that."""
+        return self._account.free() - 2 * self.unseen
+
     def account_changed(self) -> None:
-        """By cash, or by a position that is put anew: how far isolated ones can go is another price now,
-        and the others' shares may be more than there is."""
-        if self._isolated:
-            for symbol in self._isolated:
-                del self.by_symbol[symbol]
-            self._isolated.clear()
+        """By cash, or by a position that is put anew: how far isolated ones can go may be another price
+        now, and the others' shares more than there is."""
+        was_there, is_there = (
+            self._set_aside_is_there,
+            self._account.cash >= self._account.set_aside,
+        )
+        self._set_aside_is_there = is_there
+        if not (was_there and is_there):
+            self._lift_isolated()
         if self._allowed and self._account.spare() <= self.unseen:
             self.catch_up()
+
+    def _lift_isolated(self) -> None:
+        for symbol in self._isolated:
+            del self.by_symbol[symbol]
+        self._isolated.clear()
 
     def catch_up(self) -> None:
         """Cross positions stand at their last marks, and none has bounds."""
@@ -100,7 +116,7 @@ class PriceBounds:
 
     def clear(self) -> None:
         """None has bounds."""
-        self.account_changed()
+        self._lift_isolated()
         self.catch_up()
 
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from tradectl.bus.clock import DataClock
 from tradectl.config.settings import OrchestratorConfig, Settings
 from tradectl.domain.events import MarketDataEvent, OrderFilled, SignalAction, StrategySignalEvent
-from tradectl.domain.instruments import Instrument, InstrumentKind
+from tradectl.domain.instruments import Instrument, InstrumentKind, MarginMode
 from tradectl.domain.money import ONE, ZERO, Side
 from tradectl.domain.orders import Order, OrderSpec, OrderStatus, OrderType
 from tradectl.domain.positions import Position
@@ -47,13 +47,17 @@ NO_LIMIT_REACHED = RiskLimits(
 
 
 class SizedSystem:
-    """`count` symbols of one kind, with what is held (coins of each) and the orders that rest."""
+    """`count` symbols of one kind, of which the first may be `coins` all the same, with what is held
+    (coins of each) and the orders that rest. An `isolated` perpetual is lost for itself, a tenth of its
+    price away from its entry."""
 
     def __init__(
         self,
         count: int,
         *,
         kind: InstrumentKind = InstrumentKind.SPOT,
+        coins: int = 0,
+        isolated: bool = False,
         held: Decimal | None = None,
         resting: Iterable[OrderSpec] = (),
         strategies: tuple[StrategyInstance, ...] = (),
@@ -72,7 +76,10 @@ class SizedSystem:
             risk=risk,
             paper=PaperSettings(fill="close"),
             orchestrator=OrchestratorConfig(max_concurrent_orders=1_000_000),
-            instruments=tuple(_instrument(symbol, kind) for symbol in self.symbols),
+            instruments=tuple(
+                _instrument(symbol, InstrumentKind.SPOT if n < coins else kind, isolated)
+                for n, symbol in enumerate(self.symbols)
+            ),
         )
         account = Account.open("benchmark", "USDT", PLENTY)
         for symbol in self.symbols if held is not None else ():
@@ -151,8 +158,10 @@ def _rests(spec: OrderSpec, number: int) -> Order:
     return Order(spec, START, START, OrderStatus.ACCEPTED, venue_order_id=f"P{number}")
 
 
-def _instrument(symbol: str, kind: InstrumentKind) -> Instrument:
-    return Instrument(symbol, "USDT", STEP, STEP, ONE, kind)
+def _instrument(symbol: str, kind: InstrumentKind, isolated: bool) -> Instrument:
+    margin = MarginMode.ISOLATED if isolated else MarginMode.CROSS
+    leverage = Decimal(10) if isolated else ONE
+    return Instrument(symbol, "USDT", STEP, STEP, ONE, kind, max_leverage=leverage, margin=margin)
 
 
 # --- the processor's time -------------------------------------------------------------------------
