@@ -165,6 +165,17 @@ CASES: dict[str, Case] = {
         "5",
         "4",
     ),
+    "dust": (
+        ShutGate.TOO_SMALL,
+        settings(
+            "donchian-breakout", "account.cash=30", "portfolio.min_trade_notional=0",
+            "paper.latency_ms=0", "paper.latency_jitter_ms=0",
+        ),
+        [*HELD, trade("80", 3), trade("70", 4), signal(SignalAction.CLOSE)],
+        "dust: below the exchange's minimum of 5 USDT",
+        "5",
+        "4.2",
+    ),
     "within the drift": (
         ShutGate.DRIFT, QUIET, [*HELD, trade("101", 3)], "within the drift of 25%", "25", "0.8",
     ),

@@ -187,6 +187,7 @@ class Gates:
             limit = plain(self._system.settings.portfolio.drift * HUNDRED)
             actual = decimal_text(missing / abs(event.target) * HUNDRED) if event.target else ""
         elif kind is ShutGate.TOO_SMALL and mark is not None:
+            missing = missing or abs(self._books.position(self._symbol).quantity)  # of dust
             actual, limit = decimal_text(missing * mark), self._smallest(missing, mark)
         elif kind is ShutGate.LIMIT:
             denied = self._last.denial(self._symbol)
