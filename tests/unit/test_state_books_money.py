@@ -316,6 +316,8 @@ def test_a_copy_of_the_account_has_pauses_of_its_own(ledger: Ledger) -> None:
         ([RISK_PAUSE, PAUSE, RISK_HALT], "PAUSED", [OPERATOR]),
         ([RISK_PAUSE, PAUSE, RISK_REDUCE], "PAUSED", [OPERATOR]),
         ([RISK_FLATTEN], "RUNNING", []),
+        ([RISK_REDUCE, PAUSE, RISK_PAUSE], "PAUSED", [OPERATOR]),
+        ([RISK_HALT, PAUSE, RESUME], "PAUSED", [OPERATOR]),
     ],
 )
 def test_a_cleared_halt_leaves_a_pause_that_was_there_alone_and_the_operators_own_beside_it(

@@ -52,6 +52,11 @@ _HALTS = frozenset((TradingState.REDUCING, TradingState.FLATTENING, TradingState
 _ONLY_REDUCING = frozenset((TradingState.PAUSED, TradingState.REDUCING))
 
 
+def told_of_pause(state: str) -> str:
+    """What it means that somebody paused trading, which is in that state since."""
+    return "paused once that is cleared" if state in _HALTS else "no new entries; exits go on"
+
+
 class ComponentStatus(StrEnum):
     """A component's own word on itself."""
 

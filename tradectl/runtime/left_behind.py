@@ -15,8 +15,8 @@ from tradectl.domain.system_events import SettingChange
 from tradectl.domain.text import harmless
 from tradectl.recovery.recovery import Recovered
 from tradectl.runtime.session import Session
-from tradectl.state.account import OPERATOR, Account, Pause
-from tradectl.state.trading_state import pause
+from tradectl.state.account import OPERATOR, Account
+from tradectl.state.trading_state import pause_by_operator
 
 if TYPE_CHECKING:
     from tradectl.config.reload import Difference
@@ -27,8 +27,7 @@ def hold_back(account: Account, recovered: Recovered | None, settings: Settings,
     that is killed, or fails, before that never says. In a halt the pause is there once it is cleared."""
     why = _looser(recovered, _left(recovered, settings))
     if why and OPERATOR not in account.pauses:
-        pause(account, OPERATOR, why, at)
-        account.pauses.setdefault(OPERATOR, Pause(why, at))
+        pause_by_operator(account, why, at)
 
 
 def settings_left(session: Session) -> list[Event]:

@@ -19,7 +19,7 @@ from typing import Any
 from tradectl.documents.operations import StopReport
 from tradectl.documents.run import Status
 from tradectl.domain.errors import ConfigError, TradectlError
-from tradectl.domain.states import AlertSeverity
+from tradectl.domain.states import AlertSeverity, told_of_pause
 from tradectl.domain.text import counted, described
 from tradectl.monitoring.alert_manager import AlertManager
 from tradectl.notification.address import address_of
@@ -201,7 +201,8 @@ def chat_of(
         return _status_text(await handlers().status())
 
     async def pause() -> str:
-        return f"{(await handlers().pause(REASON)).state}: no new entries; exits go on"
+        state = (await handlers().pause(REASON)).state
+        return f"{state}: {told_of_pause(state)}"
 
     async def stop() -> str:
         return _stop_text(await handlers().emergency_stop(REASON))

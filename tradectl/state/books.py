@@ -53,7 +53,7 @@ from tradectl.domain.states import TradingState
 from tradectl.domain.timers import END_TIMER, RISK_TIMER
 from tradectl.risk.limits import RiskLimits
 from tradectl.state import by_hand, refusals, resting_quotes, trading_state
-from tradectl.state.account import OPERATOR, Account, ChangedRules, Fill
+from tradectl.state.account import Account, ChangedRules, Fill
 from tradectl.state.adoption import accepted_fill, adopt, reduced
 from tradectl.state.baselines import (
     begin_anew,
@@ -252,7 +252,7 @@ class Books(OrderBooks):
         elif event.command is Command.CANCEL_ALL:
             resting_quotes.call_off_all(account)
         elif event.command is Command.PAUSE:
-            trading_state.pause(account, OPERATOR, event.reason, record.at)
+            trading_state.pause_by_operator(account, event.reason, record.at)
         elif event.command is Command.RESUME and self.trading_state is TradingState.PAUSED:
             trading_state.run_freely(account)
             begin_anew(self)

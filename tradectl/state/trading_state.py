@@ -35,6 +35,12 @@ def pause(account: Account, cause: str, reason: str, at: int) -> None:
             _enter(account, TradingState.PAUSED, reason, at)
 
 
+def pause_by_operator(account: Account, reason: str, at: int) -> None:
+    """In a halt, too: once that is cleared, trading is paused."""
+    pause(account, OPERATOR, reason, at)
+    account.pauses.setdefault(OPERATOR, Pause(reason, at))
+
+
 def end_pause(account: Account, cause: str) -> None:
     """One cause is over; trading is paused as long as there is another."""
     account.pauses.pop(cause, None)
@@ -120,5 +126,6 @@ __all__ = [
     "end_pause",
     "limit_breached",
     "pause",
+    "pause_by_operator",
     "run_freely",
 ]

@@ -16,7 +16,7 @@ from tradectl.control.client import ControlError, ask
 from tradectl.documents.control import StateChange
 from tradectl.documents.operations import StopReport
 from tradectl.domain.errors import NotRunning, StateError
-from tradectl.domain.states import TradingState
+from tradectl.domain.states import TradingState, told_of_pause
 from tradectl.storage.directory import StateDir
 from tradectl.web.access import Refused
 
@@ -90,7 +90,8 @@ def _pause(directory: StateDir) -> Acted:
         return Acted(
             kind="pause", done=False, said=str(error), command=_command(directory, "pause")
         )
-    return Acted(kind="pause", done=True, said=f"it is {answer.state}: no new entries; exits go on")
+    said = f"it is {answer.state}: {told_of_pause(answer.state)}"
+    return Acted(kind="pause", done=True, said=said)
 
 
 def _stop(directory: StateDir, *, flatten: bool) -> Acted:

@@ -20,6 +20,7 @@ from tradectl.cli.options import (
     telling,
 )
 from tradectl.domain.errors import UsageError
+from tradectl.domain.states import told_of_pause
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -67,7 +68,9 @@ def pause(
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    _print(_change_state(state_dir, "pause", reason=reason), as_json, "no new entries; exits go on")
+    answer = _change_state(state_dir, "pause", reason=reason)
+    said = told_of_pause(answer.state)
+    _print(answer, as_json, said if answer.state == "PAUSED" else f"it is {answer.state}: {said}")
 
 
 def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
