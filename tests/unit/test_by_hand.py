@@ -26,6 +26,8 @@ from tradectl.domain.orders import BY_HAND, Order, OrderStatus
 from tradectl.domain.time import SECOND
 
 HAND = Decimal(2)
+PAUSED = CommandReceived(command=Command.PAUSE)
+REDUCING = LimitBreached(code="DAILY_LOSS", message="", action=RiskAction.REDUCE)
 
 
 @pytest.fixture
@@ -89,8 +91,8 @@ def test_what_rests_is_left_alone_and_counts_for_no_strategy(run: Worked) -> Non
 @pytest.mark.parametrize(
     ("state", "code"),
     [
-        (CommandReceived(command=Command.PAUSE), "PAUSED"),
-        (LimitBreached(code="DAILY_LOSS", message="", action=RiskAction.REDUCE), "REDUCING"),
+        (PAUSED, "PAUSED"),
+        (REDUCING, "REDUCING"),
         (EmergencyStopReceived(reason="x"), "HALTED"),
     ],
 )
@@ -101,6 +103,27 @@ def test_the_gate_refuses_it_where_the_state_does(
     denied = order(run)
     assert denied.status is OrderStatus.DENIED
     assert [r.event.code for r in run.records if isinstance(r.event, OrderDenied)] == [code]
+
+
+@pytest.mark.parametrize("price", [None, "102"])
+@pytest.mark.parametrize("state", [PAUSED, REDUCING])
+def test_what_reduces_passes_beside_a_stop_for_all_that_is_held(
+    state: Event, price: str | None
+) -> None:
+    run = Worked(execution("none"), stop_loss=Decimal(3))
+    run.price("100")
+    run.long()
+    run.go_on(2)
+    run.post(state)
+    sold = order(run, Side.SELL, price)
+    run.at += SECOND
+    run.price("103")
+    run.go_on(1)
+    assert sold.status is OrderStatus.FILLED
+    assert owned(run) == {"s": Decimal(10), BY_HAND: -HAND}
+    (stop,) = [o for o in run.system.books.working_orders() if o.spec.is_protective]
+    assert stop.spec.quantity == 8
+    assert run.replayed() == run.records
 
 
 def test_a_position_is_closed_whoever_holds_it_and_no_strategy_comes_back(run: Worked) -> None:

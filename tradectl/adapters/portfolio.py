@@ -267,7 +267,7 @@ class PortfolioAdapter(Adapter):
         """One order, or the position of one symbol, by hand."""
         books = self._state.books
         if isinstance(event, OrderCommandReceived):
-            return [by_hand.ordered(event, self._bus.core.new_id())]
+            return [by_hand.ordered(event, self._bus.core.new_id(), books)]
         if event.command is not Command.CLOSE or event.target not in books.closing:
             return []
         cancelled = by_hand.recalled(event.target, books, event.reason)

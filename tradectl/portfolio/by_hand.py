@@ -9,13 +9,17 @@ from tradectl.portfolio.decisions import NAME, cancels
 from tradectl.portfolio.position_delta import CANCELLABLE
 
 
-def ordered(command: OrderCommandReceived, order_id: str) -> OrderInitialized:
+def ordered(command: OrderCommandReceived, order_id: str, view: AccountView) -> OrderInitialized:
     """As it was asked for: risk has the last word on it."""
-    order = spec_of(command, order_id)
+    order = spec_of(command, order_id, view)
     return OrderInitialized(source_component=NAME, order=order, reason=command.reason or BY_HAND)
 
 
-def spec_of(command: OrderCommandReceived, order_id: str) -> OrderSpec:
+def spec_of(command: OrderCommandReceived, order_id: str, view: AccountView) -> OrderSpec:
+    """Reduce-only where trading is: beside a stop for all that is held, a part of it is sold all the
+    same."""
+    held = view.position(command.symbol).quantity
+    against = command.side.signed(held) < 0
     return OrderSpec(
         order_id=order_id,
         symbol=command.symbol,
@@ -23,6 +27,7 @@ def spec_of(command: OrderCommandReceived, order_id: str) -> OrderSpec:
         quantity=command.quantity,
         type=OrderType.MARKET if command.price is None else OrderType.LIMIT,
         price=command.price,
+        reduce_only=against and view.trading_state.only_reduces,
         strategy=BY_HAND,
         plan=command.plan,
     )

@@ -215,7 +215,8 @@ class ByHand:
 
         bus = self._session.bus
         risk = self._session.system.risk.engine
-        weighed = risk.weigh(spec_of(command, "preview"), self._books, bus.clock.now())
+        spec = spec_of(command, "preview", self._books)
+        weighed = risk.weigh(spec, self._books, bus.clock.now())
         checks = [check_row(each) for each in weighed]
         denial = next((row for row in checks if not row.passed), None)
         return replace(self._answer(command, denial=denial, confirmed=False), checks=checks)
