@@ -23,6 +23,7 @@ HALTED, WRONG_USAGE, NOT_RUNNING = 6, 2, 4
 LOSES = range(60_000, 30_000, -200)
 """Bought at the top: a loss beyond every limit, reading after reading."""
 
+SOON_STALLED = "monitoring.stall_seconds = 0.1"
 ALL_IN = """
 portfolio = { fraction = 0.9, max_weight = 1 }
 
@@ -91,7 +92,7 @@ def test_a_losing_one_halts_itself_and_not_the_account(tmp_path: Path, folder: P
 def test_its_alerts_are_of_the_time_of_the_data(tmp_path: Path, folder: Path) -> None:
     """Those that an event makes, and what is said at the end: the same however often it is run."""
     data = trades(tmp_path / "a.csv", {"BTCUSDT": [*LOSES, "", *LOSES]}, every_ms=2000)
-    config = written(tmp_path, Character.KEEN, settings=ALL_IN)
+    config = written(tmp_path, Character.KEEN, settings=SOON_STALLED + ALL_IN)
     for _ in range(2):
         run = tradectl(folder, "run", "--headless", "-c", config, "--data", data)
         told = [line for line in run.err.splitlines() if " ALERT " in line]

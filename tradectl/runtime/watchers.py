@@ -98,7 +98,7 @@ class Watchers:
             self.alerts,
             interval=settings.orchestrator.health_check_interval_seconds,
             stale_after=stale_after,
-            stall_limit=settings.monitoring.stall_seconds,
+            stall_limit=0.0 if recorded else settings.monitoring.stall_seconds,
             on_stall=self._stalls.report if self._stalls else None,
             lasting_stall=settings.monitoring.stall_stop_seconds,
             on_lasting_stall=self._stalls.stop if self._stalls else None,
