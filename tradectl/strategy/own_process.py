@@ -50,30 +50,30 @@ def stdout_to_stderr() -> Iterator[None]:
             os.dup2(STDERR, STDOUT)
             stack.callback(os.dup2, kept, STDOUT)
             stack.callback(sys.stdout.flush)  # `sys.__stdout__` was within a strategy's reach
-            stack.callback(_keep_to_this_thread)
+            stack.callback(_keep_from_threads, set(threading.enumerate()))
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
 
 
-class _OfOneThread:
-    """Standard output of the thread that made it; what others print goes to stderr."""
+class _KeptFrom:
+    """Standard output, but for `threads`: what they print goes to stderr."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, threads: set[threading.Thread]) -> None:
         self._stream = stream
-        self._owner = threading.get_ident()
+        self._threads = threads
 
     def write(self, text: str) -> int:
-        own = threading.get_ident() == self._owner
-        return (self._stream if own else sys.stderr).write(text)
+        kept = threading.current_thread() in self._threads
+        return (sys.stderr if kept else self._stream).write(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _keep_to_this_thread() -> None:
-    """A thread that a strategy began is still there, and prints."""
-    if threading.active_count() > 1 and not isinstance(sys.stdout, _OfOneThread):
-        sys.stdout = cast(TextIO, _OfOneThread(sys.stdout))
+def _keep_from_threads(before: set[threading.Thread]) -> None:
+    """One that a strategy began is still there, and prints. Ours do, too: one draws the panel."""
+    if begun := set(threading.enumerate()) - before:
+        sys.stdout = cast(TextIO, _KeptFrom(sys.stdout, begun))
 
 
 @contextlib.contextmanager
