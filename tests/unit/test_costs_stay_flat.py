@@ -19,6 +19,7 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.risk_memory import KEYS_KEPT, RiskMemory
 from tradectl.domain.working_orders import WorkingOrders
 from tradectl.operations.bench.sized_system import PRICE, START, SizedSystem, resting_buys
 from tradectl.strategy.base import Signal, Strategy
@@ -110,6 +111,14 @@ def best_price_beside_cancels(count: int) -> Prepared:
     return lambda: orders.best(Side.BUY), 1
 
 
+def execution_of_another_kind(count: int) -> Prepared:
+    """All those that are remembered are of the time that is looked at."""
+    kinds = {f"{n}": [1] for n in range(KEYS_KEPT + count)}
+    memory, window = RiskMemory(executions=kinds), (3, 1_000)
+    (spec,) = resting_buys(["C0USDT"], 1)
+    return lambda: memory.note_execution(spec, 2, window), 1
+
+
 @pytest.mark.parametrize(
     "prepare",
     [
@@ -119,6 +128,7 @@ def best_price_beside_cancels(count: int) -> Prepared:
         tick_of_coins_beside_perpetuals,
         liquidation_of_one,
         best_price_beside_cancels,
+        execution_of_another_kind,
     ],
 )
 def test_it_costs_the_same_beside_many(prepare: Callable[[int], Prepared]) -> None:

@@ -73,7 +73,8 @@ class LiveGateway:
     def restore(self, orders: Iterable[Order], positions: Mapping[str, Decimal]) -> None:
         orders = list(orders)
         for exchange in self._each:
-            exchange.restore([o for o in orders if o.spec.symbol in exchange.symbols], positions)
+            symbols = frozenset(exchange.symbols)
+            exchange.restore([o for o in orders if o.spec.symbol in symbols], positions)
             exchange.begin()
 
     async def cancel_all(

@@ -73,10 +73,15 @@ class DeadManSwitch:
 
     def blocked(self) -> dict[str, str]:
         """The symbols where it must not be armed, and why."""
-        reasons = {} if self._compared else dict.fromkeys(self._symbols, NOT_KNOWN)
-        reasons |= {order.symbol: FOREIGN_RESTS for order in self._tracker.foreign.values()}
-        stops = [t.spec.symbol for t in self._tracker.working() if t.spec.is_protective]
-        return reasons | dict.fromkeys(stops, STOP_RESTS)
+        return {symbol: why for symbol in self._symbols if (why := self._why_blocked(symbol))}
+
+    def _why_blocked(self, symbol: str) -> str:
+        """Empty where it may be armed."""
+        if self._tracker.has_stop(symbol):
+            return STOP_RESTS
+        if self._tracker.has_foreign(symbol):
+            return FOREIGN_RESTS
+        return "" if self._compared else NOT_KNOWN
 
     def may_run(self, symbol: str) -> bool:
         """A countdown may be running there."""
@@ -177,7 +182,7 @@ class DeadManSwitch:
 
     async def _see_to(self, symbol: str, *, arm: bool) -> None:
         async with self._lock:
-            if symbol in self.blocked():
+            if self._why_blocked(symbol):
                 if self.may_run(symbol):
                     await self._disarm(symbol)
             elif arm:

@@ -81,6 +81,7 @@ class OrderSubmitter:
         self._monotonic = monotonic
         self._sleep = sleep
         self._fetching_fills: set[str] = set()
+        self._still_unknown: TrackedOrder | None = None
 
     # --- submitting -----------------------------------------------------------------------------------
 
@@ -210,7 +211,13 @@ class OrderSubmitter:
         self._end_unknown_problem()
 
     def _end_unknown_problem(self) -> None:
-        if not any(tracked.is_unknown for tracked in self._tracker.working()):
+        """Of many that were resolved one after the other all are looked through again once the one that
+        was still unknown the last time is known."""
+        known = self._still_unknown
+        if known is None or not known.is_unknown:
+            unknown = [tracked for tracked in self._tracker.working() if tracked.is_unknown]
+            self._still_unknown = unknown[-1] if unknown else None
+        if self._still_unknown is None:
             self._reporter.problem_over(SystemEventKind.ORDER_UNKNOWN)
 
     # --- cancelling -----------------------------------------------------------------------------------

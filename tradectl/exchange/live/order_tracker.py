@@ -68,6 +68,7 @@ class OrderTracker:
         quote_value: Callable[[str, str], Decimal | None] = lambda *_: None,
     ) -> None:
         self.foreign: dict[OrderKey, VenueOrder] = {}
+        self._foreign_in: dict[str, dict[OrderKey, None]] = {}
         self.duplicates = 0
         self._source = name
         self._account_id = account_id
@@ -78,9 +79,13 @@ class OrderTracker:
         """the dead-man switch of its symbol may have run out"""
         self._orders: dict[str, TrackedOrder] = {}
         self._looked_through_at = KEPT
+        self._stops: dict[str, dict[str, TrackedOrder]] = {}
+        """by symbol: one that is over may be open again"""
         self._by_client: dict[str, TrackedOrder] = {}
         self._by_venue: dict[OrderKey, TrackedOrder] = {}
         self._parked: dict[tuple[OrderKey, str], VenueFill] = {}
+        self._parked_of: dict[OrderKey, dict[str, None]] = {}
+        """the trade ids of each order"""
 
     # --- our side -----------------------------------------------------------------------------------
 
@@ -94,6 +99,8 @@ class OrderTracker:
         tracked = TrackedOrder(spec, client_order_id(self._account_id, spec.order_id), created_at)
         self._orders[spec.order_id] = tracked
         self._by_client[tracked.client_id] = tracked
+        if spec.is_protective:
+            self._stops.setdefault(spec.symbol, {})[spec.order_id] = tracked
         return tracked
 
     def restore(self, order: Order) -> TrackedOrder:
@@ -120,6 +127,8 @@ class OrderTracker:
             if tracked.is_over and not self._in_books(tracked.spec.order_id):
                 del self._orders[tracked.spec.order_id]
                 del self._by_client[tracked.client_id]
+                if tracked.spec.is_protective:
+                    del self._stops[tracked.spec.symbol][tracked.spec.order_id]
                 key = tracked.spec.symbol, tracked.venue_id
                 if self._by_venue.get(key) is tracked:
                     del self._by_venue[key]
@@ -130,6 +139,14 @@ class OrderTracker:
 
     def working(self) -> list[TrackedOrder]:
         return [tracked for tracked in self._orders.values() if not tracked.is_over]
+
+    def has_stop(self, symbol: str) -> bool:
+        """A protective stop of ours works there."""
+        return any(not tracked.is_over for tracked in self._stops.get(symbol, {}).values())
+
+    def has_foreign(self, symbol: str) -> bool:
+        """An order rests there that is not ours."""
+        return bool(self._foreign_in.get(symbol))
 
     def is_tagged(self, client_id: str) -> bool:
         """It was sent by this account, whether or not we remember it."""
@@ -219,16 +236,21 @@ class OrderTracker:
         """All that is open at the venue, of anybody: what is not ours is kept to be shown. Of the orders
         of others that were `known` as it was asked the rest is over; one that was seen since is not."""
         for key in known:
-            self.foreign.pop(key, None)
+            self._drop_foreign(key)
         return self.apply(orders)
+
+    def _drop_foreign(self, key: OrderKey) -> None:
+        if self.foreign.pop(key, None) is not None:
+            del self._foreign_in[key[0]][key]
 
     def _apply_order(self, order: VenueOrder) -> Reports:
         tracked = self.find(order)
         if tracked is None or not self._in_books(tracked.spec.order_id):
             if order.status in ENDINGS or order.status is OrderStatus.FILLED:
-                self.foreign.pop(order.order_key, None)
+                self._drop_foreign(order.order_key)
             else:
                 self.foreign[order.order_key] = order
+                self._foreign_in.setdefault(order.symbol, {})[order.order_key] = None
             return []
         reports = self._see(tracked, order)
         for fill in order.fills:
@@ -255,9 +277,20 @@ class OrderTracker:
             return []
         self._set_venue_id(tracked, order.venue_order_id)
         reports: Reports = [self._report(tracked, OrderAccepted)] if first else []
-        for key in [key for key in self._parked if key[0] == order.order_key]:
-            reports += self._book_fill(tracked, self._parked.pop(key))
+        for trade_id in self._parked_of.pop(order.order_key, ()):
+            reports += self._book_fill(tracked, self._parked.pop((order.order_key, trade_id)))
         return reports
+
+    def _park(self, fill: VenueFill) -> None:
+        self._parked[fill.order_key, fill.trade_id] = fill
+        self._parked_of.setdefault(fill.order_key, {})[fill.trade_id] = None
+        if len(self._parked) > PARKED:
+            order_key, trade_id = next(iter(self._parked))
+            del self._parked[order_key, trade_id]
+            of_order = self._parked_of[order_key]
+            del of_order[trade_id]
+            if not of_order:
+                del self._parked_of[order_key]
 
     def _set_venue_id(self, tracked: TrackedOrder, venue_id: str) -> None:
         tracked.venue_id = venue_id
@@ -266,9 +299,7 @@ class OrderTracker:
     def _apply_fill(self, fill: VenueFill) -> Reports:
         tracked = self.find(fill)
         if tracked is None:
-            self._parked[fill.order_key, fill.trade_id] = fill
-            if len(self._parked) > PARKED:
-                del self._parked[next(iter(self._parked))]
+            self._park(fill)
             return []
         if not self._in_books(tracked.spec.order_id):
             return []

@@ -8,10 +8,9 @@ are called one by one, so that what they cost grows with their number, and is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,6 +18,8 @@ from tradectl.domain.events import SignalAction
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.orders import BY_HAND
 from tradectl.operations.bench.bench import Bench, medians
+from tradectl.operations.bench.growth_beside import BESIDE
+from tradectl.operations.bench.growth_kind import ORDERS, Growth, Take, as_many, passing, rising
 from tradectl.operations.bench.sized_system import (
     PRICE,
     STEP,
@@ -31,31 +32,11 @@ from tradectl.operations.bench.table import Row, at_most_times
 from tradectl.strategy.configured import StrategyInstance
 
 FLAT = at_most_times(1.25)
-ORDERS = 200
-EVENTS = 20_000
-"""As many as lie between two checks of risk."""
 SPOT, PERPETUAL = InstrumentKind.SPOT, InstrumentKind.PERPETUAL
-
-Take = Callable[[], float]
-"""One round: microseconds for each thing that is done."""
-
-
-class Growth(NamedTuple):
-    """`make` prepares a size, and gives its rounds."""
-
-    what: str
-    each: str
-    sizes: tuple[int, ...]
-    make: Callable[[int], Take]
-
-    def quick_sizes(self) -> tuple[int, int]:
-        """The smallest and the largest, a tenth of each; they differ, or nothing would be measured."""
-        smallest, largest = (size // 10 or min(size, 1) for size in (self.sizes[0], self.sizes[-1]))
-        return smallest, largest
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    for growth in GROWTHS:
+    for growth in (*GROWTHS, *BESIDE):
         sizes = growth.quick_sizes() if bench.quick else growth.sizes
         takes = [growth.make(size) for size in sizes]
         for take in [] if bench.quick else takes:
@@ -100,22 +81,6 @@ def working_over_symbols(kind: InstrumentKind, count: int) -> Take:
     made = SizedSystem(symbols)
     resting = resting_buys(made.symbols, count, below=PRICE / 2)
     return rising(SizedSystem(symbols, kind=kind, resting=resting), first=count // symbols + 1)
-
-
-def rising(made: SizedSystem, first: int) -> Take:
-    """Of one symbol after the other a coin more is wanted, each time round."""
-    symbols, bought = made.symbols, 0
-
-    def buy() -> int:
-        nonlocal bought
-        filled = 0
-        for _ in range(ORDERS):
-            turn, which = divmod(bought, len(symbols))
-            filled += made.want(symbols[which], first + turn + 1)
-            bought += 1
-        return as_many(filled, ORDERS)
-
-    return partial(cpu_us, buy)
 
 
 def filled_in_parts(count: int) -> Take:
@@ -178,16 +143,6 @@ def resting_far_away(count: int) -> Take:
     return passing(SizedSystem(1, resting=resting_buys(symbols, count, below=PRICE / 2)))
 
 
-def passing(made: SizedSystem) -> Take:
-    """Trades that concern no order."""
-
-    def take() -> float:
-        ticks = made.ticks(EVENTS)
-        return cpu_us(lambda: as_many(len(made.system.apply(*ticks)), EVENTS))
-
-    return take
-
-
 def resting_reached_one_by_one(count: int) -> Take:
     """Each trade goes through one more of them."""
     symbols = SizedSystem(1).symbols
@@ -203,12 +158,6 @@ def resting_reached_one_by_one(count: int) -> Take:
         return cpu_us(lambda: as_many(len(made.system.apply(*ticks)), few) and few)
 
     return take
-
-
-def as_many(found: int, expected: int) -> int:
-    if found < expected:
-        raise RuntimeError(f"{found} of {expected} came about")
-    return expected
 
 
 GROWTHS = (
