@@ -15,7 +15,7 @@ from tests import benchmarks
 from tests.benchmarks import run, soak
 from tests.fixtures.command import command
 from tradectl.domain.errors import UsageError
-from tradectl.operations.bench import growth, promises
+from tradectl.operations.bench import growth, growth_beside, growth_kind, promises
 from tradectl.operations.bench.bench import Bench
 from tradectl.operations.bench.table import Row, at_most
 from tradectl.operations.bench.trades import walk, write
@@ -26,8 +26,9 @@ RUN = Path(benchmarks.__file__).with_name("run.py")
 def test_every_size_is_compared_with_the_smallest_of_its_kind_and_judged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(growth, "ORDERS", 20)
-    monkeypatch.setattr(growth, "EVENTS", 200)
+    for module in (growth, growth_beside, growth_kind):
+        monkeypatch.setattr(module, "ORDERS", 20)
+    monkeypatch.setattr(growth_kind, "EVENTS", 200)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "argv", [str(RUN), "growth", "--quick", "--json"])
     assert run.main() == 0

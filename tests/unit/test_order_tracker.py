@@ -205,10 +205,12 @@ def test_what_is_not_ours_is_shown_and_left_alone() -> None:
     other = msgspec.structs.replace(order(S.ACCEPTED, client="somebody"), venue_order_id="v9")
     assert made.apply_open_orders([other], ()) == []
     assert made.foreign == {(other.symbol, "v9"): other}
-    assert made.has_foreign(other.symbol) and not made.has_stop(other.symbol)
+    assert made.has_foreign(other.symbol)
+    assert not made.has_stop(other.symbol)
     assert made.orphans() == []
     assert made.apply_open_orders([], [*made.foreign]) == []
-    assert made.foreign == {} and not made.has_foreign(other.symbol)
+    assert made.foreign == {}
+    assert not made.has_foreign(other.symbol)
 
 
 def test_an_order_of_others_that_came_while_open_orders_were_asked_for_is_not_forgotten() -> None:

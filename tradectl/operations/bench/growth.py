@@ -36,7 +36,7 @@ SPOT, PERPETUAL = InstrumentKind.SPOT, InstrumentKind.PERPETUAL
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    for growth in (*GROWTHS, *BESIDE):
+    for growth in GROWTHS:
         sizes = growth.quick_sizes() if bench.quick else growth.sizes
         takes = [growth.make(size) for size in sizes]
         for take in [] if bench.quick else takes:
@@ -199,4 +199,5 @@ GROWTHS = (
         resting_reached_one_by_one,
     ),
     Growth("{} strategies on one symbol", "an event, for each of them", (1, 10, 100), strategies),
+    *BESIDE,
 )
