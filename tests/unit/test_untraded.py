@@ -30,7 +30,9 @@ from tradectl.domain.time import SECOND
 from tradectl.recovery.warm_up import warm_up
 from tradectl.runtime.held_back import as_reasons
 from tradectl.state.account import Account
+from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
+from tradectl.strategy.engine import StrategyEngine
 from tradectl.system.follower import Deciding
 from tradectl.system.trading_system import TradingSystem, on_paper
 
@@ -301,6 +303,36 @@ def test_what_was_seen_in_the_run_before_is_not_of_this_one() -> None:
     assert reasons(trading) == [
         ("no_signal", "BTCUSDT", "no signal in 99 seconds of trades"),
     ]
+
+
+class TwoLengths(Strategy):
+    """Needs no history, and says something at the longer bars alone."""
+
+    def timeframes(self) -> tuple[str, ...]:
+        return (self.timeframe, "2h")
+
+    def on_bar(self, bar: BarEvent) -> Signal | None:
+        return self.long() if bar.interval > HOUR else None
+
+
+def test_bars_of_another_length_that_cannot_be_made_and_none_that_ended_are_the_reason() -> None:
+    def why(bars: list[Input], timeframe: str) -> tuple[str, str]:
+        instance = StrategyInstance(name="it", strategy="x", parameters={"timeframe": timeframe})
+        engine = StrategyEngine([instance], find={"x": TwoLengths}.__getitem__)
+        for n, bar in enumerate(bars):
+            assert isinstance(bar, MarketDataEvent)
+            engine.on_market(bar, Record(n, bar.ts, bar))
+        code, text = engine.why_silent("it", "BTCUSDT", START + HOUR)
+        return code.value, text
+
+    day = [msgspec.structs.replace(bar, interval=24 * HOUR) for bar in candles(RISING)]
+    mend = "set its timeframe to 1d, or to a multiple"
+    assert why(day, "1d") == (
+        "timeframe", f"the data has bars of 1d, the strategy wants 2h: {mend}",
+    )  # fmt: skip
+    assert why(trades([100] * 30), "4h") == (
+        "warm_up", "needs 1 bar of 4h, saw 0 in 60 minutes of data",
+    )  # fmt: skip
 
 
 def test_what_held_all_of_trading_back_is_a_reason_of_its_own() -> None:

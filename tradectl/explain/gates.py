@@ -51,6 +51,8 @@ BY_REASON = {NETTED: ShutGate.NETTED, NO_PRICE: ShutGate.NO_DATA, STOPPED_OUT: S
 STRATEGY_GATES = (
     ReasonCode.QUARANTINED, ReasonCode.NO_DATA, ReasonCode.TIMEFRAME, ReasonCode.WARM_UP,
 )  # fmt: skip
+UNTIL_IT_SPEAKS = (ReasonCode.TIMEFRAME, ReasonCode.WARM_UP)
+"""Of several lengths of bars it may have what it needs."""
 WITHIN_DRIFT = "within the drift"
 SPOT = ": spot cannot be sold short"
 
@@ -252,7 +254,7 @@ class Gates:
         reasons = [engine.why_silent(name, s, self._books.data_time(s)) for s in hears]
         said = self._last.signal(name, self._symbol)
         for symbol, (code, text) in zip(hears, reasons, strict=True):
-            if code in STRATEGY_GATES and not (said and code is ReasonCode.WARM_UP):
+            if code in STRATEGY_GATES and not (said and code in UNTIL_IT_SPEAKS):
                 warming = engine.warming(name, symbol) if code is ReasonCode.WARM_UP else None
                 need, saw = warming or ("", "")
                 yield self._row(

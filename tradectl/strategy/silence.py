@@ -32,8 +32,9 @@ def why_silent(
         has, lacks = ("quotes", "trades or candles") if candles is None else ("prices", "quotes")
         return ReasonCode.NO_DATA, f"the data has {has} alone, the strategy wants {lacks}"
     by_bars = running.warmed_by == "on_bar"
-    if by_bars and candles and slot.timeframe % candles:
-        return ReasonCode.TIMEFRAME, cannot_be_made(slot.timeframe, candles)
+    missing = [each for each in slot.timeframes if candles and each % candles]
+    if by_bars and candles and missing:
+        return ReasonCode.TIMEFRAME, cannot_be_made(missing[0], candles)
     unit, of = _unit(slot, candles or 0)
     failed = f", {running.failed()}" if running.failures else ""
     if slot.cold > 0:
@@ -47,7 +48,11 @@ def why_silent(
             ReasonCode.NO_SIGNAL,
             f"no signal in {_span(newest - slot.began)} of {unit}s{of}{failed}",
         )
-    seen = newest // length - (slot.began - (candles or 0)) // length
+    began = slot.began - (candles or 0)
+    seen = newest // length - began // length
+    if seen < 1:
+        span = _span(newest - began)
+        return ReasonCode.WARM_UP, f"needs 1 {unit}{of}, saw 0 in {span} of data{failed}"
     return ReasonCode.NO_SIGNAL, f"no signal in {counted(seen, unit)}{of}{failed}"
 
 
