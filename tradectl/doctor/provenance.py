@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tradectl.doctor.finding import failed, passed, warned
 from tradectl.documents.operations import Finding
-from tradectl.domain.errors import JournalError, JournalForged, JournalMissing, StateError
+from tradectl.domain.errors import (
+    JournalDamaged,
+    JournalError,
+    JournalForged,
+    JournalMissing,
+    StateError,
+)
 from tradectl.recovery.recovery import CONTINUED, LIVE_ACCOUNT, recover
 from tradectl.storage.directory import StateDir
 
@@ -38,6 +44,8 @@ def provenance(state_dir: StateDir) -> Finding | None:
             mend = "put the newest of your own back; look at the exchange before you trust it"
             verdict = failed if kind == LIVE_ACCOUNT else warned
             return verdict(name, str(error), mend)
+        except JournalDamaged as error:
+            return failed("journal", str(error), "put a whole one back: `tradectl restore`")
         except (JournalError, StateError):
             return None  # which `account` tells of
     return passed(name, "signed by your key, and the newest that is known") if found else None
