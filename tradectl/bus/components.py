@@ -140,14 +140,22 @@ class ComponentRegistry:
         return None if at is None else self._clock.monotonic() - at
 
     def get(self, name: str) -> ComponentState | None:
-        return self.all().get(name)
+        self._beat_in_loop(name)
+        return self._components.get(name)
 
     def all(self) -> dict[str, ComponentState]:
         """Every component by name, in the order in which they became known."""
-        for name, component in self._components.items():
-            if component.in_loop and component.status is ComponentStatus.RUNNING:
-                self.heartbeat(name)
+        for name in self._components:
+            self._beat_in_loop(name)
         return self._components
+
+    def _beat_in_loop(self, name: str) -> None:
+        """What runs in the loop is alive while the loop asks for it."""
+        component = self._components.get(name)
+        if component is None:
+            return
+        if component.in_loop and component.status is ComponentStatus.RUNNING:
+            self.heartbeat(name)
 
     def rows(self) -> dict[str, ComponentRow]:
         """All of them, as `status --json` shows them."""
