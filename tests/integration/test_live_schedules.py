@@ -37,6 +37,7 @@ from tests.schedules.named_plans import ALWAYS, NAMED
 from tests.schedules.plans import Plan, entering, plan_of
 from tests.schedules.quoting_plans import quoting_plan
 from tests.schedules.scheduled_run import Outcome, perform
+from tests.schedules.watched_plans import SEEN_ALWAYS, WATCHED
 from tests.schedules.worked_plans import by_hand_plan, worked_plan
 from tradectl.domain.orders import client_order_id
 from tradectl.testkit.orders import Order
@@ -261,13 +262,15 @@ def test_hedge_mode_at_any_moment_doubles_and_bares_nothing(seed: int, tmp_path:
     judged(hedged_plan(seed), tmp_path / str(seed))
 
 
-SELDOM = in_turn([name for name in NAMED if name not in ALWAYS], 24, name="named")
+BY_NAME = {**NAMED, **WATCHED}
+EACH_TIME = (*ALWAYS, *SEEN_ALWAYS)
+SELDOM = in_turn([name for name in BY_NAME if name not in EACH_TIME], 24, name="named")
 
 
 @pytest.mark.skipif(bool(SEED), reason="one seed is asked for")
-@pytest.mark.parametrize("name", [*ALWAYS, *SELDOM])
+@pytest.mark.parametrize("name", [*EACH_TIME, *SELDOM])
 def test_each_way_to_lose_protection_is_tried_by_name(name: str, tmp_path: Path) -> None:
-    judged(NAMED[name], tmp_path / "state")
+    assert judged(BY_NAME[name], tmp_path / "state").unmet == []
 
 
 # --- the real process -------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ class InvariantChecker:
 
         def noted(kind: str, **detail: Any) -> None:
             note(kind, **detail)
+            self.counts["armed"] += kind == "dead-man-armed" and detail["ms"] > 0
             if kind == "request" and detail["method"] == "POST" and "rder" in detail["path"]:
                 self._sent(detail["params"])
 
@@ -117,6 +118,7 @@ class InvariantChecker:
     def latched_now(self, state: TradingState | None) -> None:
         """The latch was set or cleared."""
         now = self.system.clock.now
+        self.counts["latched"] += state is not None
         if state is None:
             self._latched = None
         elif self._latched is None or state is not self._latched[1]:

@@ -39,21 +39,21 @@ def by_hand(market: str, *steps: tuple[float, str, dict[str, Any]], **more: Any)
     return Plan(market=market, steps=tuple(Step(*step) for step in steps), **{**made, **more})
 
 
-def _signal(action: str, strength: float = 1.0) -> dict[str, Any]:
+def signal(action: str, strength: float = 1.0) -> dict[str, Any]:
     return {"symbol": SYMBOL, "strategy": "a", "action": action, "strength": strength}
 
 
-def _rests(market: str) -> dict[str, Any]:
+def rests(market: str) -> dict[str, Any]:
     """An entry below the market."""
     more = {"symbol": SYMBOL, "side": "buy", "notional": 9_000, "kind": "limit"}
     return {**more, "offset_bps": 30, "reduce_only": False}
 
 
-def _move(bps: int) -> dict[str, Any]:
+def move(bps: int) -> dict[str, Any]:
     return {"symbol": SYMBOL, "bps": bps, "size": None}
 
 
-def _refused_stops(market: str) -> dict[str, Any]:
+def refused_stops(market: str) -> dict[str, Any]:
     kind = "STOP_LOSS" if market == "spot" else "STOP_MARKET"
     refused = {"kind": "error", "door": "place", "code": -2010, "count": FOREVER}
     return {**refused, "params": {"type": kind}}
@@ -78,12 +78,12 @@ def found_at_the_start(market: str, *, halts: bool = False) -> Plan:
     halt = [(5.1, "limit", {"action": "reduce"})] if halts else []
     return by_hand(
         market,
-        (4.0, "order", _rests(market)),
+        (4.0, "order", rests(market)),
         (4.4, "kill", KILL),
-        (4.5, "move", _move(-60)),
+        (4.5, "move", move(-60)),
         *halt,
         (5.15, "terminate", {}),
-        (12.0, "move", _move(-55)),
+        (12.0, "move", move(-55)),
     )
 
 
@@ -93,13 +93,13 @@ def bare_at_the_start(market: str, *, halts: bool = False) -> Plan:
     halt = [(5.1, "limit", {"action": "reduce"})] if halts else []
     return by_hand(
         market,
-        (4.0, "reply-fault", _refused_stops(market)),
-        (4.0, "signal", _signal("buy")),
+        (4.0, "reply-fault", refused_stops(market)),
+        (4.0, "signal", signal("buy")),
         (4.4, "kill", KILL),
         (4.5, "all-well", {}),
         *halt,
         (5.15, "terminate", {}),
-        (12.0, "move", _move(5)),
+        (12.0, "move", move(5)),
     )
 
 
@@ -108,11 +108,11 @@ def bare_until_a_price_comes(market: str) -> Plan:
     it."""
     return by_hand(
         market,
-        (4.0, "reply-fault", _refused_stops(market)),
-        (4.0, "signal", _signal("buy")),
+        (4.0, "reply-fault", refused_stops(market)),
+        (4.0, "signal", signal("buy")),
         (5.9, "kill", KILL),
         (6.0, "all-well", {}),
-        (16.0, "move", _move(5)),
+        (16.0, "move", move(5)),
         rebalance=HOUR,
         review=HOUR,
     )
@@ -122,9 +122,9 @@ def refused_at_first(market: str) -> Plan:
     """The exchange takes a stop at the third try."""
     return by_hand(
         market,
-        (4.0, "reply-fault", {**_refused_stops(market), "count": 2}),
-        (4.0, "signal", _signal("buy")),
-        (14.0, "move", _move(5)),
+        (4.0, "reply-fault", {**refused_stops(market), "count": 2}),
+        (4.0, "signal", signal("buy")),
+        (14.0, "move", move(5)),
     )
 
 
@@ -132,9 +132,9 @@ def ends_while_a_stop_is_sent(market: str) -> Plan:
     """Nothing but the fill itself brings it."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (4.1, "terminate", {}),
-        (12.0, "move", _move(5)),
+        (12.0, "move", move(5)),
         latency=0.3,
         rebalance=HOUR,
         review=HOUR,
@@ -145,9 +145,9 @@ def replaced(market: str) -> Plan:
     """A position grows, and with it its stop; the old one goes."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy", 0.4)),
-        (6.0, "signal", _signal("buy")),
-        (12.0, "move", _move(5)),
+        (4.0, "signal", signal("buy", 0.4)),
+        (6.0, "signal", signal("buy")),
+        (12.0, "move", move(5)),
     )
 
 
@@ -156,13 +156,13 @@ def not_cancelled_and_needed_again(market: str) -> Plan:
     is all that protects what was bought meanwhile, and stays."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (7.0, "reply-fault", {"kind": "error", "door": "cancel", "code": -1001, "count": 4}),
-        (7.0, "reply-fault", _refused_stops(market)),
-        (7.0, "signal", _signal("close")),
-        (7.6, "signal", _signal("buy")),
+        (7.0, "reply-fault", refused_stops(market)),
+        (7.0, "signal", signal("close")),
+        (7.6, "signal", signal("buy")),
         (14.0, "all-well", {}),
-        (15.0, "move", _move(5)),
+        (15.0, "move", move(5)),
     )
 
 
@@ -171,12 +171,12 @@ def killed_while_reducing(market: str) -> Plan:
     on in it."""
     return by_hand(
         market,
-        (4.0, "reply-fault", {**_refused_stops(market), "count": 2}),
-        (4.0, "signal", _signal("buy", 0.4)),
-        (9.0, "signal", _signal("buy")),
+        (4.0, "reply-fault", {**refused_stops(market), "count": 2}),
+        (4.0, "signal", signal("buy", 0.4)),
+        (9.0, "signal", signal("buy")),
         (11.0, "limit", {"action": "reduce"}),
         (11.4, "kill", KILL),
-        (16.0, "move", _move(5)),
+        (16.0, "move", move(5)),
     )
 
 
@@ -184,12 +184,12 @@ def killed_while_flattening(market: str) -> Plan:
     """The run dies in FLATTENING while sales are refused: the next one closes what is held."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (5.9, "reply-fault", REFUSED_SALES),
         FLATTEN,
         (7.2, "kill", KILL),
         (7.3, "all-well", {}),
-        (12.0, "move", _move(5)),
+        (12.0, "move", move(5)),
         ends_flat=True,
     )
 
@@ -198,9 +198,9 @@ def full_disk(market: str) -> Plan:
     """What cannot be journalled any more cancels past the core: the stop stays."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (6.0, "disk-full", {}),
-        (12.0, "move", _move(5)),
+        (12.0, "move", move(5)),
     )
 
 
@@ -208,11 +208,11 @@ def halted_while_a_stop_goes(market: str) -> Plan:
     """It is being replaced, and the cancel takes a while: on spot its coins are bound for as long."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy", 0.4)),
+        (4.0, "signal", signal("buy", 0.4)),
         (6.0, "reply-fault", {**LATE_CANCEL, "placed": False}),
-        (6.0, "signal", _signal("buy")),
+        (6.0, "signal", signal("buy")),
         (6.3, "limit", {"action": "halt"}),
-        (12.0, "move", _move(5)),
+        (12.0, "move", move(5)),
     )
 
 
@@ -220,10 +220,10 @@ def halted_in_the_latch_alone(market: str) -> Plan:
     """Whoever latches it to close everything is killed before the core hears of it."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (6.0, "latch", {"state": "FLATTENING"}),
         (6.0, "kill", KILL),
-        (20.0, "move", _move(5)),
+        (20.0, "move", move(5)),
         ends_flat=True,
     )
 
@@ -232,12 +232,12 @@ def graver_than_its_latch(market: str, action: str) -> Plan:
     """A halt gets graver, and that cannot be latched: it stands in the records."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (6.0, "limit", {"action": "reduce"}),
         (6.2, "latch-fails", {}),
         (6.3, "limit", {"action": action}),
         (6.3, "kill", {"after": 12, "power": False}),
-        (20.0, "move", _move(5)),
+        (20.0, "move", move(5)),
     )
 
 
@@ -246,11 +246,11 @@ def closed_once_halted(market: str) -> Plan:
     nothing, and the next run finds it latched."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (6.0, "emergency", {"flatten": False}),
         (6.9, "line-down", {"seconds": 12.0}),
         (7.0, "direct-stop", {"flatten": True}),
-        (25.0, "move", _move(5)),
+        (25.0, "move", move(5)),
         restart_after=(3.0,) * 12,
         ends_flat=True,
     )
@@ -260,11 +260,11 @@ def stopped_without_a_stop(market: str) -> Plan:
     """The exchange refuses it: the receipt says so."""
     return by_hand(
         market,
-        (4.0, "reply-fault", _refused_stops(market)),
-        (4.0, "signal", _signal("buy")),
+        (4.0, "reply-fault", refused_stops(market)),
+        (4.0, "signal", signal("buy")),
         (6.0, "emergency", {"flatten": False}),
         (20.0, "all-well", {}),
-        (21.0, "move", _move(5)),
+        (21.0, "move", move(5)),
         calm=False,
     )
 
@@ -274,10 +274,10 @@ def stopped_beside_a_flatten(market: str) -> Plan:
     takes a while to be written down."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (6.0, "emergency", {"flatten": True}),
         (6.05, "emergency", {"flatten": False, "everything": True}),
-        (26.0, "move", _move(5)),
+        (26.0, "move", move(5)),
         seed=40,
         slow_disk=0.5,
     )
@@ -288,11 +288,11 @@ def not_sold(market: str, *steps: tuple[float, str, dict[str, Any]]) -> Plan:
     before the run ends, and before a receipt is given."""
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (5.9, "reply-fault", REFUSED_SALES),
         *steps,
         (30.0, "all-well", {}),
-        (31.0, "move", _move(5)),
+        (31.0, "move", move(5)),
         stops_pass=True,
     )
 
@@ -300,16 +300,16 @@ def not_sold(market: str, *steps: tuple[float, str, dict[str, Any]]) -> Plan:
 def sold_at_the_second_try(market: str) -> Plan:
     return by_hand(
         market,
-        (4.0, "signal", _signal("buy")),
+        (4.0, "signal", signal("buy")),
         (5.9, "reply-fault", {**REFUSED_SALES, "count": 1}),
         FLATTEN,
-        (31.0, "move", _move(5)),
+        (31.0, "move", move(5)),
         ends_flat=True,
     )
 
 
 def with_a_countdown(*steps: tuple[float, str, dict[str, Any]], **more: Any) -> Plan:
-    return by_hand("futures", *steps, (30.0, "move", _move(5)), dead_man=10.0, **more)
+    return by_hand("futures", *steps, (30.0, "move", move(5)), dead_man=10.0, **more)
 
 
 NAMED: dict[str, Plan] = {
@@ -348,13 +348,13 @@ NAMED: dict[str, Plan] = {
         (4.0, "external-order", {"symbol": SYMBOL}), (4.4, "sleep", {"seconds": 60.0})
     ),
     "a countdown before a stop": with_a_countdown(
-        (7.0, "signal", _signal("buy")), (12.0, "terminate", {})
+        (7.0, "signal", signal("buy")), (12.0, "terminate", {})
     ),
     "a countdown of the run before, and an order of others": with_a_countdown(
         (7.0, "kill", KILL), (7.2, "external-order", {"symbol": SYMBOL})
     ),
     "a countdown that nobody renews": with_a_countdown(
-        (4.0, "signal", _signal("buy")), (9.0, "kill", KILL), restart_after=(15.0,) * 12
+        (4.0, "signal", signal("buy")), (9.0, "kill", KILL), restart_after=(15.0,) * 12
     ),
 }
 
@@ -371,13 +371,26 @@ ALWAYS = (
     "a countdown of the run before, and an order of others",
     "a countdown as a run ends",
     "not cancelled and needed again, futures",
-    "refused at first, spot",
     "full disk, futures",
     "bare until a price comes, spot",
     "ends while a stop is sent, futures",
     "an entry found at the start, futures",
 )
-"""The fewest of which one or another fails, whichever of 33 ways to keep a position protected is taken
+"""The fewest of which one or another fails, whichever of 32 ways to keep a position protected is taken
 out of the program."""
 
-__all__ = ["ALWAYS", "NAMED", "by_hand"]
+__all__ = [
+    "ALWAYS",
+    "FLATTEN",
+    "HOUR",
+    "KILL",
+    "LATE_CANCEL",
+    "NAMED",
+    "REFUSED_SALES",
+    "by_hand",
+    "move",
+    "refused_stops",
+    "rests",
+    "signal",
+    "with_a_countdown",
+]

@@ -193,6 +193,15 @@ class ProtectionChecker:
             if self._matters(symbol, self._held(symbol)):
                 self._say(f"{why}, and {self._held(symbol)} {symbol} is held")
 
+    def stops_rest(self, symbols: list[str]) -> None:
+        """Of every position, for all of it."""
+        for symbol in symbols:
+            held = self._held(symbol)
+            stops = [o for o in self.open_against(symbol, held) if o.type in STOPS]
+            bare = abs(held) - sum((stop.remaining for stop in stops), Decimal(0))
+            if bare > 0 and self._matters(symbol, bare):
+                self._say(f"no stop rests for {bare} of {held} {symbol}")
+
     def only_stops_rest(self) -> None:
         """It could not go on: what rests at the exchange protects."""
         left = [

@@ -27,6 +27,7 @@ from unittest import mock
 from tests.schedules.attention import Attention
 from tests.schedules.brakes_held import entered_in_spite
 from tests.schedules.exits_held_back import exits_held_back
+from tests.schedules.expectations import Expectations, unmet_of
 from tests.schedules.invariant_checker import InvariantChecker
 from tests.schedules.limited_plans import BRAKES, LEGS, legs_apart
 from tests.schedules.plan_settings import settings_of
@@ -73,9 +74,10 @@ AT_REST = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 
 @dataclass
 class Outcome:
-    """`wrong` is what was seen that must not be."""
+    """`wrong` is what was seen that must not be; `unmet` what the plan says and did not come about."""
 
     wrong: list[str]
+    unmet: list[str]
     counts: dict[str, int]
     lives: list[str]
     callbacks: int
@@ -102,7 +104,8 @@ def _performed(plan: Plan, folder: Path, dialect: Dialect | None) -> Outcome:
         performed = ScheduledRun(plan, system, folder, dialect)
         run_on(system, performed.perform())
     checker, lives = performed.checker, [life.end for life in performed.lives]
-    return Outcome([*checker.wrong], dict(checker.counts), lives, system.loop.count)
+    unmet = [*unmet_of(plan, performed.faults, checker.counts, lives)]
+    return Outcome([*checker.wrong], unmet, dict(checker.counts), lives, system.loop.count)
 
 
 def _keys(dialect: Dialect | None) -> dict[str, str]:
@@ -112,7 +115,7 @@ def _keys(dialect: Dialect | None) -> dict[str, str]:
     return {f"TRADECTL_{dialect.exchange_id.upper()}_{part}": value for part, value in parts}
 
 
-class ScheduledRun(Stops):
+class ScheduledRun(Stops, Expectations):
     """The system, the exchange and the operator; what steps do is `Stops` and `Steps`."""
 
     def __init__(
@@ -246,7 +249,8 @@ class ScheduledRun(Stops):
             state_dir=StateDir(self.folder),
         )
         halt = self.latch.read()
-        left_in = self.left_in() if halt is not None else TradingState.RUNNING
+        is_cleared = StateDir(self.folder).cleared_halt.read() is not None
+        left_in = TradingState.RUNNING if halt is None and is_cleared else self.left_in()
         try:
             await trade(options, Screen(self.checker, life, left_in))
             life.end = "ended"

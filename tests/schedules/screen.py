@@ -9,7 +9,7 @@ from tradectl.runtime.run import TradingRun
 
 
 class Screen:
-    """Tells of the run, once it trades. Where a halt is latched, the account was `left_in` a state."""
+    """Tells of the run, once it trades. The account was `left_in` a state, unless that was cleared."""
 
     def __init__(self, checker: InvariantChecker, life: Life, left_in: TradingState) -> None:
         self._checker = checker
@@ -20,8 +20,9 @@ class Screen:
         self._life.run = self._checker.run = run
         self._checker.run_since = self._checker.system.clock.now
         halt = run.options.halt
-        if halt is not None:
-            self._checker.softened.begins(halt.state, self._left_in)
+        began_in = halt.state if halt is not None else TradingState.RUNNING
+        if self._left_in.is_halt:
+            self._checker.softened.begins(began_in, self._left_in)
 
     async def stop(self) -> None:
         pass

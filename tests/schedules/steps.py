@@ -37,6 +37,7 @@ from tradectl.storage.latch import HaltLatch
 from tradectl.strategy.quote_words import Level, Quotes, quote_set
 from tradectl.testkit import LoopbackExchange
 from tradectl.testkit.errors import ApiError
+from tradectl.testkit.faults import Fault
 
 LOOKS_INTO_IT_S = 4.0
 """How long the operator thinks about a halt before clearing it."""
@@ -75,6 +76,8 @@ class Steps(SessionSteps, OrderSteps):
 
     def __init__(self) -> None:
         self._orders = 0
+        self.faults: list[Fault] = []
+        """of replies, whether anybody met them or not"""
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def do(self, step: Step) -> None:
@@ -244,7 +247,7 @@ class Steps(SessionSteps, OrderSteps):
 
     def _reply_fault(self, kind: str, door: str, **more: Any) -> None:
         method, path = DOORS[door]
-        self.exchange.misbehave(kind, method=method, path=path, **more)
+        self.faults.append(self.exchange.misbehave(kind, method=method, path=path, **more))
 
     def _stream_fault(self, kind: str, **more: Any) -> None:
         self.exchange.misbehave(kind, stream="user", **more)

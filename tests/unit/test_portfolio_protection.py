@@ -286,6 +286,9 @@ def test_a_stop_that_was_refused_is_tried_again_each_time_later_and_it_is_said(
             heard = system.engine.on_execution(BTC, system.view, system.at)
             told += refusals(heard)
             assert system.take(heard).working() == []
+            again = system.engine.looks_again_at(BTC)
+            assert again is not None
+            assert f"in {(again - system.at) // SECOND} s;" in told[-1]
         system.at += SECOND // 2
         system.take(system.engine.protect(system.view, system.at))
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60]

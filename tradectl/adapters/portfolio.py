@@ -159,9 +159,10 @@ class PortfolioAdapter(Adapter):
         return self._or_late([symbol], self.engine.protect(self._state.books, record.at, symbol))
 
     def _or_late(self, symbols: Iterable[str], events: list[Event]) -> list[Event]:
-        """Look again when a stop that does not rest yet will be late; recorded data has its own clock."""
+        """Look again when a stop that does not rest yet will be late, or was refused and is due; recorded
+        data has its own clock."""
         for symbol in symbols if self._bus.clock.live else ():
-            due = self.engine.late_at(symbol)
+            due = self.engine.looks_again_at(symbol)
             if due is not None and self._late_at.get(symbol) != due:
                 self._late_at[symbol] = due
                 self._set_timer(LATE_STOP_TIMER + symbol, due + 1)
@@ -215,7 +216,7 @@ class PortfolioAdapter(Adapter):
             return self.engine.watch.judge(books)
         if name.startswith(LATE_STOP_TIMER) and not flattening:
             symbol = name.removeprefix(LATE_STOP_TIMER)
-            return self._and_say(self.engine.protect(books, record.at, symbol), [symbol])
+            return self._and_say(self._protected(symbol, record), [symbol])
         if name.startswith(RETRY_TIMER):
             symbol = name.removeprefix(RETRY_TIMER)
             return self._and_say(self._try_again(record, symbol), [])

@@ -281,9 +281,9 @@ class PortfolioEngine:
             *self._take_profits.see_to(symbol, view, at),
         ]
 
-    def late_at(self, symbol: str) -> int | None:
-        """When (ns UTC) a stop of the symbol that does not rest yet will be late."""
-        return self._protection.naked.due(symbol)
+    def looks_again_at(self, symbol: str) -> int | None:
+        """When (ns UTC) a stop of the symbol that does not rest yet is late, or is to be tried again."""
+        return self._protection.looks_again_at(symbol)
 
     def protects(self, view: AccountView) -> bool:
         """A position may have a stop that it should have."""

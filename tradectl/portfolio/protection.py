@@ -97,6 +97,13 @@ class Protection:
         """No price comes any more."""
         self._run_ends = True
 
+    def looks_again_at(self, symbol: str) -> int | None:
+        """When (ns UTC) a stop of the symbol that does not rest yet will be late, or one that was refused
+        is due, whichever comes first."""
+        keys = (key_of(symbol, owner) for owner in self._refused.get(symbol, ()))
+        due = [self.naked.due(symbol), *(self._retries.due(key) for key in keys)]
+        return min((at for at in due if at is not None and at > self._now), default=None)
+
     def is_active(self, view: AccountView) -> bool:
         """There is something that it has to see to."""
         return self._is_asked_for or bool(view.lifted_stops or view.brackets)
@@ -348,7 +355,9 @@ class Protection:
         at_once = (
             was_there or by_new_rules or view.trading_state is HALTED
         )  # its receipt waits for it
-        pause = self._retries.failed(key_of(symbol, owner), at, free=1 if at_once else 0)
+        since = order.updated_at or at  # it may have waited for a hold to end
+        pause = self._retries.failed(key_of(symbol, owner), since, free=1 if at_once else 0)
+        pause = max(pause - (at - since) / SECOND, 0.0)
         self._refused.setdefault(symbol, set()).add(owner)
         why = f"{order.status}, {order.reason}" if order.reason else order.status
         return [says(SystemEventKind.STOP_REFUSED, symbol, refusal(symbol, view, why, pause))]

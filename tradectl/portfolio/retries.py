@@ -25,6 +25,10 @@ class RetryTimes:
     def is_due(self, symbol: str, at: int) -> bool:
         return at >= self._due.get(symbol, 0)
 
+    def due(self, symbol: str) -> int | None:
+        """When the next try is; None where nothing failed."""
+        return self._due.get(symbol)
+
     def failed(self, symbol: str, at: int, free: int = 0) -> float:
         """It failed at `at`; the seconds to wait: none after so many first failures as are `free`."""
         if at - self._last.get(symbol, at) > FORGIVEN_AFTER:
