@@ -39,7 +39,7 @@ def provenance(state_dir: StateDir) -> Finding | None:
     name, found = "provenance", False
     for kind in CONTINUED:
         try:
-            found = recover(state_dir, kind, checked_elsewhere=True) is not None or found
+            found = recover(state_dir, kind) is not None or found
         except (JournalForged, JournalMissing) as error:
             mend = "put the newest of your own back; look at the exchange before you trust it"
             verdict = failed if kind == LIVE_ACCOUNT else warned
