@@ -123,7 +123,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     if "ccxt.base.exchange" in sys.modules:
         ccxt_clients.alias_once()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(50_000, 10, 10)
     gc.enable()
 
 

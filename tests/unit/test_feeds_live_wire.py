@@ -30,7 +30,8 @@ pytestmark = pytest.mark.virtual_time
 SAMPLE = Path(__file__).parents[1] / "data" / "spot_btcusdt_wire.gz"
 FORGOTTEN = 3600
 WIRES = [f"spot_{s}_2024080{d}" for s in ("btcusdt", "ethusdt") for d in (8, 9)]
-QUARTERS = [(name, quarter) for name in WIRES for quarter in range(4)]
+PARTS = 8
+PIECES = [(name, number) for name in WIRES for number in range(PARTS)]
 DROPPED_BY_RULE = (
     "late", "bad_symbol", "in_the_future", "not_a_time", "not_finite", "not_positive", "price_spike",
     "not_a_number",
@@ -115,14 +116,14 @@ async def test_a_sample_of_all_channels_comes_through_without_a_loss() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "quarter"), in_turn(QUARTERS, len(QUARTERS)))
+@pytest.mark.parametrize(("name", "number"), in_turn(PIECES, len(PIECES)))
 async def test_every_recorded_trade_is_heard_once_or_dropped_by_a_named_rule(
-    name: str, quarter: int, tmp_path: Path
+    name: str, number: int, tmp_path: Path
 ) -> None:
     path = tmp_path / f"{name}.gz"
     lines = gzip.decompress(real_data(f"wire/{name}.gz").read_bytes()).splitlines(keepends=True)
-    part = len(lines) // 4
-    path.write_bytes(gzip.compress(b"".join(lines[quarter * part :][:part]), 1))
+    part = len(lines) // PARTS
+    path.write_bytes(gzip.compress(b"".join(lines[number * part :][:part]), 1))
     feed = await played(path, Channel.TRADES, Channel.QUOTES)
     recorded = [trade_id for trade_id, _ in trades_in(path)]
     assert len(set(HEARD)) == len(HEARD)

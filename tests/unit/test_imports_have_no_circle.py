@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,19 +31,17 @@ EXCHANGE = "tradectl.testkit."
 MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All of them, however deep: an import is no part of an expression."""
-    found: list[ast.AST] = [tree]
-    for node in found:
-        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
-            nodes = getattr(node, inner, ())
-            found += nodes if isinstance(nodes, list) else ()
-    yield from found
+STATEMENT = re.compile(
+    r"^[ \t]*(import tradectl\b.*|from tradectl\b[\w.]* import (?:\([^)]*\)|.*))", re.MULTILINE
+)
+TEXT = re.compile(r"\"{3}.*?\"{3}|'{3}.*?'{3}", re.DOTALL)
+"""Of several lines: an example may stand in it."""
 
 
 def imported_by(name: str) -> Iterator[str]:
     """Every module of ours that is named in an import statement, wherever it stands."""
-    for node in statements(ast.parse(MODULES[name].read_text())):
+    for statement in STATEMENT.findall(TEXT.sub("", MODULES[name].read_text())):
+        (node,) = ast.parse(statement).body
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:

@@ -85,19 +85,20 @@ def test_days_that_do_not_move_have_no_moments() -> None:
 
 
 def test_value_at_risk_is_lean_s_column_for_spy() -> None:
-    """Its column is the return at the quantile, ours a loss: the sign is turned."""
+    """Its column is the return at the quantile, ours a loss: the sign is turned. Each day is compared in
+    one of the columns, in turn."""
     compared, returns = 0, list[float]()
-    quantiles = {column: scipy.stats.norm.ppf(lowest) for column, lowest in LOWEST.items()}
+    quantiles = [(column, scipy.stats.norm.ppf(lowest)) for column, lowest in LOWEST.items()]
     with gzip.open(real_data(SPY), "rt", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if not row["returns"]:
                 continue
             returns.append(float(row["returns"]))
-            for column, z in quantiles.items():
-                if row[column] and len(returns) > 1:
-                    ours = var.parametric(returns[-LEAN_DAYS:], z)
-                    assert -ours == pytest.approx(float(row[column]), abs=1e-9)
-                    compared += 1
+            column, z = quantiles[len(returns) % len(quantiles)]
+            if row[column] and len(returns) > 1:
+                ours = var.parametric(returns[-LEAN_DAYS:], z)
+                assert abs(-ours - float(row[column])) <= 1e-9, (column, len(returns))
+                compared += 1
     assert compared > 1000
 
 
