@@ -42,7 +42,8 @@ NOT_CONFIRMED, HALTED = 5, 6
 PERPETUAL = msgspec.structs.replace(QUICK, market="perpetual", dead_man_seconds=30)
 PLACING: dict[str, Any] = {"method": "POST", "path": "order"}
 RESTING = ", order_type = 'limit', limit_offset_bps = 50"
-PATIENT = ("--timeout", "20")
+PATIENT_S = 20.0
+PATIENT = ("--timeout", str(PATIENT_S))
 Receipt = dict[str, Any]
 
 pytestmark = pytest.mark.usefixtures("key_environment")
@@ -95,7 +96,7 @@ async def killed(trader: Trader, folder: Path) -> Path:
 
 
 async def stop(folder: Path, **how: Any) -> Receipt:
-    asked: dict[str, Any] = {"flatten": True, "timeout": 5.0, **how}
+    asked: dict[str, Any] = {"flatten": True, "timeout": PATIENT_S, **how}
     stopped = await asyncio.to_thread(emergency_stop, StateDir(folder), "the test", **asked)
     receipt: Receipt = as_json(stopped)
     print({key: receipt.get(key) for key in ("latched_ms", "confirmed_ms", "error")})
@@ -241,13 +242,13 @@ async def test_an_order_of_unknown_fate_is_cancelled_or_named(
         exchange.misbehave("drop", stream="user", count=FOREVER)
         exchange.misbehave("reset", method="GET", path="order", count=FOREVER)
         exchange.misbehave("reset", method="GET", path="openOrders", count=FOREVER)
-        exchange.misbehave("no-reply", placed=there, **PLACING)
+        exchange.misbehave("reset", placed=there, **PLACING)
         order = trader.buy("0.1", "59900")
         await trader.in_status(order, "unknown")
         client_id = trader.client_id(order)
         remains = await killed(trader, folder)
     exchange.behave()
-    receipt = await stop(remains, timeout=2.0)
+    receipt = await stop(remains, timeout=PATIENT_S if there else 3.0)
     assert [o for o in exchange.truth.open_orders() if not o.foreign] == []
     assert exchange.truth.accepted(client_id) == int(there)
     if there:
@@ -267,7 +268,7 @@ async def test_with_an_order_of_unknown_fate_cash_is_compared_as_it_is_now(
     async with trading(exchange, folder, settings=settings) as trader:
         await trader.orders_done(trader.buy("0.1"))
         await trader.quiet()
-        exchange.misbehave("no-reply", placed=False, **PLACING)
+        exchange.misbehave("reset", placed=False, **PLACING)
         await trader.in_status(trader.buy("0.1", "59900"), "unknown")
         remains = await killed(trader, folder)
     exchange.behave()
@@ -345,14 +346,14 @@ async def test_without_keys_it_latches_and_says_what_it_lacks(
 # --- a process that answers ------------------------------------------------------------------------
 
 
-async def by_the_socket(trader: Trader, *, flatten: bool = True) -> Receipt:
+async def by_the_socket(trader: Trader, *, flatten: bool = True, within: float = 60.0) -> Receipt:
     """What the run answers to the command, its latch set as the command sets it."""
     trader.run.state_dir.latch.set(
         "the test", TradingState.FLATTENING if flatten else TradingState.HALTED
     )
     report = await asyncio.to_thread(
         ask, trader.run.state_dir.socket, "emergency_stop", StopReport,
-        timeout=60.0, reason="the test", flatten=flatten,
+        timeout=within, reason="the test", flatten=flatten,
     )  # fmt: skip
     receipt: Receipt = as_json(report)
     return receipt
@@ -381,10 +382,10 @@ async def test_a_run_stops_itself_and_ends_only_when_the_exchange_has_confirmed(
 async def test_a_run_names_what_it_cannot_find_out_and_ends(exchange: Any, folder: Path) -> None:
     settings = settings_for(exchange, at=msgspec.structs.replace(QUICK, not_found_seconds=60))
     async with trading(exchange, folder, settings=settings) as trader:
-        exchange.misbehave("no-reply", placed=False, **PLACING)
+        exchange.misbehave("reset", placed=False, **PLACING)
         order = trader.buy("0.1", "59900")
         await trader.in_status(order, "unknown")
-        receipt = await by_the_socket(trader)
+        receipt = await by_the_socket(trader, within=4.5)
         assert not receipt["confirmed"]
         assert receipt["open_orders_left"] == [order]
         assert (await trader.task).exit_code == HALTED
@@ -403,7 +404,8 @@ async def test_what_a_live_run_left_is_cancelled_though_a_paper_run_is_what_is_s
         run.line(" FILL ")
         words = ("emergency-stop", "--json", *PATIENT)
         told: dict[str, Any] = dict(KEYS)
-        receipt = (await asyncio.to_thread(tradectl, folder, *words, **told)).document()
+        answer = await asyncio.to_thread(tradectl, folder, *words, live=True, **told)
+    receipt = answer.document()
     assert receipt["method"] == "control"
     assert receipt["cancelled"] == [resting]
     is_safe(exchange, receipt)

@@ -14,14 +14,13 @@ from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
-from tests.fixtures.live_trader import QUICK, SPOT, settings_for, trading
+from tests.fixtures.live_trader import SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character, look
-from tests.integration.test_live_emergency import by_the_socket, is_safe, killed, stop
+from tests.integration.test_live_emergency import PATIENT_S, by_the_socket, is_safe, killed, stop
 from tests.profiles import in_turn, is_deep
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.testkit import loopback_thread
@@ -64,9 +63,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def settings(exchange: Any, market: str) -> Any:
-    at = msgspec.structs.replace(QUICK, timeout_seconds=1.0)
     portfolio = PortfolioSettings(stop_loss_pct=D(3))
-    return settings_for(exchange, at=at, market=market, portfolio=portfolio)
+    return settings_for(exchange, market=market, portfolio=portfolio)
 
 
 def held(exchange: Any, market: str) -> D:
@@ -94,7 +92,9 @@ def is_true(exchange: Any, market: str, receipt: Receipt) -> None:
         is_safe(exchange, receipt, market=market)
 
 
-async def stopped(exchange: Any, folder: Path, market: str, way: str, trouble: Any) -> Receipt:
+async def stopped(
+    exchange: Any, folder: Path, market: str, way: str, trouble: Any, within: float = 5.0
+) -> Receipt:
     """A position with its stop, the trouble, an emergency stop with flatten."""
     async with trading(
         exchange, folder, settings=settings(exchange, market), market=market
@@ -104,17 +104,19 @@ async def stopped(exchange: Any, folder: Path, market: str, way: str, trouble: A
         await trader.quiet_but_for_stops()
         if way == "control":
             trouble()
-            return await by_the_socket(trader)
+            return await by_the_socket(trader, within=within)
         remains = await killed(trader, folder)
     trouble()
-    return await stop(remains)
+    return await stop(remains, timeout=within)
 
 
 @CLOCKS
 async def test_under_a_wrong_clock_everything_is_closed(
     seconds: float, way: str, market: str, exchange: Any, folder: Path
 ) -> None:
-    receipt = await stopped(exchange, folder, market, way, lambda: exchange.skew_clock(seconds))
+    receipt = await stopped(
+        exchange, folder, market, way, lambda: exchange.skew_clock(seconds), PATIENT_S
+    )
     is_true(exchange, market, receipt)
     assert receipt["closed"] == [SPOT]
 
@@ -165,7 +167,7 @@ async def test_with_no_process_what_passes_in_time_is_waited_for(
         else:
             getattr(exchange, trouble)(1.5)
 
-    receipt = await stopped(exchange, folder, market, "direct", passes)
+    receipt = await stopped(exchange, folder, market, "direct", passes, PATIENT_S)
     is_true(exchange, market, receipt)
     assert receipt["closed"] == [SPOT]
 

@@ -55,8 +55,9 @@ def exchange() -> Iterator[Any]:
         yield made
 
 
-def settings(exchange: Any, market: str) -> Any:
-    at = msgspec.structs.replace(QUICK, dead_man_seconds=30.0 if market == FUTURES else 0.0)
+def settings(exchange: Any, market: str, **more: float) -> Any:
+    dead_man = 30.0 if market == FUTURES else 0.0
+    at = msgspec.structs.replace(QUICK, dead_man_seconds=dead_man, **more)
     return settings_for(
         exchange, at=at, market=market, portfolio=PortfolioSettings(stop_loss_pct=D(3))
     )
@@ -91,7 +92,8 @@ async def killed() -> None:
 
 async def stopped(way: str, trader: Trader, exchange: Any, folder: Path, **how: Any) -> Stopped:
     """By the running process, or by another one that finds what a kill -9 leaves behind."""
-    asked: dict[str, Any] = {"flatten": False, "timeout": 5.0, **how}
+    timeout = 5.0 if how.get("flatten") else 20.0
+    asked: dict[str, Any] = {"flatten": False, "timeout": timeout, **how}
     if way == "direct":
         await trader.run.bus.dispatched()
         remains = remains_of(folder)
@@ -177,7 +179,8 @@ async def test_with_flatten_where_the_sale_is_not_answered_the_stop_rests_before
     exchange: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
-    async with trading(exchange, folder, settings=settings(exchange, "spot")) as trader:
+    impatient = settings(exchange, "spot", timeout_seconds=0.5)
+    async with trading(exchange, folder, settings=impatient) as trader:
         await protected(trader)
         exchange.misbehave("no-reply", placed=False, count=FOREVER, **SALE)
         left = await stopped("direct", trader, exchange, folder, flatten=True)

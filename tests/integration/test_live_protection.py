@@ -120,7 +120,7 @@ async def test_on_a_perpetual_a_stop_that_could_not_be_cancelled_stays_once_it_i
         never_naked(exchange, FUTURES)
 
 
-@pytest.mark.parametrize("refusal", ["error", "no-reply"])
+@pytest.mark.parametrize("refusal", ["error", "reset"])
 async def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_fails(
     refusal: str, exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -340,7 +340,7 @@ async def test_the_exchange_s_word_on_an_order_of_unknown_fate_is_taken_at_the_o
     folder = tmp_path / "state"
     patient = msgspec.structs.replace(QUICK, not_found_seconds=60)
     async with trading(exchange, folder, settings=settings_for(exchange, at=patient)) as trader:
-        exchange.misbehave("no-reply", method="POST", path="order", placed=False)
+        exchange.misbehave("reset", method="POST", path="order", placed=False)
         order = trader.buy("0.1", "59900")
         await trader.in_status(order, "unknown")
         assert not (await asked(folder))["clean"]

@@ -53,7 +53,7 @@ async def test_one_that_does_not_answer_is_named_and_the_other_is_done(
     second.misbehave("no-reply", count=FOREVER)
     patience = round(6 * min(times_busier(), 3))  # the one that never answers takes all of it
     asked = ("emergency-stop", "--flatten", "--timeout", patience, "--json")
-    answer = await asyncio.to_thread(tradectl, remains, *asked, **BOTH_KEYS)
+    answer = await asyncio.to_thread(tradectl, remains, *asked, live=True, **BOTH_KEYS)
     assert answer.code == NOT_CONFIRMED
     receipt = json.loads(answer.out)
     assert (receipt["latched"], receipt["confirmed"]) == (True, False)

@@ -97,7 +97,7 @@ def test_it_lives_in_the_environment_that_it_is_given(tmp_path: Path) -> None:
 
 def test_what_is_left_behind_is_found_and_ended() -> None:
     subprocess.run(["sh", "-c", "sleep 1000 & sleep 1001 &"], check=True)
-    left = processes.kill_left_behind()
+    left = processes.kill_left_behind(0.0)
     assert len(left) == 2
     assert all("sleep 100" in line for line in left)
     assert processes.kill_left_behind() == []

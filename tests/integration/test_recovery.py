@@ -419,9 +419,7 @@ def test_a_halt_that_was_shown_holds_though_the_run_is_killed_at_once(tmp_path: 
     with running(folder, "-c", config) as run:
         run.line(" RISK reduce DAILY_LOSS")
         run.kill()
-    answer = tradectl(
-        folder, "run", "--headless"
-    )  # it halts once it is flat, however long that takes
+    answer = tradectl(folder, "run", "--headless", "-c", config)  # its strategy leaves at once
     assert answer.code == 6
     assert "DAILY_LOSS: today's loss is" in answer.complaint()
 
