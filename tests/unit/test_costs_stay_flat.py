@@ -111,6 +111,17 @@ def best_price_beside_cancels(count: int) -> Prepared:
     return lambda: orders.best(Side.BUY), 1
 
 
+def fill_while_buys_wait_for_money(count: int) -> Prepared:
+    """More is wanted of every other symbol than there is money for."""
+    made = SizedSystem(count + 1)
+    made.system.books.account.cash = Decimal(10_000)
+    made.system.apply(*made.ticks(count + 1))
+    for symbol in made.symbols[1:]:
+        made.want(symbol, 1_000)
+    made.want("C0USDT", 1)
+    return lambda: made.want("C0USDT", 2), 1
+
+
 def execution_of_another_kind(count: int) -> Prepared:
     """All those that are remembered are of the time that is looked at."""
     kinds = {f"{n}": [1] for n in range(KEYS_KEPT + count)}
@@ -129,6 +140,7 @@ def execution_of_another_kind(count: int) -> Prepared:
         liquidation_of_one,
         best_price_beside_cancels,
         execution_of_another_kind,
+        fill_while_buys_wait_for_money,
     ],
 )
 def test_it_costs_the_same_beside_many(prepare: Callable[[int], Prepared]) -> None:

@@ -106,12 +106,13 @@ class PortfolioEngine:
         self.weighting = None
         if settings.sizing == "allocation":
             self.weighting = Weighting(allocation, self._targets)
+        self._money = MoneyFirst(would_deny)
         self._steering = Steering(
             settings,
             self._targets,
             OrderMaking(settings, new_order_id, plan_for),
             self._protection,
-            would_deny,
+            self._money.would_deny,
             sized_at_open=sized_at_open,
             worth=Worth(settings, allocation, self._targets.net),
             weighting=self.weighting,
@@ -120,7 +121,6 @@ class PortfolioEngine:
         self.quoting = Quoting(
             allocations, new_order_id, self._protection.binds, stale_after=quotes_stale_after
         )
-        self._money = MoneyFirst()
         if not has_strategies:
             self.quoting.end()
         self.flattening = Flattening(new_order_id, self._protection)
@@ -212,7 +212,7 @@ class PortfolioEngine:
     def lacks_money(self, order: OrderSpec, view: AccountView) -> None:
         """Risk denied it for want of it."""
         if order.side is Side.BUY and not order.tag and view.targets(order.symbol):
-            self._money.lacks(order.symbol, view)
+            self._money.lacks(order.symbol, view, order)
 
     def on_filled(
         self, filled: str, answered: Collection[Event], view: AccountView, at: int
@@ -220,9 +220,9 @@ class PortfolioEngine:
         """There may be money now: the first of what waits for it that can be bought, but not the symbol
         that was `filled`, nor what something was `answered` about in this very step. What that leaves is
         for the one after it."""
-        waiting = self._money.waiting()
-        but = {filled, *asked_of(answered)} if waiting else ()
-        for symbol in waiting:
+        but: set[str] = set()
+        for symbol in self._money.affordable(view):
+            but = but or {filled, *asked_of(answered)}
             if symbol in but:
                 continue
             answer = self._steering.brought_back(symbol, view, "there is money for it now", at)

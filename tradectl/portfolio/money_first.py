@@ -1,38 +1,78 @@
 """On spot what is sold pays for what is bought at that exchange: within one step sells go first.
 
-A buy that there is no money for yet is not ordered beside them: it waits, and is looked at anew with
-each fill, one after the other, until the next rebalancing, which looks at everything. What risk denied
-for want of money waits in the same way.
+A buy that there is no money for yet is not ordered beside them: it waits until there is nearly as much as
+it came to when it was looked at last, and is looked at anew with the fills that leave so much, one after
+the other; the next rebalancing looks at everything. What risk denied for want of money waits in the same
+way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from heapq import heappop, heappush
 
+from tradectl.domain.event import Reason
 from tradectl.domain.events import Event, OrderInitialized
-from tradectl.domain.money import ZERO, Side
+from tradectl.domain.money import ONE, ZERO, Side
 from tradectl.domain.orders import OrderSpec
 from tradectl.domain.views import AccountView
+from tradectl.portfolio.steering import WouldDeny
+
+NEARLY = Decimal("0.9")
+"""As much as it came to: prices and equity have moved since."""
+KEPT = 64
+"""Costs of before, at most, beside twice as many as wait."""
 
 
 class MoneyFirst:
-    """Who waits is remembered within a run alone: the first rebalancing after a restart finds it."""
+    """Who waits is remembered within a run alone: the first rebalancing after a restart finds it.
+    `denies` says why risk would deny an order, if it would."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, None] = {}
+    def __init__(self, denies: WouldDeny) -> None:
+        self._denies = denies
+        self._waiting: dict[str, Decimal] = {}
+        """by symbol, what its buy came to; 0 where that is not known. Who lacked it first before all"""
+        self._cheapest: dict[str, list[tuple[Decimal, str]]] = {}
+        """by exchange, a heap of those, and of what they came to before"""
 
     def begin(self) -> None:
         """Everything is looked at anew."""
         self._waiting.clear()
+        self._cheapest.clear()
 
-    def waiting(self) -> list[str]:
-        """The symbols whose buys lack money, who lacked it first before all."""
-        return list(self._waiting)
+    def affordable(self, view: AccountView) -> Iterator[str]:
+        """The symbols whose buys lacked money that is there by now, who lacked it first before all."""
+        rooms: dict[str, Decimal] = {}
+        for exchange, costs in self._cheapest.items():
+            while costs and self._waiting.get(costs[0][1]) != costs[0][0]:
+                heappop(costs)
+            room = _room(costs[0][1], view) if costs else ZERO
+            if costs and NEARLY * costs[0][0] <= room:
+                rooms[exchange] = room
+        for symbol, cost in self._waiting.items() if rooms else ():
+            if NEARLY * cost <= rooms.get(view.exchange_of(symbol), -ONE):
+                yield symbol
 
-    def lacks(self, symbol: str, view: AccountView) -> None:
+    def lacks(self, symbol: str, view: AccountView, order: OrderSpec | None = None) -> None:
+        """Its buy does, the `order` where that is known."""
         if not view.instrument(symbol).can_short:
-            self._waiting[symbol] = None
+            self._note(symbol, ZERO if order is None else _cost(order, view), view)
+
+    def _note(self, symbol: str, cost: Decimal, view: AccountView) -> None:
+        self._waiting[symbol] = cost
+        costs = self._cheapest.setdefault(view.exchange_of(symbol), [])
+        heappush(costs, (cost, symbol))
+        if len(costs) > KEPT + 2 * len(self._waiting):
+            costs[:] = sorted({each for each in costs if self._waiting.get(each[1]) == each[0]})
+
+    def would_deny(self, order: OrderSpec, view: AccountView, at: int) -> Reason | None:
+        """Why risk would deny the order, if it would: one that waits for money waits for what this one
+        comes to."""
+        why = self._denies(order, view, at)
+        if why is not None and order.symbol in self._waiting and order.side is Side.BUY:
+            self._note(order.symbol, _cost(order, view), view)
+        return why
 
     def has_gone(self, symbol: str) -> None:
         self._waiting.pop(symbol, None)
@@ -53,9 +93,9 @@ class MoneyFirst:
                 continue
             exchange = view.exchange_of(symbol)
             before = spent.get(exchange, view.sums().part(symbol).orders_cost)
-            cost = before + order.quantity * (order.price or view.mark(symbol) or ZERO)
+            cost = before + _cost(order, view)
             if sells and cost > view.cash_for(symbol):
-                self._waiting[symbol] = None
+                self.lacks(symbol, view, order)
                 waiting.append(order)
             else:
                 spent[exchange] = cost
@@ -64,6 +104,16 @@ class MoneyFirst:
             if sells and not found and not is_balanced(symbol, view):
                 self.lacks(symbol, view)
         return events, waiting
+
+
+def _cost(order: OrderSpec, view: AccountView) -> Decimal:
+    """What it comes to before fees, in money."""
+    return order.quantity * (order.price or view.mark(order.symbol) or ZERO)
+
+
+def _room(symbol: str, view: AccountView) -> Decimal:
+    """What may be spent on it that no order is to spend."""
+    return view.cash_for(symbol) - view.sums().part(symbol).orders_cost
 
 
 def _only_buys(events: Collection[Event], view: AccountView) -> OrderSpec | None:
