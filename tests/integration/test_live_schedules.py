@@ -89,7 +89,7 @@ def test_whatever_happens_the_promises_hold(chunk: int, tmp_path: Path) -> None:
         plan = entering(plan_of(seed))
         if SEED:
             print(plan.described())
-        traded += judged(plan, tmp_path / str(seed)).counts["accepted"] > 0
+        traded += judged(plan, tmp_path / str(seed)).counts.get("accepted", 0) > 0
     assert traded >= len(seeds_of(chunk)) // 3, (
         "what never trades proves nothing"
     )  # most of them do
