@@ -35,7 +35,7 @@ from tradectl.portfolio.portfolio_settings import PortfolioSettings
 from tradectl.replay.replay import Replay
 from tradectl.runtime.in_process_reconcile import reconcile
 from tradectl.storage.directory import StateDir
-from tradectl.testkit import FOREVER, loopback_thread
+from tradectl.testkit import FOREVER, LoopbackExchange, loopback_thread
 
 NOT_CONFIRMED, HALTED = 5, 6
 
@@ -359,6 +359,16 @@ async def by_the_socket(trader: Trader, *, flatten: bool = True, within: float =
     return receipt
 
 
+async def answered(trader: Trader, *, within: float) -> Receipt:
+    """The same, asked of it on its own loop."""
+    trader.run.state_dir.latch.set("the test", TradingState.FLATTENING)
+    deadline = trader.run.bus.clock.monotonic() + within
+    handlers = trader.run._handlers()
+    told = await handlers.emergency_stop("the test", flatten=True, deadline=deadline)
+    receipt: Receipt = as_json(told)
+    return receipt
+
+
 @pytest.mark.parametrize("market", ["spot", "futures"])
 async def test_a_run_stops_itself_and_ends_only_when_the_exchange_has_confirmed(
     market: str, exchange: Any, folder: Path
@@ -378,18 +388,21 @@ async def test_a_run_stops_itself_and_ends_only_when_the_exchange_has_confirmed(
     stays_halted(folder)
 
 
-@pytest.mark.slow
-async def test_a_run_names_what_it_cannot_find_out_and_ends(exchange: Any, folder: Path) -> None:
-    settings = settings_for(exchange, at=msgspec.structs.replace(QUICK, not_found_seconds=60))
-    async with trading(exchange, folder, settings=settings) as trader:
+@pytest.mark.virtual_time
+async def test_a_run_names_what_it_cannot_find_out_and_ends(folder: Path) -> None:
+    at = msgspec.structs.replace(QUICK, not_found_seconds=60)
+    async with (
+        LoopbackExchange(seed=1) as exchange,
+        trading(exchange, folder, settings=settings_for(exchange, at=at)) as trader,
+    ):
         exchange.misbehave("reset", placed=False, **PLACING)
         order = trader.buy("0.1", "59900")
         await trader.in_status(order, "unknown")
-        receipt = await by_the_socket(trader, within=4.5)
+        receipt = await answered(trader, within=4.5)
         assert not receipt["confirmed"]
         assert receipt["open_orders_left"] == [order]
         assert (await trader.task).exit_code == HALTED
-    assert exchange.truth.ours() == []
+        assert exchange.truth.ours() == []
     stays_halted(folder)
 
 

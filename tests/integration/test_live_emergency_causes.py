@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from itertools import cycle, product
 from pathlib import Path
@@ -20,30 +20,43 @@ from tests.fixtures.command import wait_until
 from tests.fixtures.live_harness import LiveHarness, live_harness
 from tests.fixtures.live_trader import SPOT, settings_for, trading
 from tests.fixtures.run_inputs import Character, look
-from tests.integration.test_live_emergency import PATIENT_S, by_the_socket, is_safe, killed, stop
+from tests.integration.test_live_emergency import PATIENT_S, answered, is_safe, killed, stop
 from tests.profiles import in_turn, is_deep
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
-from tradectl.testkit import loopback_thread
+from tradectl.testkit import LoopbackExchange, loopback_thread
 
 Receipt = dict[str, Any]
 D = Decimal
 FUTURES = "futures"
 NOT_CONFIRMED = 5
+
+
+def by_way(*rows: tuple[Any, ...]) -> list[Any]:
+    """What a run in this process answers takes no time: it shares its virtual loop with the exchange."""
+    marks = [[pytest.mark.virtual_time] if "control" in row else [] for row in rows]
+    return [pytest.param(*row, marks=mark) for row, mark in zip(rows, marks, strict=True)]
+
+
 EITHER = [(market, way) for market in ("spot", FUTURES) for way in ("control", "direct")]
 WAITING = pytest.mark.parametrize(
-    ("market", "way"), EITHER if is_deep() else [("spot", "direct"), (FUTURES, "control")]
+    ("market", "way"),
+    by_way(*(EITHER if is_deep() else [("spot", "direct"), (FUTURES, "control")])),
 )
-"""A stop that is refused tries again as long as its time allows: up to 22 s each."""
+"""A stop that is refused tries again as long as its time allows."""
 CLOCKS = pytest.mark.parametrize(
     ("seconds", "way", "market"),
-    [*product((-3, 3, 30, -30, 5_400, -5_400), ("control", "direct"), ("spot", FUTURES))]
-    if is_deep()
-    else in_turn(
-        [
-            *product((3,), ("control", "direct"), ("spot", FUTURES)),
-            *product((-30,), ("direct", "control"), (FUTURES, "spot")),
-        ],
-        4,
+    by_way(
+        *(
+            product((-3, 3, 30, -30, 5_400, -5_400), ("control", "direct"), ("spot", FUTURES))
+            if is_deep()
+            else in_turn(
+                [
+                    *product((3,), ("control", "direct"), ("spot", FUTURES)),
+                    *product((-30,), ("direct", "control"), (FUTURES, "spot")),
+                ],
+                4,
+            )
+        )
     ),
 )
 """How far the exchange's clock is ahead of ours: each clock, way and market with each commit."""
@@ -52,9 +65,14 @@ pytestmark = pytest.mark.usefixtures("key_environment")
 
 
 @pytest.fixture
-def exchange() -> Iterator[Any]:
-    with loopback_thread(seed=1) as made:
-        yield made
+async def exchange(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    """In a thread of its own where the stop has a loop of its own."""
+    if request.node.get_closest_marker("virtual_time") is not None:
+        async with LoopbackExchange(seed=1) as made:
+            yield made
+        return
+    with loopback_thread(seed=1) as there:
+        yield there
 
 
 @pytest.fixture
@@ -104,7 +122,7 @@ async def stopped(
         await trader.quiet_but_for_stops()
         if way == "control":
             trouble()
-            return await by_the_socket(trader, within=within)
+            return await answered(trader, within=within)
         remains = await killed(trader, folder)
     trouble()
     return await stop(remains, timeout=within)
@@ -174,7 +192,9 @@ async def test_with_no_process_what_passes_in_time_is_waited_for(
 
 @pytest.mark.parametrize(
     ("way", "cancels"),
-    in_turn([("control", False), ("control", True), ("direct", True), ("direct", False)], 2),
+    by_way(
+        *in_turn([("control", False), ("control", True), ("direct", True), ("direct", False)], 2)
+    ),
 )
 async def test_in_hedge_mode_what_is_ours_is_closed_and_the_other_side_stays(
     cancels: bool, way: str, exchange: Any, folder: Path
