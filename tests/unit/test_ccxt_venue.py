@@ -26,7 +26,6 @@ from tradectl.domain.money import Side
 from tradectl.domain.orders import OrderStatus, OrderType
 from tradectl.exchange.ccxt_venue import CcxtVenue, Credentials
 from tradectl.exchange.ccxt_venue.client import make_client
-from tradectl.exchange.ccxt_venue.described import exchange_rows
 from tradectl.exchange.ccxt_venue.tables import table_of
 from tradectl.exchange.exchange_settings import ExchangeSettings
 from tradectl.exchange.venue import Abilities, Channel, Permissions, Venue, VenueOrder
@@ -61,10 +60,6 @@ def test_it_is_a_venue() -> None:
     assert venue.name == "main"
     with pytest.raises(NotExecuted, match="not open"):
         venue.instrument(SYMBOL)
-
-
-def test_ccxt_lists_its_exchanges() -> None:
-    assert {"binance", "kraken", "okx"} <= {row.id for row in exchange_rows()}
 
 
 async def test_it_says_what_it_can(harness: VenueHarness) -> None:
