@@ -116,6 +116,8 @@ def test_orders_trade_at_opens_and_stops_at_their_price(
     assert told["elsewhere"] == 0
     assert held == {"BTCUSDT": 0}
     assert summary["portfolio"]["equity"] == summary["portfolio"]["cash"]
+    refused = [e["message"] for e in events(tmp_path) if e.get("kind") == "stop_refused"]
+    assert not [message for message in refused if "canceled" in message]
 
 
 def test_several_coins_of_a_fall(tmp_path: Path) -> None:
@@ -175,3 +177,6 @@ def test_an_order_at_market_that_a_thin_market_does_not_fill_goes_when_the_targe
         ("sell", "3", "filled"),
     ]
     assert tradectl(state, "positions", "--json", "--run", run).document() == []
+    data.write_text("\n".join(["time,open,high,low,close,volume", *candles[:4]]))
+    ended = tradectl(state, "run", *words, *chosen, *bounded, "--flatten-at-end")
+    assert "--flatten-at-end: left open, as dust or for want of volume: BTCUSDT" in ended.err

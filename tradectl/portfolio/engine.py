@@ -378,6 +378,7 @@ class PortfolioEngine:
         self._heard.clear()
         self._money.begin()
         self._steering.first.forget()
+        self._protection.data_ends()
         self.quoting.end()
         out = ReasonCode.NOT_WANTED, reason
         targets = [

@@ -97,6 +97,10 @@ class Protection:
         """No price comes any more."""
         self._run_ends = True
 
+    def data_ends(self) -> None:
+        """Stops are cancelled with all else, and every position is closed."""
+        self._placed.clear()
+
     def looks_again_at(self, symbol: str) -> int | None:
         """When (ns UTC) a stop of the symbol that does not rest yet will be late, or one that was refused
         is due, whichever comes first."""

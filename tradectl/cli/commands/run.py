@@ -139,6 +139,10 @@ def run(
         _stand_by(options, manager, str(error))
         raise
     print_data(summary, as_json, "render.summary")
+    held = {position.symbol for each in summary.strategies for position in each.positions}
+    if flatten_at_end and held:
+        left = ", ".join(sorted(held))
+        say(f"--flatten-at-end: left open, as dust or for want of volume: {left}", err=True)
     if summary.exit_code:
         _stand_by(options, manager)
     raise typer.Exit(summary.exit_code)
