@@ -478,8 +478,10 @@ def test_a_run_in_real_time_and_a_replay_decide_the_same(tmp_path: Path) -> None
 
 
 def crash(folder: Path) -> list[Path]:
-    """One-minute candles of eight symbols, of the day of the crash of 19 May 2021."""
-    begin, end = (int(datetime(2021, 5, day, tzinfo=UTC).timestamp() * 1000) for day in (19, 20))
+    """One-minute candles of eight symbols, of the 19 May 2021 until after its crash."""
+    begin, end = (
+        int(datetime(2021, 5, 19, hour, tzinfo=UTC).timestamp() * 1000) for hour in (0, 18)
+    )
     cut = []
     for file in sorted(
         real_data("candles/binance_1m_20210420_20210520/BTCUSDT.csv.gz").parent.iterdir()

@@ -166,7 +166,7 @@ SPOT_FILES = [
 ]
 USDM_FILES = [f"trades/binance_usdm_{s}_20240808T2354_0000.csv.gz" for s in ("BTCUSDT", "ETHUSDT")]
 
-ROWS = 3000
+ROWS = 1500
 """Of each, where the tests do not go deep."""
 WHOLE = [
     pytest.param(DEFAULT, SPOT_FILES[:1], 1, id="spot, default"),
@@ -176,8 +176,8 @@ WHOLE = [
     pytest.param(PERPETUAL, USDM_FILES[:1], 1000, id="perpetual"),
 ]
 BEGINNINGS = [
-    pytest.param(BUSY, SPOT_FILES, 200, id="spot"),
-    pytest.param(PERPETUAL, USDM_FILES, 200, id="perpetuals"),
+    pytest.param(BUSY, SPOT_FILES, 100, id="spot"),
+    pytest.param(PERPETUAL, USDM_FILES, 100, id="perpetuals"),
 ]
 
 

@@ -31,7 +31,7 @@ def settings_for(exchange: LoopbackExchange, market: str) -> Settings:
     settings = protected(exchange, market, stop_loss_pct=None)
     often = OrchestratorConfig(
         risk_check_interval_seconds=0.2,
-        health_check_interval_seconds=0.2,
+        health_check_interval_seconds=1.0,
         portfolio_rebalance_interval_seconds=0.5,
     )
     return replace(settings, orchestrator=often)

@@ -139,6 +139,7 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
         for word in ("ORDER unknown", "ORDER rejected"):
             run.line(word)
         exchange.behave()
+        exchange.stop_walking()  # it is logged well enough; access is found lost without it
         said = [
             asked(live.folder, command)
             for command in ("status", "reconcile", "flush", "pause", "resume", "nonsense")
@@ -146,7 +147,6 @@ def test_a_canary_is_nowhere_with_everything_logged_and_everything_failing(
         for words in ("status", "orders", "fills", "alerts --all", "reconcile"):
             answer = typed(f"{words} --json {at}", **live.env)
             said += [answer.out, answer.err]
-        exchange.stop_walking()  # it is logged well enough; access is found lost without it
         exchange.misbehave("error", code=-2015, status=401, text=f"{KEY} is bad", count=FOREVER)
         run.line("ACCESS_LOST")
         ended = run.end()
