@@ -12,6 +12,7 @@ from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
     EmergencyStopReceived,
     MarketDataEvent,
+    QuotesWanted,
     Record,
     SignalAction,
     StrategySignalEvent,
@@ -19,9 +20,10 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
+from tradectl.domain.quotes import QuoteLevel, QuoteSet
 from tradectl.domain.risk_memory import KEYS_KEPT, RiskMemory
 from tradectl.domain.working_orders import WorkingOrders
-from tradectl.operations.bench.sized_system import PRICE, START, SizedSystem, resting_buys
+from tradectl.operations.bench.sized_system import PRICE, START, STEP, SizedSystem, resting_buys
 from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
@@ -113,13 +115,29 @@ def best_price_beside_cancels(count: int) -> Prepared:
 
 def fill_while_buys_wait_for_money(count: int) -> Prepared:
     """More is wanted of every other symbol than there is money for."""
-    made = SizedSystem(count + 1)
-    made.system.books.account.cash = Decimal(10_000)
+    made = SizedSystem(count + 1, cash=Decimal(10_000))
     made.system.apply(*made.ticks(count + 1))
     for symbol in made.symbols[1:]:
         made.want(symbol, 1_000)
-    made.want("C0USDT", 1)
+    assert made.want("C0USDT", 1)
     return lambda: made.want("C0USDT", 2), 1
+
+
+def fill_beside_quotes_of_others(count: int) -> Prepared:
+    """So many strategies have something to rest in the symbol."""
+    made = SizedSystem(1, kind=PERPETUAL)
+    for n in range(count):
+        level = QuoteLevel(PRICE - (n + 1) * STEP, Decimal(1), "bid")
+        wants = QuotesWanted(
+            source_component="test",
+            symbol="C0USDT",
+            strategy=f"s{n}",
+            quotes=QuoteSet(bids=(level,)),
+        )
+        made.system.apply(made.tick("C0USDT"), wants)
+    reach = [made.tick("C0USDT", PRICE - (n + Decimal("1.5")) * STEP) for n in range(3)]
+    made.system.apply(*reach[:2])
+    return lambda: made.system.apply(reach[2]), 1
 
 
 def execution_of_another_kind(count: int) -> Prepared:
@@ -141,6 +159,7 @@ def execution_of_another_kind(count: int) -> Prepared:
         best_price_beside_cancels,
         execution_of_another_kind,
         fill_while_buys_wait_for_money,
+        fill_beside_quotes_of_others,
     ],
 )
 def test_it_costs_the_same_beside_many(prepare: Callable[[int], Prepared]) -> None:

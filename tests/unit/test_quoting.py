@@ -694,9 +694,9 @@ def test_whatever_happens_what_rests_comes_to_what_is_wanted_and_is_never_more(s
     check_converged(run)
 
 
-@pytest.mark.parametrize(("symbol", "matters"), [(PERPETUAL, False), (SPOT, True)])
+@pytest.mark.parametrize(("symbol", "shared"), [(PERPETUAL, False), (SPOT, True)])
 def test_what_becomes_of_others_orders_matters_where_they_share_the_room(
-    symbol: str, matters: bool
+    symbol: str, shared: bool
 ) -> None:
     run = run_of({0: quote("99 1 near")}, symbol)
     ticks(run, 100, 100, symbol=symbol)
@@ -705,7 +705,8 @@ def test_what_becomes_of_others_orders_matters_where_they_share_the_room(
     other = OrderSpec("other", symbol, Side.BUY, Decimal(1), OrderType.LIMIT, Decimal(90))
     run.feed(OrderInitialized(source_component="test", order=other))
     told = {
-        order_id: quoting.concerns(OrderAccepted(order_id=order_id, symbol=symbol), books)
+        order_id: quoting.concerned(OrderAccepted(order_id=order_id, symbol=symbol), books)
         for order_id in (own.spec.order_id, "other")
     }
-    assert told == {own.spec.order_id: True, "other": matters}
+    everybody = {own.spec.order_id: "", "other": ""}
+    assert told == (everybody if shared else {own.spec.order_id: own.spec.strategy, "other": None})

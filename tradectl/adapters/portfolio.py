@@ -188,11 +188,12 @@ class PortfolioAdapter(Adapter):
         record: Record,
     ) -> list[Event]:
         books, quoting = self._state.books, self.engine.quoting
+        whose: str | None = ""
         if isinstance(event, OrderDenied):
             quoting.denied(event.order_id, books, record.at)
-        if isinstance(event, ExecutionEvent | OrderDenied) and not quoting.concerns(event, books):
-            return []
-        return quoting.bring(event.symbol, books, record.at)
+        if isinstance(event, ExecutionEvent | OrderDenied):
+            whose = quoting.concerned(event, books)
+        return [] if whose is None else quoting.bring(event.symbol, books, record.at, whose)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)

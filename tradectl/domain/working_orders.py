@@ -69,8 +69,9 @@ class WorkingOrders:
 
     __slots__ = (
         "_all", "_apart_buys", "_apart_sells", "_buys", "_closing_buys", "_closing_sells",
-        "_limit_cost", "_market_buys", "_of_one", "_of_parent", "_others", "_resting", "_sells",
-        "_shared", "_told", "children", "of_strategies", "quotes", "stops", "take_profits", "unsettled",
+        "_limit_cost", "_market_buys", "_of_one", "_of_parent", "_others", "_quotes_of", "_resting",
+        "_sells", "_shared", "_told",
+        "children", "of_strategies", "quotes", "stops", "take_profits", "unsettled",
     )  # fmt: skip
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
@@ -81,6 +82,7 @@ class WorkingOrders:
         self.stops: dict[str, Order] = {}
         self.take_profits: dict[str, Order] = {}
         self.quotes: dict[str, Order] = {}
+        self._quotes_of: dict[tuple[str, Side], dict[str, Order]] = {}
         self.unsettled: dict[str, Order] = {}
         self.children: dict[str, Order] = {}
         self._of_parent: dict[str, dict[str, Order]] = {}
@@ -122,6 +124,10 @@ class WorkingOrders:
     def children_of(self, parent_id: str) -> list[Order]:
         """Those of its orders that may still trade, the oldest first."""
         return [*self._of_parent.get(parent_id, {}).values()]
+
+    def quotes_of(self, strategy: str, side: Side) -> list[Order]:
+        """What rests of it on that side, the oldest first."""
+        return [*self._quotes_of.get((strategy, side), {}).values()]
 
     def on(self, side: Side) -> Collection[Order]:
         """Those that are no protective stops, no take-profits and no quotes."""
@@ -215,6 +221,8 @@ class WorkingOrders:
             self._of_parent.setdefault(spec.parent_id, {})[order_id] = order
             return
         self._all[order_id] = self._kind(spec)[order_id] = order
+        if spec.tag:
+            self._quotes_of.setdefault((spec.strategy, spec.side), {})[order_id] = order
         if spec.strategy != BY_HAND:
             self.of_strategies[order_id] = order
         if spec.shares and not spec.reduce_only:
@@ -267,6 +275,8 @@ class WorkingOrders:
         del self._all[order_id]
         self.of_strategies.pop(order_id, None)
         del self._kind(order.spec)[order_id]
+        if order.spec.tag:
+            del self._quotes_of[order.spec.strategy, order.spec.side][order_id]
         self.unsettled.pop(order_id, None)
         self._shared.pop(order_id, None)
         if self._all:

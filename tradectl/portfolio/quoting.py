@@ -96,14 +96,14 @@ class Quoting:
         ]
 
     @staticmethod
-    def concerns(event: OrderReport, view: AccountView) -> bool:
-        """Whether what became of an order may change what is to rest: of a quote always, of another one
-        where it binds what quotes would have, or leaves it to them."""
+    def concerned(event: OrderReport, view: AccountView) -> str | None:
+        """Whose quotes what became of an order may change: everybody's (empty) where it binds what quotes
+        would have, or leaves it to them; else those of the strategy whose quote it is, if it is one."""
         order, symbol = view.order(event.order_id), event.symbol
-        if order is None or order.spec.tag:
-            return True
         reduces = view.trading_state.only_reduces or bool(view.restrictions(symbol))
-        return reduces or not view.instrument(symbol).can_short
+        if order is None or reduces or not view.instrument(symbol).can_short:
+            return ""
+        return order.spec.strategy if order.spec.tag else None
 
     def bring_all(self, view: AccountView, at: int) -> list[Event]:
         return [event for symbol in view.quoted() for event in self.bring(symbol, view, at)]
@@ -114,12 +114,12 @@ class Quoting:
         if self._ended or view.trading_state in HALTING or symbol not in view.quoted():
             return []
         self._asked.begin(at)
-        instrument, wishes = view.instrument(symbol), view.quotes(symbol)
+        instrument, quotes = view.instrument(symbol), view.quotes(symbol)
+        if strategy:
+            quotes = {strategy: quotes[strategy]} if strategy in quotes else {}
         nothing = symbol in view.closing or self._is_stale(symbol, view, at)
         events: list[Event] = []
-        for name, wish in wishes.items():
-            if strategy and name != strategy:
-                continue
+        for name, wish in quotes.items():
             is_of_run = not self._configured or name in self._configured
             wanted = wish if is_of_run and not nothing else NO_QUOTES
             for side in Side:
@@ -178,11 +178,7 @@ class Quoting:
 
     def _resting(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:
         """The oldest first, with those that were asked for in this very step."""
-        known = [
-            order
-            for order in view.working_in(symbol).quotes.values()
-            if order.spec.strategy == name and order.spec.side is side
-        ]
+        known = view.working_in(symbol).quotes_of(name, side)
         return known + self._asked.placed(symbol, name, side, view)
 
     def _closable(
@@ -241,7 +237,8 @@ class _Asked:
 
     def __init__(self) -> None:
         self._at = 0
-        self._placed: list[OrderSpec] = []
+        self._placed: dict[tuple[str, str, Side], list[OrderSpec]] = {}
+        """by symbol, strategy and side"""
         self._cancelled: set[str] = set()
 
     def begin(self, at: int) -> None:
@@ -252,16 +249,17 @@ class _Asked:
             self._cancelled.clear()
 
     def place(self, spec: OrderSpec) -> None:
-        self._placed.append(spec)
+        self._placed.setdefault((spec.symbol, spec.strategy, spec.side), []).append(spec)
 
     def placed(self, symbol: str, name: str, side: Side, view: AccountView) -> list[Order]:
         """Of one side of a strategy, not yet judged, as if they were there."""
-        self._placed = [spec for spec in self._placed if not _is_judged(spec, view)]
-        return [
-            Order(spec, self._at, self._at)
-            for spec in self._placed
-            if (spec.symbol, spec.strategy, spec.side) == (symbol, name, side)
-        ]
+        asked = self._placed.pop((symbol, name, side), None)
+        if asked is None:
+            return []
+        left = [spec for spec in asked if not _is_judged(spec, view)]
+        if left:
+            self._placed[symbol, name, side] = left
+        return [Order(spec, self._at, self._at) for spec in left]
 
     def to_cancel(self, order: Order) -> bool:
         """It can be asked to be cancelled, and was not."""

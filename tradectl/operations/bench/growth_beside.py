@@ -15,6 +15,7 @@ from tradectl.domain.events import (
     EmergencyStopReceived,
     MarketDataEvent,
     PositionLiquidated,
+    QuotesWanted,
     Record,
     SignalAction,
     StrategySignalEvent,
@@ -22,8 +23,10 @@ from tradectl.domain.events import (
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import ONE, Side
 from tradectl.domain.orders import BY_HAND, OrderSpec, OrderType
+from tradectl.domain.quotes import QuoteLevel, QuoteSet
 from tradectl.operations.bench.growth_kind import ORDERS, Growth, Take, as_many, passing, rising
 from tradectl.operations.bench.sized_system import (
+    COINS_AT_FULL_STRENGTH,
     PRICE,
     START,
     STEP,
@@ -159,6 +162,41 @@ def _how_many(made: SizedSystem, ticks: Iterable[MarketDataEvent]) -> int:
     return sum(isinstance(each.event, PositionLiquidated) for each in made.system.apply(*ticks))
 
 
+def buys_wait_for_money(count: int) -> Take:
+    """More is wanted of every other symbol than there is money for; of one a coin is bought and sold."""
+    made = SizedSystem(count + 1, cash=Decimal(10_000))
+    for symbol in made.symbols[1:]:
+        made.want(symbol, COINS_AT_FULL_STRENGTH // 100)
+
+    def trade() -> int:
+        return as_many(sum(made.want(FIRST, n % 2 + 1) for n in range(ORDERS)), ORDERS)
+
+    made.want(FIRST, 2)
+    return partial(cpu_us, trade)
+
+
+def quotes_of_others(count: int) -> Take:
+    """So many strategies have a bid in the symbol, and one after the other is filled."""
+    made = SizedSystem(1, kind=PERPETUAL)
+    for n in range(count):
+        level = QuoteLevel(PRICE - (n + 1) * STEP, Decimal(1_000), "bid")
+        wants = QuotesWanted(
+            source_component="benchmark",
+            symbol=FIRST,
+            strategy=f"strategy-{n}",
+            quotes=QuoteSet(bids=(level,)),
+        )
+        made.system.apply(made.tick(FIRST), wants)
+
+    def take() -> float:
+        ticks = [made.tick(FIRST, PRICE - 3 * STEP / 2) for _ in range(ORDERS // 4)]
+        return cpu_us(
+            lambda: as_many(len(made.system.apply(*ticks)), 2 * len(ticks)) and len(ticks)
+        )
+
+    return take
+
+
 def words_wait(count: int) -> Take:
     """A strategy has said too much of so many symbols, and may say it later."""
     engine = StrategyEngine([StrategyInstance("fast", "")], max_signals_per_second=1, find=_talker)
@@ -241,5 +279,7 @@ BESIDE = (
         coins_beside_perpetuals,
     ),
     Growth("{} isolated perpetuals", "a liquidation", (120, 1_200), liquidated_one_by_one),
+    Growth("{} buys wait for money", "an order", (1, 100, 1_000), buys_wait_for_money),
+    Growth("quotes of {} strategies in one symbol", "a fill", (2, 20, 100), quotes_of_others),
     Growth("signals of {} symbols wait", "an event", (1, 100, 1_000), words_wait),
 )

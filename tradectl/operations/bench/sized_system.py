@@ -62,6 +62,7 @@ class SizedSystem:
         resting: Iterable[OrderSpec] = (),
         strategies: tuple[StrategyInstance, ...] = (),
         risk: RiskLimits = NO_LIMIT_REACHED,
+        cash: Decimal = PLENTY,
     ) -> None:
         self.symbols = [f"C{n}USDT" for n in range(count)]
         settings = Settings(
@@ -81,7 +82,7 @@ class SizedSystem:
                 for n, symbol in enumerate(self.symbols)
             ),
         )
-        account = Account.open("benchmark", "USDT", PLENTY)
+        account = Account.open("benchmark", "USDT", cash)
         for symbol in self.symbols if held is not None else ():
             account.positions[symbol] = Position(symbol, held or Decimal(0), PRICE * (held or 0))
             account.holdings[symbol] = {TRADER: account.positions[symbol]}
