@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.profiles import in_turn
 from tests.real_data import real_data
 from tradectl.domain.events import BarEvent, BarOpened, MarketDataEvent
 from tradectl.domain.time import MILLISECOND, SECOND
@@ -50,7 +51,7 @@ def read_rows(name: str) -> tuple[list[MarketDataEvent], RecordedFeed]:
     return [event for event in events if not isinstance(event, BarOpened)], feed
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", in_turn(FILES, 4))
 def test_every_row_of_a_real_file_is_played(name: str) -> None:
     events, feed = read_rows(name)
     assert len(events) == rows_of(name)

@@ -241,7 +241,7 @@ def test_every_strategy_that_comes_along_is_tried_on_recorded_candles() -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_on_recorded_candles_it_trades_never_fails_and_is_decided_again(name: str) -> None:
     run = run_of(instance(name, **ON_RECORDED[name]))
-    feed(run, recorded(120))
+    feed(run, recorded(90))
     failed = (SystemEventKind.STRATEGY_FAILED, SystemEventKind.STRATEGY_QUARANTINED)
     assert [e.message for e in run.of(SystemEvent) if e.kind in failed] == []
     assert run.of(OrderFilled)
@@ -263,11 +263,15 @@ def crash() -> list[MarketDataEvent]:
     return sorted(found, key=lambda event: event.ts)
 
 
-@pytest.mark.parametrize("events", in_turn([crash, recorded], 2))
+def calm() -> list[MarketDataEvent]:
+    return recorded(100)
+
+
+@pytest.mark.parametrize("events", in_turn([crash, calm], 2))
 def test_all_at_once_nothing_is_overdrawn_limits_act_and_all_parts_add_up(
     events: Callable[[], list[MarketDataEvent]],
 ) -> None:
-    """Through a crash, or through two hundred calm minutes."""
+    """Through a crash, or through a hundred calm minutes."""
     all_at_once(events())
 
 
