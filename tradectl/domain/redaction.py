@@ -43,7 +43,7 @@ class Redaction:
     """Of texts that may have some of `secrets` in them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted({s for s in secrets if s}, key=len, reverse=True)
+        self._secrets = sorted({s for s in secrets if s}, key=lambda s: (-len(s), s))
 
     @cached_property
     def _known(self) -> re.Pattern[str] | None:
