@@ -29,7 +29,7 @@ from tradectl.domain.events import (
     TradingConcluded,
 )
 from tradectl.domain.money import ZERO, Side
-from tradectl.domain.states import TradingState
+from tradectl.domain.states import TradingState, told_of_pause
 from tradectl.domain.time import DAY, iso
 from tradectl.state.account import OPERATOR, Account, Pause
 from tradectl.state.consistency import problems_of
@@ -293,6 +293,11 @@ def test_resume_lifts_every_pause(ledger: Ledger) -> None:
     account = ledger.books.account
     assert (account.pauses, account.trading_state) == ({}, TradingState.RUNNING)
     assert paused(ledger.books) is None
+
+
+@pytest.mark.parametrize("state", TradingState)
+def test_a_pause_in_a_halt_is_said_to_count_once_that_is_cleared(state: TradingState) -> None:
+    assert ("once that is cleared" in told_of_pause(state.value)) is state.is_halt
 
 
 def test_a_copy_of_the_account_has_pauses_of_its_own(ledger: Ledger) -> None:

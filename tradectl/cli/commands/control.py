@@ -77,11 +77,13 @@ def resume(as_json: JsonOption = False, state_dir: StateDirOption = None) -> Non
     from tradectl.control.client import ask
     from tradectl.documents.run import Status
 
-    before = ask(_dir(state_dir).socket, "status", Status).state
+    before = ask(_dir(state_dir).socket, "status", Status)
     answer = _change_state(state_dir, "resume")
-    paused = before == "PAUSED"
-    allowed = "entries are allowed again; the limits' day and peak begin anew"
-    said = allowed if paused else f"nothing was paused: it is {answer.state}"
+    said = f"nothing was paused: it is {answer.state}"
+    if before.state == "PAUSED":
+        said = "entries are allowed again; the limits' day and peak begin anew"
+    elif before.halt is not None:
+        said = f"nothing is resumed: it is {answer.state}, which only `clear-halt` ends"
     _print(answer, as_json, said)
 
 
