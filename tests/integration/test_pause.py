@@ -99,11 +99,11 @@ def test_a_limits_pause_survives_and_the_summary_says_so(tmp_path: Path) -> None
     state, path = tmp_path / "state", tmp_path / "losing.toml"
     path.write_text(BUSY.replace('drawdown_pause_pct = "none"', "drawdown_pause_pct = 0.01"))
     with running(state, "-c", path) as run:
-        run.line("DRAWDOWN")
+        run.line(" RISK pause DRAWDOWN")
         run.send(signal.SIGKILL)
         run.end()
     summary = tradectl(
-        state, "run", "--headless", "--json", "--duration", "0.5", "-c", path
+        state, "run", "--headless", "--json", "--duration", "0.1", "-c", path
     ).document()
     assert summary["paused"]["reason"].startswith("DRAWDOWN: ")
     assert [cause["cause"] for cause in summary["paused"]["causes"]] == ["DRAWDOWN"]
