@@ -274,7 +274,7 @@ def test_what_a_keyring_has_is_never_written_over(
     unlocked.set()
     for thread in threading.enumerate():
         if thread.daemon and "asked" in thread.name:
-            thread.join(5)
+            thread.join(60)
     assert (held, (place / "journal.key").exists()) == ({"journal.key": SECRET}, True)
     again = SigningKeys({}, [place])
     assert again.made().name == made.name != before.name

@@ -51,7 +51,7 @@ async def test_live_the_loop_goes_on_while_a_thread_computes() -> None:
     assert half.threads != [threading.get_ident()]
     for thread in threading.enumerate():  # nothing of it is left behind, for the end to wait for
         if thread.ident in half.threads:
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 
