@@ -278,8 +278,8 @@ class TradingRun(Session):
         """
         ends = {
             asyncio.ensure_future(self._end.wait()): "",
-            asyncio.ensure_future(self.orchestrator.finished("feed")): "end of data",
             asyncio.ensure_future(self.bus.failed.wait()): "the journal failed",
+            asyncio.ensure_future(self.orchestrator.finished("feed")): "end of data",
         }
         if not self.options.data:
             ends[asyncio.ensure_future(self.orchestrator.halted.wait())] = "halted"
@@ -287,9 +287,8 @@ class TradingRun(Session):
             done, _ = await asyncio.wait(
                 ends, timeout=self.options.duration, return_when=asyncio.FIRST_COMPLETED
             )
-            self.end_reason = self.end_reason or (
-                ends[next(iter(done))] if done else "duration is over"
-            )
+            reasons = [why for task, why in ends.items() if task in done]  # several may have come
+            self.end_reason = self.end_reason or (reasons[0] if done else "duration is over")
             for task in done:
                 task.result()
             if self.options.data and self.books.trading_state.is_halt:
