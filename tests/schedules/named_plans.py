@@ -125,6 +125,7 @@ def refused_at_first(market: str) -> Plan:
         (4.0, "reply-fault", {**refused_stops(market), "count": 2}),
         (4.0, "signal", signal("buy")),
         (14.0, "move", move(5)),
+        rebalance=HOUR,
     )
 
 
@@ -175,6 +176,7 @@ def killed_while_reducing(market: str) -> Plan:
         (4.0, "signal", signal("buy", 0.4)),
         (9.0, "signal", signal("buy")),
         (11.0, "limit", {"action": "reduce"}),
+        (11.3, "is-latched", {"state": "REDUCING"}),
         (11.4, "kill", KILL),
         (16.0, "move", move(5)),
     )
@@ -376,7 +378,7 @@ ALWAYS = (
     "ends while a stop is sent, futures",
     "an entry found at the start, futures",
 )
-"""The fewest of which one or another fails, whichever of 32 ways to keep a position protected is taken
+"""The fewest of which one or another fails, whichever of 33 ways to keep a position protected is taken
 out of the program."""
 
 __all__ = [

@@ -39,6 +39,10 @@ class Stops(Steps):
             self.system.disk_full = True
             self.checker.protection.fails = True
 
+    def _slow_disk(self, seconds: float) -> None:
+        """The longest that a sync takes from now on."""
+        self.system.slow_disk = seconds
+
     def _latch_fails(self) -> None:
         """No halt can be latched any more, until whoever starts it again has looked after that."""
         self.system.latch_fails = True
@@ -56,6 +60,10 @@ class Stops(Steps):
             source_component=WHY, code="DRAWDOWN", message=WHY, action=RiskAction(action)
         )
         self.post(breach)
+
+    def _is_latched(self, state: str) -> None:
+        if self.latch.state() != state:
+            self.checker.say(f"{state} is not latched: {self.latch.read()}")
 
     # --- stops ----------------------------------------------------------------------------------
 

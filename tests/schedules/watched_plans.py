@@ -45,11 +45,6 @@ def bought(market: str, **fault: Any) -> tuple[tuple[float, str, dict[str, Any]]
     return (4.0, "reply-fault", kept), (4.0, "signal", signal("buy"))
 
 
-def of_a_stop(market: str, **fault: Any) -> dict[str, Any]:
-    kind = "STOP_LOSS" if market == "spot" else "STOP_MARKET"
-    return {**UNANSWERED, **fault, "params": {"type": kind}}
-
-
 def reversed_over_a_limit() -> Plan:
     """The other side would be too large: what reduces passes, as it is denied and as it was put off."""
     return by_hand(
@@ -80,14 +75,21 @@ def halted_as_its_stop_is_refused(market: str) -> Plan:
 
 
 def ends_as_its_stop_is_refused(market: str) -> Plan:
-    return by_hand(market, *bought(market), (4.3, "terminate", {}), (12.0, "move", move(5)))
+    """It waits for the next try, which comes when it is due."""
+    return by_hand(
+        market,
+        *bought(market),
+        (4.3, "terminate", {}),
+        (12.0, "move", move(5)),
+        **NEVER_LOOKS,
+    )
 
 
 def ends_while_a_stop_is_unknown(market: str) -> Plan:
     """The next one can be sent once the exchange's word counts, and not before."""
     return by_hand(
         market,
-        *bought(market, **of_a_stop(market)),
+        *bought(market, **UNANSWERED, params=refused_stops(market)["params"]),
         (4.4, "terminate", {}),
         (32.0, "move", move(5)),
         not_found=12.0,
@@ -196,19 +198,24 @@ def line_down_as_it_enters(market: str) -> Plan:
 
 
 def told_of_what_is_bare(market: str) -> Plan:
-    """Of a stop that is late, and of one that is refused in a halt."""
+    """Of a stop that is late, as the disk is slow, and goes out as old as it is; and of one that is
+    refused in a halt."""
     return by_hand(
         market,
-        *bought(market, **of_a_stop(market, kind="late", seconds=5.0)),
+        (4.0, "signal", signal("buy")),
+        (4.1, "slow-disk", {"seconds": 20.0}),
+        (4.6, "slow-disk", {"seconds": 0.0}),
         (8.0, "is-told", {"kind": "stop_late"}),
-        (12.0, "signal", signal("close")),
-        (13.9, "reply-fault", refused_stops(market)),
-        (14.0, "signal", signal("buy")),
-        (16.0, "limit", {"action": "reduce"}),
-        (18.0, "is-told", {"kind": "position_unprotected"}),
-        (19.0, "all-well", {}),
-        (26.0, "move", move(5)),
-        timeout=8.0,
+        protected(13.8),
+        (16.0, "signal", signal("close")),
+        (18.9, "reply-fault", refused_stops(market)),
+        (19.0, "signal", signal("buy")),
+        (21.0, "limit", {"action": "reduce"}),
+        (23.0, "is-told", {"kind": "position_unprotected"}),
+        (24.0, "all-well", {}),
+        (30.0, "move", move(5)),
+        latency=0.3,
+        **NEVER_LOOKS,
     )
 
 
@@ -248,7 +255,7 @@ def beside_what_waits() -> Plan:
         "futures",
         *bought("futures"),
         (4.4, "order", {**exit_, "offset_bps": 40, "reduce_only": False}),
-        protected(7.0),
+        protected(5.6),
         (7.1, "cancel-all", {}),
         (9.8, "stream-fault", {"kind": "drop", "count": -1}),
         (9.9, "reply-fault", {**UNANSWERED, "placed": True, "params": {"side": "BUY"}}),
@@ -277,11 +284,11 @@ WATCHED: dict[str, Plan] = {
         ("halted bare before a price", halted_bare_before_a_price(market)),
         ("halted by its records alone", halted_by_its_records_alone(market)),
         ("a line down as it enters", line_down_as_it_enters(market)),
-        ("told of what is bare", told_of_what_is_bare(market)),
         ("not sold, and slow", not_sold_and_slow(market)),
     )
 } | {
     "a reversal over a limit": reversed_over_a_limit(),
+    "told of what is bare": told_of_what_is_bare("futures"),
     "flattened while a stop goes": flattened_while_a_stop_goes(),
     "beside what waits": beside_what_waits(),
     "a countdown as it is stopped directly": with_a_countdown(
@@ -304,10 +311,11 @@ SEEN_ALWAYS = (
     "halted bare before a price, spot",
     "halted by its records alone, futures",
     "a line down as it enters, futures",
+    "told of what is bare",
     "not sold, and slow, spot",
     "beside what waits",
     "a countdown as it is stopped directly",
 )
-"""Of which one fails for each of nineteen further ways."""
+"""Of which one fails for each of twenty-three further ways."""
 
 __all__ = ["SEEN_ALWAYS", "WATCHED"]

@@ -251,6 +251,15 @@ def test_on_spot_the_stop_comes_back_where_the_exit_that_it_made_room_for_is_ref
     assert system.heard().working() == [STOP]
 
 
+def test_on_spot_the_stop_comes_back_where_risk_denies_the_exit_that_it_made_room_for() -> None:
+    system = System(stop_loss_pct=D(3)).enter()
+    system.signal("close")
+    (exit_,) = system.confirm_cancels().view.working_orders(BTC)
+    exit_.status = OrderStatus.DENIED
+    told = system.engine.on_denied(exit_.spec, "denied", system.view, system.at)
+    assert system.take(told).working() == [STOP]
+
+
 def test_on_spot_what_stays_is_protected_while_the_other_part_is_sold() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     signal = Signal(symbol=BTC, action="buy", strategy="s", strength=0.25)  # type: ignore[arg-type]
