@@ -33,6 +33,17 @@ def test_a_component_that_is_expected_has_no_heartbeat_yet(registry: ComponentRe
     assert registry.rows()["feed"].last_heartbeat is None
 
 
+def test_a_look_at_one_is_a_heartbeat_of_no_other(
+    registry: ComponentRegistry, clock: StillClock
+) -> None:
+    for name in ("risk", "portfolio"):
+        registry.started(name)
+    others = registry._components["portfolio"].heartbeat_at
+    clock.pass_seconds(1.0)
+    assert age(registry, "risk") == 0.0
+    assert registry._components["portfolio"].heartbeat_at == others
+
+
 def test_what_runs_in_the_loop_beats_while_it_runs_and_the_rest_by_its_reports(
     registry: ComponentRegistry, clock: StillClock
 ) -> None:
