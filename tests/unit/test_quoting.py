@@ -708,5 +708,15 @@ def test_what_becomes_of_others_orders_matters_where_they_share_the_room(
         order_id: quoting.concerned(OrderAccepted(order_id=order_id, symbol=symbol), books)
         for order_id in (own.spec.order_id, "other")
     }
+    stop = OrderSpec(
+        "stop", symbol, Side.SELL, Decimal(1), OrderType.STOP_MARKET, stop_price=Decimal(80),
+        reduce_only=True,
+    )  # fmt: skip
+    run.feed(OrderInitialized(source_component="test", order=stop))
+    filled = OrderFilled(
+        order_id="stop", symbol=symbol, trade_id="1", side=Side.SELL, quantity=Decimal(1),
+        price=Decimal(80), fee=Decimal(0), fee_currency="USDT",
+    )  # fmt: skip
+    assert quoting.concerned(filled, books) == ""
     everybody = {own.spec.order_id: "", "other": ""}
     assert told == (everybody if shared else {own.spec.order_id: own.spec.strategy, "other": None})
