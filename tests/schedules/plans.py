@@ -33,6 +33,8 @@ DOORS = {
 }
 LIMIT = 20_000
 """The largest notional of a position, in every plan."""
+ENTERED_BY = 4.0
+"""Seconds: the market moves every three."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,11 @@ def plan_of(seed: int) -> Plan:
 
 
 def entering(plan: Plan) -> Plan:
-    """With an entry before anything else: what never trades proves nothing."""
+    """The same a little later, once a price has come and something was entered by it: what never trades
+    proves nothing."""
     more = {"symbol": plan.symbols[0], "strategy": "a", "action": "buy", "strength": 1.0}
-    return replace(plan, steps=(Step(0.0, "signal", more), *plan.steps))
+    later = (replace(step, at=step.at + ENTERED_BY) for step in plan.steps)
+    return replace(plan, steps=(Step(ENTERED_BY, "signal", more), *later))
 
 
 def _with_halts(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
