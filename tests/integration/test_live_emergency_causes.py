@@ -5,7 +5,6 @@ closed: whoever carries it out, what the receipt says is so, and it names what i
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from collections.abc import AsyncIterator
@@ -288,7 +287,7 @@ def test_the_receipt_of_the_command_is_true(trouble: str, process: str, tmp_path
             wait_until(lambda: stop_is_known(live))
             live.exchange.stop_walking()
             if process == "stopped":
-                os.kill(run.process.pid, signal.SIGSTOP)
+                run.send(signal.SIGSTOP)
             elif process == "none":
                 run.kill()
             for begin, _ in troubles:
@@ -336,7 +335,7 @@ def test_the_receipt_of_the_command_is_true_where_coins_are_locked(
             wait_until(lambda: stop_is_known(live))
             live.exchange.stop_walking()
             if process == "stopped":
-                os.kill(run.process.pid, signal.SIGSTOP)
+                run.send(signal.SIGSTOP)
             elif process == "none":
                 run.kill()
             theirs = live.exchange.lock_coins("main", SPOT, "66000")
