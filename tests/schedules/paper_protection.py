@@ -290,11 +290,12 @@ class ProtectionSchedule:
         return abs(held), min(sum(stops, D(0)), abs(held))
 
     def _follow(self, event: PositionChanged | OrderFilled) -> None:
-        """What was closed or reversed is another position from then on; a stop that did its work does not
-        protect what is left."""
+        """What was closed or reversed is another position from then on, also where more comes in the same
+        step; a stop that did its work does not protect what is left."""
         if isinstance(event, PositionChanged):
             if not event.quantity or (event.quantity > 0) != self._long:
                 self._long, self._best = event.quantity > 0, D(0)
+            self._best = min(self._best, abs(event.quantity))
             return
         order = self.system.books.order(event.order_id)
         if order is not None and order.spec.is_protective:

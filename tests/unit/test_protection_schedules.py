@@ -18,6 +18,8 @@ SEED = os.environ.get("TRADECTL_PROTECTION_SEED", "")
 CHUNK = 30
 CHUNKS = [*range(0, 2400, CHUNK)]
 FIRST = [int(SEED)] if SEED else in_turn(CHUNKS, len(CHUNKS))
+ONCE_WRONG = (434, 2344)
+"""A cancel was asked for again with each refusal: of an entry, of a stop in flattening."""
 
 
 @pytest.mark.parametrize("first", FIRST)
@@ -34,3 +36,10 @@ def test_whatever_happens_a_position_keeps_its_stop(first: int) -> None:
         assert min(seen[kind] for kind in ("kill", "refuse", "flatten", "halt", "reduce")) > 0
         assert seen["covered"] > 1
         assert seen["flat"] > 1
+
+
+@pytest.mark.parametrize("seed", ONCE_WRONG)
+def test_what_was_wrong_once_is_right(seed: int) -> None:
+    schedule = ProtectionSchedule(seed)
+    schedule.play()
+    assert not schedule.wrong

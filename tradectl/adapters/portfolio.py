@@ -46,6 +46,7 @@ from tradectl.portfolio import by_hand, refused_orders, resting_entries
 from tradectl.portfolio.decisions import asked_of, asks, cancels, crossed_out
 from tradectl.portfolio.engine import PortfolioEngine
 from tradectl.portfolio.portfolio_settings import PortfolioSettings
+from tradectl.portfolio.refused_cancels import RefusedCancels
 from tradectl.portfolio.weighting import of_failure
 from tradectl.risk.account_checks import BalanceCheck
 
@@ -55,8 +56,7 @@ FLATTEN_TIMER = "flatten"
 BRACKET_TIMER = "bracket"
 RETRY_TIMER, LATE_STOP_TIMER = "retry ", "late_stop "
 """And the symbol: it is looked at."""
-RUNNING, FLATTENING = TradingState.RUNNING, TradingState.FLATTENING
-HALTED = TradingState.HALTED
+RUNNING, FLATTENING, HALTED = TradingState.RUNNING, TradingState.FLATTENING, TradingState.HALTED
 
 
 class PortfolioAdapter(Adapter):
@@ -79,6 +79,7 @@ class PortfolioAdapter(Adapter):
         self._flatten_at = 0
         """for when (ns) it was set last that what is to be flat is looked at again"""
         self._fails = False
+        self._refused_cancels = RefusedCancels()
         self.problem: ComputeWeights | None = None
         """what weights were asked for last, in this run"""
 
@@ -121,8 +122,7 @@ class PortfolioAdapter(Adapter):
         if not self._awaited:
             self._bus.detach(self._on_first_price)
         books = self._state.books
-        flattening = books.trading_state is FLATTENING
-        if flattening or not self.engine.follows_orders(books):
+        if books.trading_state is FLATTENING or not self.engine.follows_orders(books):
             return []
         return self.engine.protect(books, record.at, event.symbol)
 
@@ -188,12 +188,13 @@ class PortfolioAdapter(Adapter):
         record: Record,
     ) -> list[Event]:
         books, quoting = self._state.books, self.engine.quoting
-        whose: str | None = ""
         if isinstance(event, OrderDenied):
             quoting.denied(event.order_id, books, record.at)
+        whose: str | None = ""
         if isinstance(event, ExecutionEvent | OrderDenied):
             whose = quoting.concerned(event, books)
-        return [] if whose is None else quoting.bring(event.symbol, books, record.at, whose)
+        brought = [] if whose is None else quoting.bring(event.symbol, books, record.at, whose)
+        return self._refused_cancels.after(event, brought, record.at)
 
     def _on_open(self, event: BarOpened, record: Record) -> list[Event]:
         return self.engine.on_open(event.symbol, self._state.books, record.at)
@@ -305,6 +306,9 @@ class PortfolioAdapter(Adapter):
         return self._and_say(events, [position.symbol for position in books.positions()])
 
     def _on_execution(self, event: OrderReport, record: Record) -> list[Event]:
+        return self._refused_cancels.after(event, self._became(event, record), record.at)
+
+    def _became(self, event: OrderReport, record: Record) -> list[Event]:
         """What became of an order may be what the next one waited for. While flattening, what a cancel
         that lost its race left open is closed as well."""
         books, state = self._state.books, self._state.books.trading_state
@@ -334,8 +338,7 @@ class PortfolioAdapter(Adapter):
     def _on_liquidation(self, event: PositionLiquidated, record: Record) -> list[Event]:
         """An exchange closed a position, or a part of it: its stop goes, or becomes smaller."""
         books, events = self._state.books, list[Event]()
-        flattening = books.trading_state is TradingState.FLATTENING
-        if self.engine.follows_orders(books) and not flattening:
+        if books.trading_state is not FLATTENING and self.engine.follows_orders(books):
             events = self.engine.protect(books, record.at, event.symbol)
         return self._and_say(events, [event.symbol])
 
@@ -349,8 +352,7 @@ class PortfolioAdapter(Adapter):
         """What the gate held back is an answer like an exchange's. What risk denies is in the cascade of
         our own intent, and is answered by the part of it that only reduces; or while flattening, by the
         stop that had made room for it."""
-        flattening = self._state.books.trading_state is FLATTENING
-        if record.cause and not flattening:
+        if record.cause and self._state.books.trading_state is not FLATTENING:
             return self._reduce_instead(event, record.at)
         return self._on_execution(event, record)
 
