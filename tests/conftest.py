@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="try much more of everything")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
     """Two for each processor, as a test of a real process also waits; each costs imports of its own."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:

@@ -178,5 +178,10 @@ def test_an_order_at_market_that_a_thin_market_does_not_fill_goes_when_the_targe
     ]
     assert tradectl(state, "positions", "--json", "--run", run).document() == []
     data.write_text("\n".join(["time,open,high,low,close,volume", *candles[:4]]))
-    ended = tradectl(state, "run", *words, *chosen, *bounded, "--flatten-at-end")
+    flat = (*words, *chosen, *bounded, "--flatten-at-end")
+    ended = tradectl(state, "run", *flat)
     assert "--flatten-at-end: left open, as dust or for want of volume: BTCUSDT" in ended.err
+    with data.open("a") as more:
+        more.write("\n" + candles[0].replace("T00", "T01"))
+    ended = tradectl(state, "run", *flat, "--speed", 600, "--duration", 1)
+    assert "left open, as the run ended before its data did (duration is over): BTC" in ended.err

@@ -36,6 +36,7 @@ from tests.fixtures.command import (
 from tests.fixtures.journal import records_named
 from tests.fixtures.run_inputs import begins_where, look
 from tests.profiles import examples
+from tradectl.doctor.provenance import provenance
 from tradectl.domain.errors import JournalDamaged
 from tradectl.domain.events import OrderFilled
 from tradectl.domain.time import SECOND, iso
@@ -235,6 +236,10 @@ def test_damage_before_the_snapshot_is_told_of_beside_the_run_that_goes_on(state
     damage_record_1(journal)
     with pytest.raises(JournalDamaged):
         recovered(state)
+    found = provenance(StateDir(state))
+    assert found is not None
+    assert (found.verdict, "--fresh" in found.message) == ("warned", False)
+    assert f"{journal} is damaged at record" in found.message
     with running(state, IDLE) as run:
         told = run.line(f"SYSTEM inconsistent: {journal} is damaged at record")
         assert records_named(told)[0] == 1
@@ -254,6 +259,9 @@ def test_a_snapshot_that_names_no_seal_of_the_journal_has_all_of_it_read(
     assert after is not None
     assert (after.read_from, after.state_hash) == (0, before.state_hash)
     damage_record_1(before.journal)
+    found = provenance(StateDir(state))
+    assert found is not None
+    assert found.verdict == "failed"
     answer = tradectl(state, "run", "--headless", "--duration", 5)
     assert answer.code == 1
     assert records_named(answer.complaint())[0] == 1

@@ -45,10 +45,21 @@ def provenance(state_dir: StateDir) -> Finding | None:
             verdict = failed if kind == LIVE_ACCOUNT else warned
             return verdict(name, str(error), mend)
         except JournalDamaged as error:
-            return failed("journal", str(error), "put a whole one back: `tradectl restore`")
+            return _damaged(state_dir, kind, error)
         except (JournalError, StateError):
             return None  # which `account` tells of
     return passed(name, "signed by your key, and the newest that is known") if found else None
+
+
+def _damaged(state_dir: StateDir, kind: str, error: JournalDamaged) -> Finding:
+    """A run goes on where a snapshot has all that came up to there."""
+    mend = "put a whole one back: `tradectl restore`"
+    try:
+        recover(state_dir, kind, checked_elsewhere=True)
+    except (JournalError, StateError):
+        return failed("journal", str(error), mend)
+    beyond = "the next run goes on from a later snapshot, and what led there cannot be replayed"
+    return warned("journal", f"{error.__cause__ or error}; {beyond}", mend)
 
 
 __all__ = ["journal_key", "provenance"]

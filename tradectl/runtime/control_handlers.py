@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 STOP_S, LONGEST_STOP_S = 3.0, 25.0
 """How long an emergency stop may take: as long as its asker waits, but no less and no more than this."""
 STOP_TOLD_S = 1.5
-"""So long before its asker gives up it comes to its end: what it could not do is told in time, too."""
+"""So long before its asker gives up it comes to its end: what it could not do is told in time, too. Who
+waits for less than `STOP_S` and this may have no answer, and finishes the job in its own way."""
 
 
 class ControlHandlers:

@@ -139,13 +139,21 @@ def run(
         _stand_by(options, manager, str(error))
         raise
     print_data(summary, as_json, "render.summary")
-    held = {position.symbol for each in summary.strategies for position in each.positions}
-    if flatten_at_end and held:
-        left = ", ".join(sorted(held))
-        say(f"--flatten-at-end: left open, as dust or for want of volume: {left}", err=True)
+    if flatten_at_end:
+        _tell_what_is_open(summary)
     if summary.exit_code:
         _stand_by(options, manager)
     raise typer.Exit(summary.exit_code)
+
+
+def _tell_what_is_open(summary: Summary) -> None:
+    """What was to be flat at the end of data, and is not."""
+    held = sorted({position.symbol for each in summary.strategies for position in each.positions})
+    if held:
+        why = "as dust or for want of volume"
+        if summary.reason != "end of data":
+            why = f"as the run ended before its data did ({summary.reason})"
+        say(f"--flatten-at-end: left open, {why}: {', '.join(held)}", err=True)
 
 
 def _stand_by(options: RunOptions, manager: str, why: str = "") -> None:

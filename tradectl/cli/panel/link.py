@@ -14,6 +14,7 @@ from tradectl.documents.control import StateChange
 from tradectl.documents.operations import StopReport
 from tradectl.documents.risk import RiskReport
 from tradectl.domain.errors import UsageError
+from tradectl.domain.states import told_of_pause
 from tradectl.domain.text import counted
 
 BY = "panel"
@@ -39,10 +40,9 @@ class SocketLink:
         if deed == "stop":
             return _told(self._stop())
         if deed == "pause":
-            answer = ask(self._socket, "pause", StateChange, reason=REASON, by=BY)
-        else:
-            answer = ask(self._socket, "resume", StateChange, by=BY)
-        return f"{deed}: it is {answer.state}"
+            state = ask(self._socket, "pause", StateChange, reason=REASON, by=BY).state
+            return f"pause: it is {state}: {told_of_pause(state)}"
+        return f"resume: it is {ask(self._socket, 'resume', StateChange, by=BY).state}"
 
     def risk(self) -> RenderableType:
         return report(ask(self._socket, "risk", RiskReport))
