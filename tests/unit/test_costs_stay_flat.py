@@ -8,23 +8,18 @@ from decimal import Decimal
 import pytest
 
 from tests.fixtures.work import work_of
-from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
     EmergencyStopReceived,
     MarketDataEvent,
-    QuotesWanted,
     Record,
-    SignalAction,
-    StrategySignalEvent,
 )
 from tradectl.domain.instruments import InstrumentKind
 from tradectl.domain.money import Side
 from tradectl.domain.orders import Order, OrderStatus
-from tradectl.domain.quotes import QuoteLevel, QuoteSet
 from tradectl.domain.risk_memory import KEYS_KEPT, RiskMemory
 from tradectl.domain.working_orders import WorkingOrders
+from tradectl.operations.bench.growth_beside import bid, bought, talker
 from tradectl.operations.bench.sized_system import PRICE, START, STEP, SizedSystem, resting_buys
-from tradectl.strategy.base import Signal, Strategy
 from tradectl.strategy.configured import StrategyInstance
 from tradectl.strategy.engine import StrategyEngine
 
@@ -43,22 +38,13 @@ def stop_with_resting_orders(count: int) -> Prepared:
     return lambda: made.system.apply(stop), count
 
 
-def tick_while_words_wait(count: int) -> Prepared:
+def tick_while_signals_wait(count: int) -> Prepared:
     """Of so many symbols a strategy has said too much."""
-    engine = StrategyEngine([StrategyInstance("fast", "")], max_signals_per_second=1, find=found)
+    engine = StrategyEngine([StrategyInstance("fast", "")], max_signals_per_second=1, find=talker)
     for symbol in [f"C{n}USDT" for n in range(count)] * 2:
         tick(engine, symbol, at=1)
     assert engine.deferred("fast", "C0USDT")
     return lambda: tick(engine, "C0USDT", at=2), 1
-
-
-class SaysSoAlways(Strategy):
-    def on_trade(self, trade: MarketDataEvent) -> Signal | None:
-        return self.long()
-
-
-def found(_name: str) -> type[Strategy]:
-    return SaysSoAlways
 
 
 def tick(engine: StrategyEngine, symbol: str, at: int) -> None:
@@ -70,20 +56,9 @@ def tick_of_many_brackets(count: int) -> Prepared:
     """So many strategies hold the symbol, each with a stop far away."""
     made = SizedSystem(1, kind=PERPETUAL)
     for n in range(count):
-        made.system.apply(made.tick("C0USDT"), bought(f"s{n}", Bracket(stop_loss_pct=Decimal(9))))
+        made.system.apply(made.tick("C0USDT"), bought("C0USDT", f"s{n}"))
     made.system.apply(made.tick("C0USDT"))
     return lambda: made.system.apply(made.tick("C0USDT")), 1
-
-
-def bought(strategy: str, bracket: Bracket) -> StrategySignalEvent:
-    return StrategySignalEvent(
-        source_component="test",
-        symbol="C0USDT",
-        action=SignalAction.BUY,
-        strategy=strategy,
-        strength=0.0001,
-        bracket=bracket,
-    )
 
 
 def tick_of_coins_beside_perpetuals(count: int) -> Prepared:
@@ -127,14 +102,7 @@ def fill_beside_quotes_of_others(count: int) -> Prepared:
     """So many strategies have something to rest in the symbol."""
     made = SizedSystem(1, kind=PERPETUAL)
     for n in range(count):
-        level = QuoteLevel(PRICE - (n + 1) * STEP, Decimal(1), "bid")
-        wants = QuotesWanted(
-            source_component="test",
-            symbol="C0USDT",
-            strategy=f"s{n}",
-            quotes=QuoteSet(bids=(level,)),
-        )
-        made.system.apply(made.tick("C0USDT"), wants)
+        made.system.apply(made.tick("C0USDT"), bid(n, Decimal(1)))
     reach = [made.tick("C0USDT", PRICE - (n + Decimal("1.5")) * STEP) for n in range(3)]
     made.system.apply(*reach[:2])
     return lambda: made.system.apply(reach[2]), 1
@@ -152,7 +120,7 @@ def execution_of_another_kind(count: int) -> Prepared:
     "prepare",
     [
         stop_with_resting_orders,
-        tick_while_words_wait,
+        tick_while_signals_wait,
         tick_of_many_brackets,
         tick_of_coins_beside_perpetuals,
         liquidation_of_one,

@@ -168,10 +168,6 @@ class AlertChannel(Section, frozen=True, kw_only=True):
         if self.url and self.kind == "webhook":
             refuse_address(self.url, "alert_channels.url")
 
-    @property
-    def needs_url(self) -> bool:
-        return self.kind in ("webhook", "apprise")
-
 
 class AlertRoute(Section, frozen=True, kw_only=True):
     """Who is told of what. Each route that fits tells; without any, what is a warning or worse goes to

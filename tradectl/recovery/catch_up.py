@@ -129,7 +129,8 @@ async def store_run(run: Recovered, store: Store, reader: StateReader) -> None:
 
 
 def _all_of(run: Recovered, shown: Status) -> Changes:
-    """What it left, with its status where something else is `shown`."""
+    """What it left, to be stored. `shown` is the status that the database has of it: what no journal
+    tells stays as it is there."""
     header, account = run.header, run.account
     settings = Settings.load(header.config)
     instruments = settings.all_instruments()

@@ -24,8 +24,6 @@ from statistics import NormalDist
 CONFIDENCE = 0.95
 TAIL = 0.05
 Z = NormalDist().inv_cdf(TAIL)
-FEWEST = 2
-"""Days without which nothing can be said."""
 
 
 def historical(days: Sequence[float]) -> float:

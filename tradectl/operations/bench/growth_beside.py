@@ -1,4 +1,4 @@
-"""What a thing costs beside what it has nothing to do with: stops, brackets, halts, words that wait.
+"""What a thing costs beside what it has nothing to do with: stops, brackets, halts, signals that wait.
 
 Most of it is bounded by nothing but the account: an emergency stop above all is to be as quick for each
 order among ten thousand as for one.
@@ -111,7 +111,7 @@ def _stops(kind: OrderType, count: int) -> list[OrderSpec]:
 def brackets_elsewhere(count: int) -> Take:
     made = SizedSystem(count + 1, kind=PERPETUAL)
     for symbol in made.symbols[1:]:
-        made.system.apply(made.tick(symbol), _bought(symbol, TRADER))
+        made.system.apply(made.tick(symbol), bought(symbol, TRADER))
     return rising(_of_the_first(made), first=1)
 
 
@@ -119,11 +119,11 @@ def brackets_in_one_symbol(count: int) -> Take:
     """So many strategies hold it, each with a stop far away."""
     made = SizedSystem(1, kind=PERPETUAL)
     for n in range(count):
-        made.system.apply(made.tick(FIRST), _bought(FIRST, f"strategy-{n}"))
+        made.system.apply(made.tick(FIRST), bought(FIRST, f"strategy-{n}"))
     return passing(made)
 
 
-def _bought(symbol: str, strategy: str) -> StrategySignalEvent:
+def bought(symbol: str, strategy: str) -> StrategySignalEvent:
     return StrategySignalEvent(
         source_component="benchmark",
         symbol=symbol,
@@ -134,7 +134,7 @@ def _bought(symbol: str, strategy: str) -> StrategySignalEvent:
     )
 
 
-# --- perpetuals, words, what is remembered --------------------------------------------------------
+# --- perpetuals, buys, quotes, signals -------------------------------------------------------------
 
 
 def coins_beside_perpetuals(count: int) -> Take:
@@ -179,14 +179,7 @@ def quotes_of_others(count: int) -> Take:
     """So many strategies have a bid in the symbol, and one after the other is filled."""
     made = SizedSystem(1, kind=PERPETUAL)
     for n in range(count):
-        level = QuoteLevel(PRICE - (n + 1) * STEP, Decimal(1_000), "bid")
-        wants = QuotesWanted(
-            source_component="benchmark",
-            symbol=FIRST,
-            strategy=f"strategy-{n}",
-            quotes=QuoteSet(bids=(level,)),
-        )
-        made.system.apply(made.tick(FIRST), wants)
+        made.system.apply(made.tick(FIRST), bid(n, Decimal(1_000)))
 
     def take() -> float:
         ticks = [made.tick(FIRST, PRICE - 3 * STEP / 2) for _ in range(ORDERS // 4)]
@@ -197,9 +190,20 @@ def quotes_of_others(count: int) -> Take:
     return take
 
 
-def words_wait(count: int) -> Take:
+def bid(number: int, quantity: Decimal) -> QuotesWanted:
+    """Of a strategy of its own, a step further away for each `number`."""
+    level = QuoteLevel(PRICE - (number + 1) * STEP, quantity, "bid")
+    return QuotesWanted(
+        source_component="benchmark",
+        symbol=FIRST,
+        strategy=f"strategy-{number}",
+        quotes=QuoteSet(bids=(level,)),
+    )
+
+
+def signals_wait(count: int) -> Take:
     """A strategy has said too much of so many symbols, and may say it later."""
-    engine = StrategyEngine([StrategyInstance("fast", "")], max_signals_per_second=1, find=_talker)
+    engine = StrategyEngine([StrategyInstance("fast", "")], max_signals_per_second=1, find=talker)
     ticks = [_tick(f"C{n}USDT") for n in range(count)]
     for tick in (*ticks, *ticks):
         _hears(engine, tick)
@@ -230,7 +234,7 @@ class SaysSoAlways(Strategy):
         return self.long()
 
 
-def _talker(_name: str) -> type[Strategy]:
+def talker(_name: str) -> type[Strategy]:
     return SaysSoAlways
 
 
@@ -281,5 +285,5 @@ BESIDE = (
     Growth("{} isolated perpetuals", "a liquidation", (120, 1_200), liquidated_one_by_one),
     Growth("{} buys wait for money", "an order", (1, 100, 1_000), buys_wait_for_money),
     Growth("quotes of {} strategies in one symbol", "a fill", (2, 20, 100), quotes_of_others),
-    Growth("signals of {} symbols wait", "an event", (1, 100, 1_000), words_wait),
+    Growth("signals of {} symbols wait", "an event", (1, 100, 1_000), signals_wait),
 )
