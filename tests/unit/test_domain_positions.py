@@ -223,6 +223,23 @@ def test_the_best_price_is_there_again_when_its_cancel_is_refused() -> None:
     assert works.best(Side.SELL) is None
 
 
+def test_a_child_that_outlives_its_order_still_has_its_price() -> None:
+    parent, child = (
+        Order(spec, 1, 1, OrderStatus.ACCEPTED)
+        for spec in (
+            OrderSpec("parent", "X", Side.BUY, Decimal(1)),
+            OrderSpec(
+                "child", "X", Side.BUY, Decimal(1), OrderType.LIMIT, Decimal(3), parent_id="parent"
+            ),
+        )
+    )
+    works = WorkingOrders([parent, child])
+    works.change(parent, OrderStatus.FILLED, Decimal(1))
+    assert works.best(Side.BUY) is child
+    works.change(child, OrderStatus.CANCELED, Decimal(0))
+    assert works.best(Side.BUY) is None
+
+
 @each_row(
     ("held", "side", "orders", "left"),
     [

@@ -13,6 +13,7 @@ import pytest
 from tests.fixtures.driven import PERPETUAL, SPOT, Driven, settings_with, trade
 from tests.fixtures.rows import each_row
 from tests.profiles import in_turn
+from tradectl.domain.brackets import Bracket
 from tradectl.domain.events import (
     CancelRequested,
     Command,
@@ -720,3 +721,22 @@ def test_what_becomes_of_others_orders_matters_where_they_share_the_room(
     assert quoting.concerned(filled, books) == ""
     everybody = {own.spec.order_id: "", "other": ""}
     assert told == (everybody if shared else {own.spec.order_id: own.spec.strategy, "other": None})
+
+
+@each_row(
+    ("bracket", "exit_price"),
+    [(Bracket(take_profit_pct=D(1)), "100.5"), (Bracket(stop_loss_pct=D(2)), "96.9")],
+)
+def test_quotes_go_with_the_fill_that_closed_what_they_were_for(
+    bracket: Bracket, exit_price: str
+) -> None:
+    Scripted.script = {0: quote("99 1 near, 90 1 far")}
+    instance = StrategyInstance("mine", "Scripted", symbols=(PERPETUAL,), bracket=bracket)
+    paper = PaperSettings(limit_fill="touch", slippage_bps=ZERO, latency_ms=0)
+    run = Driven(settings_with(instance, paper=paper), CLASSES)
+    ticks(run, 100, 100, "98.9")
+    assert resting(run) == ["buy 90 1 far"]
+    ticks(run, exit_price, begin=3)
+    assert not run.system.books.position(PERPETUAL).quantity
+    assert resting(run) == []
+    run.check()

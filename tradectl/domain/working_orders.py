@@ -283,7 +283,8 @@ class WorkingOrders:
             self._count(order, -order.remaining)
         else:
             self._begin()
-            self._resting = {BUY: [], SELL: []}
+            if not self.children:  # they may be there a moment longer than their orders
+                self._resting = {BUY: [], SELL: []}
 
     def _kind(self, spec: OrderSpec) -> dict[str, Order]:
         if spec.leg is None and not spec.tag and not spec.reduce_only:  # the usual case

@@ -99,13 +99,13 @@ class Quoting:
     @staticmethod
     def concerned(event: OrderReport, view: AccountView) -> str | None:
         """Whose quotes what became of an order may change: everybody's (empty) where it binds what quotes
-        would have, or leaves it to them, and where a stop has closed what they were for; else those of
-        the strategy whose quote it is, if it is one."""
+        would have, or leaves it to them, and where a stop or a target has closed what they were for;
+        else those of the strategy whose quote it is, if it is one."""
         order, symbol = view.order(event.order_id), event.symbol
         reduces = view.trading_state.only_reduces or bool(view.restrictions(symbol))
         if order is None or reduces or not view.instrument(symbol).can_short:
             return ""
-        if order.spec.is_protective and isinstance(event, OrderFilled):
+        if isinstance(event, OrderFilled) and (order.spec.is_stop_loss or order.spec.is_target):
             return ""
         return order.spec.strategy if order.spec.tag else None
 
