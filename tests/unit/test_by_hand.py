@@ -220,11 +220,14 @@ def test_a_halt_calls_off_what_is_being_closed(run: Worked, halt: Event) -> None
     assert run.replayed() == run.records
 
 
-def test_a_denied_sale_names_the_stop_that_binds_the_coins() -> None:
+@pytest.mark.parametrize("state", [None, PAUSED, REDUCING])
+def test_a_denied_sale_names_the_stop_that_binds_the_coins(state: Event | None) -> None:
     run = Worked(execution("none"), instrument=SPOT, stop_loss=Decimal(3))
     run.price("100")
     run.long()
     run.go_on(2)
+    if state is not None:
+        run.post(state)
     assert order(run, Side.SELL).status is OrderStatus.DENIED
     (denial,) = (r.event for r in run.records if isinstance(r.event, OrderDenied))
     assert "a protective stop binds coins; `tradectl close COINUSDT`" in denial.message

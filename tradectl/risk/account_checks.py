@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tradectl.domain.money import HUNDRED, ONE, ZERO, Side, money_text, plain
 from tradectl.domain.orders import BY_HAND
 from tradectl.risk.base import Check, Denial, Figures
 from tradectl.risk.context import RiskContext
-from tradectl.risk.measures import lost_pct, value_of
+from tradectl.risk.measures import lost_pct, reduces, value_of
 
 BUY = Side.BUY
 
@@ -178,7 +180,8 @@ class DrawdownCheck(LossCheck):
 
 
 class BalanceCheck(Check):
-    """Cash must cover a spot buy, the working ones, and a margin for fees; coins a spot sell."""
+    """Cash must cover a spot buy, the working ones, and a margin for fees; coins a spot sell. What is
+    sold by hand leaves the coins of a stop alone: no exchange would keep the two to what is ours."""
 
     code = "BALANCE"
 
@@ -187,7 +190,7 @@ class BalanceCheck(Check):
 
     def check(self, context: RiskContext) -> Denial | None:
         impact = context.impact
-        if impact.instrument.can_short or impact.reduces:
+        if impact.instrument.can_short or (impact.reduces and not _sells_bound_coins(context)):
             return None
         return self._cash(context) if context.order.side == BUY else self._coins(context)
 
@@ -240,3 +243,12 @@ class BalanceCheck(Check):
             held,
             order.quantity,
         )
+
+
+def _sells_bound_coins(context: RiskContext) -> bool:
+    """By hand, reduce-only, of coins that other orders sell."""
+    order = context.order
+    if order.strategy != BY_HAND or order.parent_id:
+        return False
+    working = context.view.working_in(order.symbol)
+    return not reduces(replace(order, reduce_only=False), context.impact.held, working)
