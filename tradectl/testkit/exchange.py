@@ -200,8 +200,11 @@ class LoopbackExchange(
         return (account, symbol) in self._countdowns
 
     def count_on(self, seconds: float) -> None:
-        """Countdowns and keys are so much further on: the computer slept on whose clock they run here."""
+        """Countdowns, keys and what it denies to know are so much further on: the computer slept on whose
+        clock they run here."""
         self.sessions.count_on(seconds)
+        for order in self.truth.orders:
+            order.hidden_until -= seconds
         loop = asyncio.get_running_loop()
         for key, timer in [*self._countdowns.items()]:
             timer.cancel()
