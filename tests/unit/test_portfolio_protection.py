@@ -378,14 +378,22 @@ def test_a_position_whose_stop_is_passed_before_it_was_placed_is_closed(
     assert system.heard(PERPETUAL).working(PERPETUAL) == [("market", side.value, D(1), None)]
 
 
-def test_so_is_one_of_which_an_exit_waits_for_a_price_that_may_not_come() -> None:
+@pytest.mark.parametrize(("at_once", "left"), [("", "1"), ("0.4", "0.6"), ("0.99", "")])
+def test_so_is_what_waits_for_a_price_that_may_not_come_and_not_what_leaves_at_once(
+    at_once: str, left: str
+) -> None:
     system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
     (stop,) = system.view.working_orders(PERPETUAL)
     stop.status = OrderStatus.CANCELED
     waits = OrderSpec("out", PERPETUAL, SELL, D(2), OrderType.LIMIT, price=D(105))
     system.view.work(waits).status = OrderStatus.ACCEPTED
+    if at_once:
+        system.view.work(OrderSpec("now", PERPETUAL, SELL, D(at_once), reduce_only=True))
     system.view.price(PERPETUAL, "96")
-    assert ("market", "sell", D(1), None) in system.heard(PERPETUAL).working(PERPETUAL)
+    ordered = system.heard(PERPETUAL).working(PERPETUAL)
+    assert [o for o in ordered if o[0] == "market"] == [
+        ("market", "sell", D(size), None) for size in (at_once, left) if size
+    ]
 
 
 UNRECONCILED = RestrictionKind.UNRECONCILED

@@ -31,7 +31,8 @@ PENDING_CANCEL, UNKNOWN = OrderStatus.PENDING_CANCEL, OrderStatus.UNKNOWN
 
 class NeededStop(Struct, frozen=True):
     """The stop that a position should have, or a strategy's part of it (`owner`; `leg` of its bracket).
-    Quantities in coins, price in the quote currency; `staying` is the part that is not on its way out."""
+    Quantities in coins, price in the quote currency; `staying` is the part that is not on its way out, of
+    which there may be none where `waiting` is: what is on its way out at a price of its own."""
 
     side: Side
     quantity: Decimal
@@ -40,6 +41,7 @@ class NeededStop(Struct, frozen=True):
     owner: str = PROTECTOR
     leg: Leg | None = None
     reason: str = ""
+    waiting: Decimal = ZERO
 
     def within(self, most: Decimal, instrument: Instrument) -> NeededStop:
         """Of no more than that."""
@@ -121,18 +123,27 @@ def needed_stop(
         unknown = (o for o in working.unsettled.values() if o.status is UNKNOWN)
         going -= leaving((o for o in unknown if not o.spec.waits_apart), side)
     return _needed(
-        side, abs(position.quantity), going, price, instrument, _is_bare(position, working)
+        side, abs(position.quantity), going, price, instrument, _waiting(position, working)
     )
 
 
 def _needed(
-    side: Side, size: Decimal, going: Decimal, price: Decimal, instrument: Instrument, bare: bool
+    side: Side,
+    size: Decimal,
+    going: Decimal,
+    price: Decimal,
+    instrument: Instrument,
+    waiting: Decimal,
 ) -> NeededStop | None:
+    """For a size that is `going` in part, and `waiting` for a price in part of that."""
     staying = instrument.floor_quantity(max(size - going, ZERO))
-    if not staying and not (instrument.can_short and bare):
+    if not instrument.can_short or instrument.is_dust(max(waiting, ZERO), price):
+        waiting = ZERO
+    if not (staying or waiting):
         return None
-    whole = instrument.floor_quantity(size)
-    return NeededStop(side, whole if instrument.can_short else staying, staying, price)
+    quantity = instrument.floor_quantity(size) if instrument.can_short else staying
+    waits = instrument.floor_quantity(waiting)
+    return NeededStop(side, quantity, staying, price, waiting=waits)
 
 
 def _exits(working: WorkingOrders, side: Side, halted: bool) -> list[Order]:
@@ -140,13 +151,16 @@ def _exits(working: WorkingOrders, side: Side, halted: bool) -> list[Order]:
     return [o for o in working.on(side) if not halted or o.status is not UNKNOWN]
 
 
-def _is_bare(position: Position, working: WorkingOrders) -> bool:
-    """No stop closes it, and no order that waits for nothing."""
+def _waiting(position: Position, working: WorkingOrders) -> Decimal:
+    """What of it no order closes that waits for nothing; none where a stop closes it."""
     side = position.closing_side
     if any(stop.spec.side is side for stop in cancellable(working.stops.values())):
-        return False
-    going = [o for o in working.on(side) if o.spec.is_at_once or o.status not in RESTS]
-    return leaving(going, side) < abs(position.quantity)
+        return ZERO
+    return abs(position.quantity) - leaving(_at_once(working.on(side)), side)
+
+
+def _at_once(exits: Iterable[Order]) -> list[Order]:
+    return [o for o in exits if o.spec.is_at_once or o.status not in RESTS]
 
 
 # --- of strategies ----------------------------------------------------------------------------------
@@ -167,10 +181,10 @@ def _of_strategies(
         if size is None or each.stop is None:
             continue
         own = [o for o in cancellable(working.stops.values()) if o.spec.strategy == each.strategy]
-        at_once = [o for o in exits if o.spec.is_at_once or o.status not in RESTS]
-        bare = not own and going_of(each.strategy, at_once, each.own, position, instrument) < size
+        leaves = going_of(each.strategy, _at_once(exits), each.own, position, instrument)
         going = going_of(each.strategy, exits, each.own, position, instrument)
-        need = _needed(side, size, going, each.stop, instrument, bare)
+        waiting = ZERO if own else size - leaves
+        need = _needed(side, size, going, each.stop, instrument, waiting)
         if need is not None:
             yield replace(
                 need, owner=each.strategy, leg=each.stop_leg, reason=each.reason(each.stop_leg)
@@ -194,7 +208,7 @@ def _rest(
     going = leaving(exits, side) - sum(
         (going_of(name, exits, holdings[name], position, instrument) for name in parts), ZERO
     )
-    need = _needed(side, size, going, price, instrument, bare=False)
+    need = _needed(side, size, going, price, instrument, waiting=ZERO)
     if need is not None:
         yield need
 

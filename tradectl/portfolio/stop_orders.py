@@ -40,14 +40,14 @@ def key_of(symbol: str, owner: str) -> str:
 
 
 def as_order(stop: NeededStop, symbol: str, order_id: str, mark: Decimal) -> OrderSpec:
-    """The stop; where the market is beyond it already a market order for what stays, for all where that
-    is nothing: what is on its way out waits for a price."""
+    """The stop; where the market is beyond it already a market order for what stays, or where that is
+    nothing, for what waits for a price: the rest is leaving at once."""
     reached = stop.is_reached(mark)
     return OrderSpec(
         order_id,
         symbol,
         stop.side,
-        stop.staying or stop.quantity if reached else stop.quantity,
+        (stop.staying or min(stop.waiting, stop.quantity)) if reached else stop.quantity,
         OrderType.MARKET if reached else OrderType.STOP_MARKET,
         stop_price=None if reached else stop.price,
         reduce_only=True,
