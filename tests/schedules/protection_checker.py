@@ -21,6 +21,8 @@ from tradectl.testkit.orders import STOPS, Order
 PENDING_CANCEL = OrderStatus.PENDING_CANCEL
 SMALL = Decimal(110)
 """A position of no more than this is dust, or close to it."""
+LOOKED_BEFORE_NS = 2_000_000_000
+"""So long before a countdown is armed it may have been asked what rests there."""
 
 
 class ProtectionChecker:
@@ -105,7 +107,8 @@ class ProtectionChecker:
 
     def _is_excused(self, order: Order) -> bool:
         """Somebody else's order: the operator had it cancelled; or it came when the countdown ran
-        already, and nobody was there to switch that off, or could hear of the order, or get through."""
+        already, or was to be armed by what had been looked at, and nobody was there to switch that off,
+        or could hear of the order, or get through."""
         armed = [
             entry.at_ns
             for entry in self._exchange.truth.entries("dead-man-armed")
@@ -116,7 +119,7 @@ class ProtectionChecker:
             for entry in self._exchange.truth.entries("accepted")
             if entry.detail["client_id"] == order.client_id
         )
-        came_later = bool(armed) and came > armed[-1]
+        came_later = bool(armed) and came > armed[-1] - LOOKED_BEFORE_NS
         return self.others_go or (came_later and self.nobody_sees_to(order))
 
     def _is_kept(self, order: Order) -> bool:
