@@ -85,6 +85,19 @@ def test_books_look_at_prices_at_the_first_risk_check_after_a_period() -> None:
     assert dumped.history == history
 
 
+def test_a_price_that_a_snapshot_came_after_is_the_close_of_its_period_too() -> None:
+    ledger = Ledger()
+    ledger.books.account.history = MarketHistory(length=5)
+    ledger.at = 3 * DAY
+    ledger.tell(TimerFired(name="risk"), tick("100"))
+    after = Ledger(Account.load(ledger.books.snapshot().dump()))
+    for each in (ledger, after):
+        each.at = 4 * DAY + 1
+        each.tell(TimerFired(name="risk"))
+        assert each.books.history is not None
+        assert each.books.history.closes == {SPOT: (Decimal(100),)}
+
+
 def test_without_anybody_who_asks_none_is_kept() -> None:
     books = open_books()
     assert books.history is None

@@ -23,7 +23,8 @@ NOTHING: Mapping[str, Decimal] = {}
 class MarketHistory(Struct, frozen=True, omit_defaults=True):
     """Up to `length` + 1 `closes` by symbol, oldest first, one for each `period` (ns); the newest are of
     the period before number `next_period` since 1970. `profits` are, in the same periods, what each
-    strategy had made by then, per unit of the share that it had, and `made` what that was in money."""
+    strategy had made by then, per unit of the share that it had, and `made` what that was in money. In a
+    snapshot `heard` are the symbols that there was a price of since the last close."""
 
     period: int = DAY
     length: int = 365
@@ -31,6 +32,7 @@ class MarketHistory(Struct, frozen=True, omit_defaults=True):
     closes: dict[str, tuple[Decimal, ...]] = {}
     profits: dict[str, tuple[Decimal, ...]] = {}
     made: dict[str, Decimal] = {}
+    heard: tuple[str, ...] = ()
 
     def is_due(self, at: int) -> bool:
         """A period has ended since the last close; `at` is ns UTC."""
@@ -60,6 +62,7 @@ class MarketHistory(Struct, frozen=True, omit_defaults=True):
             closes=self._after(self.closes, prices, passed),
             profits=self._after(self.profits, profits, passed),
             made={**made},
+            heard=(),
         )
 
     def dated_back(self, at: int) -> MarketHistory:

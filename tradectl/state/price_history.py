@@ -22,10 +22,12 @@ def note_period(books: BooksView, at: int) -> None:
     """Where history is kept, and a period has ended by `at` (ns UTC)."""
     history = books.account.history
     if history is not None and history.is_due(at):
-        prices = {symbol: tick.price for symbol, tick in books.last.items() if tick.price > 0}
+        marks = ((symbol, books.mark(symbol)) for symbol in books.heard())
+        prices = {symbol: mark for symbol, mark in marks if mark is not None and mark > 0}
         known = books.account.allocation
         shares = known.shares if known is not None else {}
         books.account.history = history.closed(at, prices, profits_of(books), shares)
+        books.period_was_noted()
 
 
 def warmed_up(history: MarketHistory, events: Iterable[MarketDataEvent]) -> MarketHistory:

@@ -35,6 +35,7 @@ class PricesView(OrdersView):
         self._tally = tally
         self._untallied: dict[str, object] = {}
         self._priced = set(account.risk.priced)
+        self._heard = set(account.history.heard if account.history is not None else ())
         self._unread = set(account.readings.unread if account.readings is not None else ())
         if account.readings is not None and account.readings.is_none:
             account.readings = None
@@ -72,6 +73,8 @@ class PricesView(OrdersView):
                 sums.price(symbol, tick.price)
         self._unread.update(self._arrived)
         self._priced.update(self._arrived)
+        if self.account.history is not None:
+            self._heard.update(self._arrived)
         self._last.update(self._arrived)
         self._arrived.clear()
 
@@ -109,6 +112,14 @@ class PricesView(OrdersView):
         """The symbols that there was data of since the last day was over."""
         self.sums()
         return tuple(sorted(self._priced))
+
+    def period_was_noted(self) -> None:
+        self._heard.clear()
+
+    def heard(self) -> tuple[str, ...]:
+        """The symbols that there was data of since the last period, where a history is kept."""
+        self.sums()
+        return tuple(sorted(self._heard))
 
     def unread(self) -> Set[str]:
         """The symbols whose newest price no reading of equity has seen."""

@@ -13,7 +13,7 @@ from tradectl.state.books_view import BooksView
 def snapshot(books: BooksView) -> Account:
     """A copy. Orders are listed by symbol, then age: which symbol traded first is forgotten by it."""
     account = books.account
-    known = account.reconciliation
+    known, history = account.reconciliation, account.history
     symbols = sorted(
         {order.spec.symbol for order in (*books.working_orders(), *books.working_children())}
     )
@@ -28,6 +28,7 @@ def snapshot(books: BooksView) -> Account:
         reconciliation=known.copy() if known is not None else None,
         readings=with_unread(books),
         risk=replace(account.risk.copy(), priced=books.priced()),
+        history=replace(history, heard=books.heard()) if history is not None else None,
         positions=dict(account.positions),
         pauses=dict(account.pauses),
         held_time=account.held_time.copy(),
