@@ -339,6 +339,22 @@ def test_a_stop_that_ended_with_a_position_that_turned_was_not_refused() -> None
     assert system.take(told).working(PERPETUAL) == [("stop_market", "buy", D(1), D("103.00"))]
 
 
+def test_a_position_that_turned_does_not_wait_for_what_was_refused_before_it() -> None:
+    system = System(stop_loss_pct=D(3)).enter(PERPETUAL)
+    for _ in range(5):
+        (stop,) = system.view.working_orders(PERPETUAL)
+        stop.status = OrderStatus.REJECTED
+        system.heard(PERPETUAL)
+        system.at = system.engine.looks_again_at(PERPETUAL) or 0
+        system.take(system.engine.protect(system.view, system.at))
+    (stop,) = system.view.working_orders(PERPETUAL)
+    stop.status = OrderStatus.REJECTED
+    assert system.heard(PERPETUAL).working(PERPETUAL) == []
+    system.view.work(OrderSpec("turn", PERPETUAL, SELL, D(2)))
+    system.view.fill("turn", "100")
+    assert system.heard(PERPETUAL).working(PERPETUAL) == [("stop_market", "buy", D(1), D("103.00"))]
+
+
 def test_what_was_stopped_out_is_not_bought_back_until_the_target_changes() -> None:
     system = System(stop_loss_pct=D(3)).enter()
     (stop,) = system.view.working_orders(BTC)

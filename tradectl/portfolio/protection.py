@@ -91,6 +91,7 @@ class Protection:
         self._placed: dict[str, dict[str, str]] = {}
         self._placed_at = -1
         self._refused: dict[str, set[str]] = {}
+        self._is_long: dict[str, bool] = {}
         self._made_room: set[str] = set()
 
     def run_ends(self) -> None:
@@ -336,8 +337,12 @@ class Protection:
 
     def _what_became_of_them(self, symbol: str, view: AccountView, at: int) -> list[Event]:
         """Whether the stops that were placed last are there, or were refused: by risk, by the gate, by
-        the exchange, or cancelled by somebody else. One of a position that has turned ended with it."""
-        if not view.open_quantity(symbol):
+        the exchange, or cancelled by somebody else. With a position that is closed, or has turned, they
+        ended."""
+        held = view.open_quantity(symbol)
+        is_long, was_long = held > 0, self._is_long.get(symbol)
+        self._is_long[symbol] = is_long
+        if not held or was_long is not is_long:
             self._placed.pop(symbol, None)
             owners = [*self._refused.get(symbol, ())]
             for owner in owners:  # the next position is another one
@@ -348,7 +353,7 @@ class Protection:
             order = view.order(order_id)
             if order is not None and order.is_over:
                 del self._placed[symbol][owner]
-                if not order.filled and order.spec.side.signed(view.position(symbol).quantity) < 0:
+                if not order.filled:
                     events += self._failed(order, owner, view, at)
         return events
 
