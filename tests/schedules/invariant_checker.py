@@ -33,6 +33,7 @@ from tradectl.domain.events import (
 from tradectl.domain.money import ZERO
 from tradectl.domain.orders import Order as KnownOrder
 from tradectl.domain.orders import OrderStatus
+from tradectl.domain.positions import nearer_zero
 from tradectl.domain.states import TradingState
 from tradectl.domain.time import MILLISECOND
 from tradectl.runtime.run import TradingRun
@@ -333,13 +334,14 @@ class InvariantChecker:
         return there - before - books.position(symbol).quantity
 
     def protected_in_hedge_mode(self) -> None:
-        """Whoever has traded here, in hedge mode, for so long has placed the stops that are missing."""
+        """Whoever has traded here, in hedge mode, for so long has placed the stops that are missing: of
+        what is there, whatever the books have."""
         run, now = self.run, self.system.clock.now
         if run is None or now - max(self.hedge_mode_since, self.run_since) < STOPS_ARE_BACK_S:
             return
         if run.books.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
             for symbol in self.lowest:
-                held = run.books.position(symbol).quantity
+                held = nearer_zero(run.books.position(symbol).quantity, self._held(symbol))
                 if run.books.is_dust(symbol, held, run.books.mark(symbol)):
                     continue
                 if not self.protection.open_against(symbol, held):
