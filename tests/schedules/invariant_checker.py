@@ -335,13 +335,13 @@ class InvariantChecker:
 
     def protected_in_hedge_mode(self) -> None:
         """Whoever has traded here, in hedge mode, for so long has placed the stops that are missing: of
-        what is there, whatever the books have."""
+        what the exchange has told to be there, whatever the books have."""
         run, now = self.run, self.system.clock.now
         if run is None or now - max(self.hedge_mode_since, self.run_since) < STOPS_ARE_BACK_S:
             return
         if run.books.trading_state in (TradingState.RUNNING, TradingState.PAUSED):
             for symbol in self.lowest:
-                held = nearer_zero(run.books.position(symbol).quantity, self._held(symbol))
+                held = nearer_zero(run.books.there(symbol), self._held(symbol))
                 if run.books.is_dust(symbol, held, run.books.mark(symbol)):
                     continue
                 if not self.protection.open_against(symbol, held):
