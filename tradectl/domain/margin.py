@@ -21,7 +21,15 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tradectl.domain.instruments import Instrument, MarginMode
-from tradectl.domain.money import CENT_OF_A_SATOSHI, ONE, ZERO, round_to
+from tradectl.domain.money import (
+    CENT_OF_A_SATOSHI,
+    ONE,
+    ZERO,
+    less_exactly,
+    plus_exactly,
+    round_to,
+    shortest,
+)
 from tradectl.domain.positions import Position
 
 ISOLATED = MarginMode.ISOLATED
@@ -207,11 +215,11 @@ class MarginAccount:
         few ask, and each price that matters changes one."""
         for symbol in self._uncounted:
             held = self.held.get(symbol)
-            self._initial -= self._initials.pop(symbol, ZERO)
-            if held is not None:
-                self._initial += self._initials.setdefault(symbol, held.initial)
+            before = self._initials.pop(symbol, ZERO)
+            after = ZERO if held is None else self._initials.setdefault(symbol, held.initial)
+            self._initial = plus_exactly(self._initial, less_exactly(after, before))
         self._uncounted.clear()
-        return self._initial
+        return shortest(self._initial)
 
     def free(self) -> Decimal:
         """Collateral that no held position takes."""

@@ -49,7 +49,7 @@ class MarketHistory(Struct, frozen=True, omit_defaults=True):
         have `made` with their shares. The first period is not whole: it has no close."""
         number = at // self.period
         if not self.next_period:
-            return replace(self, next_period=number, made={**made})
+            return replace(self, next_period=number, made={**made}, heard=())
         passed = number - self.next_period
         profits = {
             name: self.profits.get(name, (ZERO,))[-1]
